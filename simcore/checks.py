@@ -1,0 +1,142 @@
+"""Checking plain values: every mistake is collected, and each is reported with its place, rule, value and remedy.
+
+What a scenario may say is in `scenario`; nothing here knows of it.
+"""
+
+import math
+from operator import itemgetter
+from typing import NamedTuple
+
+from simcore.errors import ScenarioError
+from simcore.registry import unknown
+from simcore.toml_text import dotted, shorten, shown
+
+MOST_SHOWN = 20
+
+
+class Mistake(NamedTuple):
+    """Kept as values, for only a few of many become text."""
+
+    path: tuple
+    wrong: str
+    right: str | tuple  # what would be right, or a name and the known ones
+    got: object
+
+    def __str__(self):
+        got = "" if self.got is None else f" (got {shown(self.got)})"
+        right = self.right if isinstance(self.right, str) else unknown(shorten(self.right[0]), self.right[1])
+        key = f"{dotted(self.path)}: " if self.path else ""
+        return f"{key}{self.wrong}{got}, {right}"
+
+
+class Checks:
+    """Readers of values. Each takes a path and what stands there, and returns None where that is a mistake."""
+
+    def __init__(self):
+        self.mistakes = []
+
+    def wrong(self, path, wrong, right, got=None):
+        self.mistakes.append(Mistake(path, wrong, right, got))
+
+    def report(self, filename=None, lines=None):
+        """Raise all mistakes; in a file, whose {path: line} is given, sorted by line."""
+        placed = [("", mistake) for mistake in self.mistakes]
+        if lines:
+            found = sorted(((_line(lines, mistake.path), mistake) for mistake in self.mistakes), key=itemgetter(0))
+            placed = [(f"{filename}:{line}: ", mistake) for line, mistake in found]
+        problems = [f"{place}{mistake}" for place, mistake in placed[:MOST_SHOWN]]
+        if len(placed) > MOST_SHOWN:
+            problems.append(f"... and {len(placed) - MOST_SHOWN} more")
+        if problems:
+            raise ScenarioError(problems)
+
+    def read(self, data, path, reader, *rule, default=None):
+        """What a reader makes of the value of a key, or the default where the key is not given."""
+        return reader(path, data[path[-1]], *rule) if path[-1] in data else default
+
+    def keys(self, path, data, owner, required, optional):
+        """Unknown and missing keys of a table; `required` says how each of them is written."""
+        known = (*required, *optional)
+        for key in data:
+            if key not in known:
+                self.wrong((*path, key), f"is not a key of {owner}", (key, known), data[key])
+        for key, right in required.items():
+            if key not in data:
+                self.wrong((*path, key), "is missing", right)
+
+    def items(self, path, data):
+        """(path, item) for each item of a list."""
+        if not isinstance(data, list):
+            right = f"[[{dotted(path)}]]" if isinstance(data, dict) else f"[{shown(data)}]"
+            self.wrong(path, "is not a list", f"write {right}", data)
+        elif not data:
+            self.wrong(path, "is an empty list", "write at least one value in it", data)
+        else:
+            return [((*path, index), item) for index, item in enumerate(data)]
+        return []
+
+    def each(self, path, data, reader, *rule):
+        """What a reader makes of the items of a list, all different."""
+        found = [(where, reader(where, item, *rule)) for where, item in self.items(path, data)]
+        return tuple(value for _, value in self.distinct((where, value) for where, value in found if value is not None))
+
+    def distinct(self, found, key=lambda value: value, relation="is the same as"):
+        """The first (path, value) for each key; a later one is a mistake."""
+        first = {}
+        for path, value in found:
+            where, _ = first.setdefault(key(value), (path, value))
+            if where is not path:
+                self.wrong(path, f"{relation} {dotted(where)}", "change or remove one", value)
+        return list(first.values())
+
+    def text(self, path, value, allowed, right):
+        if isinstance(value, str) and allowed(value):
+            return value
+        return self.wrong(path, "is not allowed", right, value)
+
+    def whole(self, path, value, allowed):
+        """A whole number of a range; 2.0 is none."""
+        if type(value) is int and value in allowed:
+            return value
+        wrong = "is out of range" if type(value) is int else "is not a whole number"
+        return self.wrong(path, wrong, f"must be a whole number from {allowed[0]} to {allowed[-1]}", value)
+
+    def number(self, path, value, parameter):
+        """The value of a plugin's parameter as a float, or as its default where that is a word."""
+        if isinstance(value, str) and value == parameter.default:
+            return value
+        number = _finite(value)
+        if number is not None and number in parameter.domain:
+            return number
+        wrong = "is not a finite number" if number is None else "is out of range"
+        word = f' or "{parameter.default}"' if isinstance(parameter.default, str) else ""
+        return self.wrong(path, wrong, f"must be {parameter.domain}{word} ({parameter.meaning})", value)
+
+    def plugin(self, path, name, kinds):
+        """The plugin that a key names; `kinds`: each key that could stand in its place -> {name: plugin}."""
+        known = kinds[path[-1]]
+        if not isinstance(name, str):
+            return self.wrong(path, "is not a name", f"known: {', '.join(known)}", name)
+        if name in known:
+            return known[name]
+        for other in kinds:
+            if name in kinds[other]:
+                article = "an" if other[0] in "aeiou" else "a"
+                return self.wrong(path, "is unknown", f'{name} is {article} {other}: write {other} = "{name}"', name)
+        return self.wrong(path, "is unknown", (name, known), name)
+
+
+def _line(lines, path):
+    """The line of a path, or of the nearest part of it that is in the text."""
+    while path not in lines:
+        path = path[:-1]
+    return lines[path]
+
+
+def _finite(value):
+    """A number as a float, None for anything else; -0.0 becomes 0.0, or one value would have two names."""
+    try:
+        number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    except OverflowError:
+        return None
+    return number + 0.0 if math.isfinite(number) else None

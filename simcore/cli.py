@@ -1,0 +1,206 @@
+"""The command line. Data goes to stdout, messages to stderr; exit codes are those of `errors` and DESIGN."""
+
+import json
+import sys
+import time
+
+import click
+
+from simcore import registry
+from simcore.errors import SimcoreError, UsageError
+
+_HEARTBEAT_SECONDS = 30.0
+
+
+class _Commands(click.Group):
+    """Turns our errors into a message and an exit code, without a traceback."""
+
+    def invoke(self, ctx):
+        try:
+            return super().invoke(ctx)
+        except SimcoreError as error:
+            click.echo(f"{error}", err=True)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("interrupted; finished blocks are kept, the same command goes on from there", err=True)
+            ctx.exit(130)
+        except Exception as error:
+            if type(error).__name__ != "Stopped":
+                raise
+            click.echo("stopped by a signal; finished blocks are kept, the same command goes on from there", err=True)
+            ctx.exit(75)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="simcore", prog_name="simcore")
+def main():
+    """Which loss should I use when errors have heavy tails or outliers, and how sure is that answer?
+
+    \b
+    simcore run scenarios/quickstart.toml      simulate, summarise, print the table
+    simcore plot results/quickstart            draw the curves
+    simcore list                               what can stand in a scenario
+    """
+
+
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+_scenario = click.argument("scenario", type=click.Path())
+_run = click.argument("run", type=click.Path())
+_replications = click.option("--replications", type=int, help="Replications per cell, instead of the scenario's.")
+_seed = click.option("--seed", type=int, help="Seed, instead of the scenario's.")
+_threads = click.option("--threads", type=click.IntRange(min=1), help="Threads; default: every CPU of this process.")
+
+
+@main.command()
+@_scenario
+@click.option("--out", default="results", show_default=True, type=click.Path(), help="Folder of run directories.")
+@_replications
+@_seed
+@_threads
+@_as_json
+def run(scenario, out, replications, seed, threads, as_json):
+    """Compute what is missing of SCENARIO, summarise it and print the table."""
+    from simcore import runs
+
+    study = _load(scenario, replications, seed)
+    with _Progress(study.name) as progress:
+        result = runs.run(study, out, threads, progress=progress)
+    _print_summary(result.summary(), as_json)
+    click.echo(f"results: {result.path}   curves: simcore plot {result.path}", err=True)
+
+
+@main.command()
+@_scenario
+@_replications
+@_seed
+@_threads
+@_as_json
+def plan(scenario, replications, seed, threads, as_json):
+    """Say what SCENARIO would cost: cells, blocks, time from a short pilot, memory, disk. Writes nothing."""
+    from simcore import forecast
+
+    facts = forecast.forecast(_load(scenario, replications, seed), threads)
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+        return
+    for name, value in forecast.sentences(facts):
+        click.echo(f"{name:<14} {value}")
+
+
+@main.command()
+@_run
+@_as_json
+def summarise(run, as_json):
+    """Recompute the summary of RUN from what is stored, and print it."""
+    from simcore import runs
+
+    _print_summary(runs.open_run(run).write_summary(), as_json)
+
+
+@main.command()
+@_run
+@_as_json
+@click.option("--measure", "measures", multiple=True, help="Only this measure (may be repeated).")
+def show(run, as_json, measures):
+    """Print the summary of RUN."""
+    from simcore import runs
+
+    table = runs.open_run(run).summary()
+    known = list(registry.plugins("measures"))
+    for name in measures:
+        if name not in known:
+            raise UsageError(f"--measure: unknown measure (got {name!r}), {registry.unknown(name, known)}")
+    if measures:
+        table = table[table["measure"].isin(measures)]
+    _print_summary(table, as_json)
+
+
+@main.command()
+@_run
+@click.option("--out", type=click.Path(), help="Folder for the figures; default: RUN/figures.")
+@_as_json
+def plot(run, out, as_json):
+    """Draw the robustness curves of RUN as SVG, PNG and PDF, from what is stored."""
+    from pathlib import Path
+
+    from simcore import runs
+
+    opened = runs.open_run(run)
+    folder = Path(out) if out else opened.path / "figures"
+    files = [str(folder / f"{name}.{kind}") for name in runs.plot(opened, folder) for kind in ("svg", "png", "pdf")]
+    click.echo(json.dumps(files) if as_json else "\n".join(files))
+
+
+@main.command("list")
+@click.argument("kind", required=False)
+@_as_json
+def list_(kind, as_json):
+    """What can stand in a scenario: losses, distributions, contamination, estimators, problems or measures."""
+    if kind is not None and kind not in registry.KINDS:
+        raise UsageError(f"list: unknown kind (got {kind!r}), {registry.unknown(kind, registry.KINDS)}")
+    kinds = [kind] if kind else registry.KINDS
+    if as_json:
+        click.echo(json.dumps({kind: [_described(p) for p in registry.plugins(kind).values()] for kind in kinds}))
+        return
+    for kind in kinds:
+        click.echo(click.style(kind, bold=True))
+        for plugin in registry.plugins(kind).values():
+            click.echo(f"  {plugin.name:<20} {plugin.meaning}" + (f"  [{plugin.source}]" if plugin.source else ""))
+            for parameter in plugin.parameters:
+                default = "required" if parameter.default is None else f"default {parameter.default:g}"
+                click.echo(f"  {'':<20}   {parameter.name}: {parameter.meaning}; {parameter.domain}, {default}")
+
+
+def _described(plugin):
+    parameters = [
+        {"name": p.name, "meaning": p.meaning, "domain": str(p.domain), "default": p.default}
+        for p in plugin.parameters
+    ]
+    return {"name": plugin.name, "meaning": plugin.meaning, "source": plugin.source, "parameters": parameters}
+
+
+def _load(path, replications, seed):
+    from simcore import scenario
+
+    study = scenario.load(path)
+    return study if replications is None and seed is None else study.with_changes(replications, seed)
+
+
+def _print_summary(table, as_json):
+    if as_json:
+        click.echo(table.to_json(orient="records"))
+        return
+    from simcore import tables
+
+    tables.print_summary(table)
+
+
+class _Progress:
+    """A bar on a terminal; otherwise a heartbeat line now and then."""
+
+    def __init__(self, name):
+        self._name, self._bar, self._task = name, None, None
+        self._start = self._last = time.monotonic()
+
+    def __enter__(self):
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            columns = TextColumn(self._name), BarColumn(), MofNCompleteColumn(), TextColumn("blocks"), TimeRemainingColumn()
+            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task("", total=None)
+        return self
+
+    def __call__(self, done, total, _block):
+        now = time.monotonic()
+        if self._bar is not None:
+            self._bar.update(self._task, completed=done, total=total)
+        elif now - self._last > _HEARTBEAT_SECONDS or done == total:
+            self._last = now
+            click.echo(f"{self._name}: {done} of {total} blocks, {now - self._start:.0f} s", err=True)
+
+    def __exit__(self, *_):
+        if self._bar is not None:
+            self._bar.stop()

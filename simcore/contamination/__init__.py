@@ -1,0 +1,1 @@
+"""What happens to some observations: one file per kind."""

@@ -1,0 +1,1 @@
+"""Error distributions in standard form: one file each."""

@@ -1,0 +1,33 @@
+"""What can go wrong, each with the exit code the command line gives it."""
+
+
+class SimcoreError(Exception):
+    """A failure with a message for the user; no traceback is shown."""
+
+    exit_code = 1
+
+
+class UsageError(SimcoreError):
+    """An argument or input that cannot be meant."""
+
+    exit_code = 2
+
+
+class ScenarioError(UsageError):
+    """Every mistake of a scenario, found in one pass; `problems` holds one line for each."""
+
+    def __init__(self, problems):
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class IncompleteError(SimcoreError):
+    """Work is missing that a later run can do."""
+
+    exit_code = 3
+
+
+class DamagedError(SimcoreError):
+    """Stored data is damaged or belongs to something else."""
+
+    exit_code = 4

@@ -1,0 +1,1 @@
+"""Location estimators that minimise no loss: one file each."""

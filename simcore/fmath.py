@@ -1,0 +1,180 @@
+"""Elementary functions of lane values from +, -, *, /, sqrt and fma alone, so that no bit depends on the CPU's libm.
+
+Minimax polynomials (Remez, relative error below 1e-16 before rounding); `tests/test_fmath.py` holds them
+against 50-digit values. Arguments outside the stated range are not checked: the samplers cannot produce them.
+"""
+
+import numpy as np
+
+from simcore.jit import lane
+from simcore.lanes import (
+    bits,
+    fma,
+    from_bits,
+    magnitude,
+    maximum,
+    minimum,
+    nearest,
+    root,
+    select,
+    splat,
+)
+
+_LOG = (
+    -0.029117951484506837,
+    0.0641827867508002,
+    -0.06789068147684149,
+    0.05941475757008938,
+    -0.06033667746088764,
+    0.06626044289929865,
+    -0.07161756526381209,
+    0.07697396639674625,
+    -0.0833241458669578,
+    0.0909059518823535,
+    -0.10000025074271619,
+    0.1111112179107563,
+    -0.12499999637748234,
+    0.14285714088905258,
+    -0.1666666666905726,
+    0.20000000001740337,
+    -0.24999999999994896,
+    0.3333333333332809,
+)
+_SIN = (
+    7.69472732830679e-07,
+    -2.1903185420805378e-05,
+    0.0004662996887731736,
+    -0.007370430478762461,
+    0.0821458865698926,
+    -0.5992645293187382,
+    2.550164039877294,
+    -5.167712780049969,
+    3.141592653589793,
+)
+_TAN_SIN = (
+    0.0004615144681242431,
+    -0.007370018321452164,
+    0.08214586894993453,
+    -0.5992645289321699,
+    2.550164039873266,
+    -5.167712780049954,
+    3.141592653589793,
+)
+_TAN_COS = (
+    -0.00010356657139914815,
+    0.0019294657199333434,
+    -0.025806885671162672,
+    0.23533063019291167,
+    -1.3352627688520045,
+    4.058712126416749,
+    -4.934802200544679,
+    1.0,
+)
+_EXPM1 = (
+    1.1562063610036458e-11,
+    1.618648192869379e-10,
+    2.0876058845740625e-09,
+    2.50512800912317e-08,
+    2.755732194647704e-07,
+    2.755732187053922e-06,
+    2.4801587295900956e-05,
+    0.0001984126983699576,
+    0.0013888888888894954,
+    0.008333333333336506,
+    0.04166666666666664,
+    0.1666666666666666,
+    0.5,
+)
+_LN2_HIGH = 0.6931471803691238  # its low 32 bits are zero, so k * _LN2_HIGH is exact for |k| < 2^20
+_LN2_LOW = 1.9082149292705877e-10
+
+
+@lane
+def polynomial(x, coefficients):
+    """The polynomial with the given coefficients, highest power first.
+
+    Even and odd powers by themselves: two short chains of dependent operations take half the time of Horner's one.
+    """
+    square = x * x
+    one, other = splat(coefficients[0]), splat(coefficients[1])
+    for i in range(2, len(coefficients) - 1, 2):
+        one = fma(one, square, splat(coefficients[i]))
+        other = fma(other, square, splat(coefficients[i + 1]))
+    if len(coefficients) % 2 == 0:
+        return fma(one, x, other)
+    return fma(other, x, fma(one, square, splat(coefficients[-1])))
+
+
+@lane
+def log(u):
+    """Natural logarithm of a positive normal number, absolute error 1 ulp of max(1, |log u|)."""
+    # u = 2^k m with m in [sqrt(1/2), sqrt(2)): subtracting the bits of sqrt(1/2) carries into the exponent.
+    shifted = bits(u) - 0x3FE6A09E667F3BCD
+    exponent = (shifted >> 52) + 2048 & 0xFFF
+    k = from_bits(exponent | 0x4330000000000000) - 4503599627372544.0  # 2^52 + 2048
+    f = from_bits((shifted & 0x000FFFFFFFFFFFFF) + 0x3FE6A09E667F3BCD) - 1.0
+    p = polynomial(f, _LOG)
+    square = f * f
+    tail = fma(k, splat(_LN2_LOW), square * fma(f, p, splat(-0.5)))
+    return fma(k, splat(_LN2_HIGH), f + tail)
+
+
+@lane
+def root_expm1(y):
+    """sqrt(exp(y) - 1) for y >= 0, without overflow before the result itself overflows (y > 1418: infinity)."""
+    # y = 2 j log 2 + f, |f| <= log 2: exp(y) - 1 = 4^j (expm1(f) + 1 - 4^-j), and the root of 4^j is exact.
+    y = minimum(y, splat(1500.0))
+    j = nearest(y * 0.7213475204444817)
+    f = fma(j, splat(-2.0 * _LN2_HIGH), y)
+    f = fma(j, splat(-2.0 * _LN2_LOW), f)
+    p = _expm1_tail(f)
+    power = _power_of_two(minimum(j, splat(1023.0)))
+    inverse = _power_of_two(-j)
+    rest = 1.0 - inverse * inverse
+    scaled = root(fma(f * f, p, f) + rest) * power
+    return select(j > 1023.0, splat(np.inf), scaled)
+
+
+@lane
+def exp(y):
+    """Exponential for |y| <= 700, relative error 1 ulp."""
+    k = nearest(y * 1.4426950408889634)
+    f = fma(k, splat(-_LN2_HIGH), y)
+    f = fma(k, splat(-_LN2_LOW), f)
+    return (fma(f * f, _expm1_tail(f), f) + 1.0) * _power_of_two(k)
+
+
+@lane
+def sin_pi(s):
+    """sin(pi s) for |s| <= 1/2, relative error 2 ulp."""
+    return polynomial(s * s, _SIN) * s
+
+
+@lane
+def tan_pi(s):
+    """tan(pi s) for |s| < 1/2, s not 0, relative error 4 ulp also next to the poles."""
+    size = magnitude(s)
+    near_zero = size < 0.25
+    y = select(near_zero, size, 0.5 - size)  # exact
+    q = y * y
+    sine = polynomial(q, _TAN_SIN) * y
+    cosine = polynomial(q, _TAN_COS)
+    return with_sign(select(near_zero, sine, cosine) / select(near_zero, cosine, sine), s)
+
+
+@lane
+def with_sign(size, s):
+    """size >= 0 with the sign of s."""
+    return from_bits(bits(size) | (bits(s) & 0x8000000000000000))
+
+
+@lane
+def _expm1_tail(f):
+    """(expm1(f) - f) / f^2 for |f| <= log 2."""
+    return polynomial(f, _EXPM1)
+
+
+@lane
+def _power_of_two(k):
+    """2^k for an integer |k| <= 1023 held as a float64 (the low bits of k + 1.5 * 2^52 are those of the integer)."""
+    return from_bits(bits(maximum(k, splat(-1022.0)) + 6755399441056767.0) << 52)

@@ -1,0 +1,195 @@
+"""The door to Numba: nothing else in simcore compiles, caches or starts threads.
+
+Kernel code is plain Python. A function marked with `lane` stays the plain function it is, so every kernel also runs
+without compilation (on NumPy arrays of `lanes.WIDTH` numbers), and importing simcore does not import Numba. Compilation
+starts with the first call of `entry` or `driver`.
+"""
+
+import functools
+import hashlib
+import os
+import platform
+import stat
+import sys
+import tempfile
+import types
+from pathlib import Path
+
+prange = range  # in compiled drivers: numba.prange
+
+# x / 0 is IEEE's, not an exception: the check alone would keep loops from being vectorised. Never fastmath.
+_OPTIONS = {"error_model": "numpy"}
+FACES = (
+    *("__init__", "__main__", "checks", "cli", "curves", "errors", "forecast", "runs", "scenario", "store", "tables"),
+    *("toml_text",),
+)
+_lane_functions = []
+_lowerings = []
+
+
+def lane(function):
+    """Mark a plain function as callable from compiled kernels. Returns it unchanged."""
+    _lane_functions.append(function)
+    if _numba.cache_info().currsize:
+        _register(function)
+    return function
+
+
+def lowering(callback):
+    """Call `callback()` once before the first compilation: the place to register extension types."""
+    _lowerings.append(callback)
+    return callback
+
+
+def entry(template, signature, name, **bindings):
+    """Compile a copy of `template`, in which the names in `bindings` stand for other values, to a C function.
+
+    The copy is a module-level function of its own name, so that Numba caches it on disk like any other: a closure over
+    compiled functions is never found again. `signature` spells each argument: u (pointer to uint64), d (pointer to
+    double) or i (integer); the template sees pointers and makes arrays of them with `carray(pointer, shape)`. Returns
+    the object that owns the code; its address is `.address`.
+    """
+    numba = _numba()
+    types_of = {"u": numba.types.CPointer(numba.uint64), "d": numba.types.CPointer(numba.float64), "i": numba.int64}
+    c_signature = numba.void(*(types_of[letter] for letter in signature))
+    function = rebound(template, name, carray=numba.carray, **bindings)
+    return _cached(lambda cache: numba.cfunc(c_signature, cache=cache, **_OPTIONS)(function))
+
+
+@functools.cache
+def driver(template):
+    """Compile a loop over `prange` (one output slot per iteration, so that threads never change a bit)."""
+    numba = _numba()
+    parallel = "prange" in template.__code__.co_names
+    function = rebound(template, template.__qualname__, prange=numba.prange)
+    return _cached(lambda cache: numba.njit(parallel=parallel, nogil=True, cache=cache, **_OPTIONS)(function))
+
+
+def compiled(function):
+    """Compile a lane function on its own, uncached: for tests and tools."""
+    return _numba().njit(**_OPTIONS)(function)
+
+
+def call(function, a, b, c, d, e):
+    """Call a compiled function by its address (in a plain kernel: the function itself); arrays become pointers."""
+    function(a, b, c, d, e)
+
+
+def set_threads(threads):
+    """Use `threads` threads (at most those Numba started with); None: every CPU this process may use."""
+    numba = _numba()
+    most = numba.config.NUMBA_NUM_THREADS
+    numba.set_num_threads(most if threads is None else min(threads, most))
+    return numba.get_num_threads()
+
+
+def versions():
+    """Versions of the code generators, for the provenance of a run."""
+    import llvmlite
+    import numba
+
+    return {"numba": numba.__version__, "llvmlite": llvmlite.__version__}
+
+
+@functools.cache
+def source_digest():
+    """SHA-256 over the sources that decide numbers, by name: the fingerprint of the code. FACES are left out."""
+    package = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py"), key=lambda path: path.relative_to(package).as_posix()):
+        name = path.relative_to(package).as_posix()
+        if name.removesuffix(".py") not in FACES:
+            digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+@functools.cache
+def _numba():
+    import numba
+
+    numba.config.CACHE_DIR = _cache_folder(numba)
+    for callback in _lowerings:
+        callback()
+    for function in _lane_functions:
+        _register(function)
+    _register_call()
+    return numba
+
+
+def _register_call():
+    from llvmlite import ir
+    from numba import types
+    from numba.core.imputils import lower_builtin
+    from numba.core.typing.templates import signature
+    from numba.extending import type_callable
+
+    @type_callable(call)
+    def typing(_context):
+        def typer(function, a, b, c, d, e):
+            if isinstance(function, types.Integer):
+                return signature(types.void, function, a, b, c, d, e)
+            return None
+
+        return typer
+
+    def lower(context, builder, sig, args):
+        values = []
+        for kind, value in zip(sig.args[1:], args[1:], strict=True):
+            if isinstance(kind, types.Array):
+                values.append(context.make_array(kind)(context, builder, value).data)
+            else:
+                values.append(context.cast(builder, value, kind, types.int64))
+        kind = ir.FunctionType(ir.VoidType(), [value.type for value in values])
+        address = context.cast(builder, args[0], sig.args[0], types.int64)
+        builder.call(builder.inttoptr(address, kind.as_pointer()), values)
+        return context.get_dummy_value()
+
+    lower_builtin(call, types.Integer, *[types.Any] * 5)(lower)
+
+
+def _register(function):
+    from numba.extending import register_jitable
+
+    register_jitable(**_OPTIONS)(function)
+
+
+def rebound(template, name, **bindings):
+    """A copy of a function under another name, in whose body the names in `bindings` stand for other values."""
+    function = types.FunctionType(template.__code__, template.__globals__ | bindings, name, template.__defaults__)
+    function.__qualname__ = name
+    function.__module__ = template.__module__
+    return function
+
+
+def _cached(compile):
+    """Compile with the disk cache; without it where the cache is broken, full or read-only."""
+    try:
+        return compile(True)
+    except (OSError, EOFError, RuntimeError) as error:
+        print(f"simcore: compiling without a cache ({error})", file=sys.stderr)
+        return compile(False)
+
+
+def _cache_folder(numba):
+    """A private folder named by all that decides the machine code; Numba alone would miss edits in other files."""
+    import llvmlite
+
+    parts = (source_digest(), numba.__version__, llvmlite.__version__, platform.python_version(), _cpu(numba))
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
+    base = os.environ.get("SIMCORE_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
+    try:
+        folder = (Path(base) if base else Path.home() / ".cache") / "simcore" / digest
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.chmod(0o700)
+        if folder.stat().st_uid != os.getuid() or not os.access(folder, os.W_OK | stat.S_IXUSR):
+            raise OSError(f"{folder} is not ours to write")
+    except (OSError, RuntimeError):
+        folder = tempfile.mkdtemp(prefix="simcore-cache-")
+    return str(folder)
+
+
+def _cpu(numba):
+    import llvmlite.binding
+
+    name = numba.config.CPU_NAME or llvmlite.binding.get_host_cpu_name()
+    return f"{name} {numba.config.CPU_FEATURES or llvmlite.binding.get_host_cpu_features().flatten()}"

@@ -1,0 +1,168 @@
+"""The parallel loops: draw a lane group, contaminate it, sort it, fit every estimator to it; then sum up the errors.
+
+A driver is compiled once for all studies. What differs between studies - distribution, contamination, estimators - is
+compiled one by one to C functions of five arguments, which the driver calls through their addresses once per lane
+group, so that adding one compiles that one. Every lane group has its own output slot: threads change no bit.
+"""
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+
+from simcore import jit, sums
+from simcore.codes import NON_FINITE
+from simcore.jit import call, lane, prange
+from simcore.lanes import (
+    WIDTH,
+    any_lane,
+    bits,
+    both,
+    from_bits,
+    invert,
+    load,
+    magnitude,
+    select,
+    splat,
+    splat_u64,
+    store,
+    store_bytes,
+)
+from simcore.order import mad, median, padded_rows, sort
+from simcore.streams import start
+
+ERRORS, CONTAMINATION = 0, 1  # purposes of `streams`
+CHUNK = 4096  # replications summed in one piece; part of the definition of a result's last bits
+_TASK_SAMPLES = 1 << 16  # samples of a task, about: many enough to hide its start, few enough to share out
+
+
+MOST_NUMBERS = 8  # numbers a C function receives at most
+carray = draw = apply = fit = None  # open names of the entries below
+
+
+class Cell(NamedTuple):
+    """What the kernel needs of a cell: its samples, and C functions with the numbers each receives."""
+
+    n: int
+    keys: np.ndarray  # (purposes, KEY_WORDS) uint64
+    draw: int
+    draw_numbers: np.ndarray  # (k,) float64
+    contaminate: int
+    contaminate_numbers: np.ndarray
+    fits: np.ndarray  # (estimators,) addresses
+    fit_numbers: np.ndarray  # (estimators, k) float64
+
+
+def simulate(cell, first_group, begin, end, estimates, states):
+    """Fit every estimator to lane groups first_group + begin, ..., first_group + end - 1, into rows begin..end-1.
+
+    estimates: float64 (estimators, groups, WIDTH); states: uint8 of the same shape, codes of `codes`.
+    """
+    task_groups = max(1, _TASK_SAMPLES // (cell.n * WIDTH))
+    for task in prange((end - begin + task_groups - 1) // task_groups):
+        x, work = aligned_rows(padded_rows(cell.n)), aligned_rows(4)
+        first = begin + task * task_groups
+        for group in range(first, min(end, first + task_groups)):
+            call(cell.draw, cell.keys, first_group + group, cell.n, cell.draw_numbers, x)
+            call(cell.contaminate, cell.keys, first_group + group, cell.n, cell.contaminate_numbers, x)
+            fit_group(cell, x, work, group, estimates, states)
+
+
+def fit_sample(cell, x, work, estimates, states):
+    """Fit to one lane group of given samples: x float64 (padded rows, WIDTH), overwritten; work as in `fit_group`."""
+    fit_group(cell, x, work, 0, estimates, states)
+
+
+def sum_errors(estimates, states, replications, truth, out):
+    """Power sums of the errors per estimator and chunk: out is float64 (estimators, chunks, len(sums.COLUMNS))."""
+    chunks = out.shape[1]
+    for task in prange(out.shape[0] * chunks):
+        estimator, chunk = task // chunks, task % chunks
+        stop = min(replications, (chunk + 1) * CHUNK)
+        sums.power_sums(estimates[estimator], states[estimator], chunk * CHUNK, stop, truth, out[estimator, chunk])
+
+
+@lane
+def aligned_rows(rows):
+    """An uninitialised float64 array (rows, WIDTH) that starts on a cache line: SIMD loads never straddle two."""
+    flat = np.empty(rows * WIDTH + 8)
+    skip = (64 - flat.ctypes.data % 64) % 64 // 8
+    return flat[skip : skip + rows * WIDTH].reshape((rows, WIDTH))
+
+
+@lane
+def fit_group(cell, x, work, group, estimates, states):
+    """Sort the samples of a lane group and fit every estimator; samples that are not finite get no estimate.
+
+    `work` holds a row each for the median, the MAD, an estimate and its code.
+    """
+    n, groups = cell.n, estimates.shape[1]
+    estimate_rows, state_rows = estimates.reshape((-1, WIDTH)), states.reshape((-1, WIDTH))
+    sort(x, n)
+    finite = both(magnitude(load(x, 0)) < np.inf, magnitude(load(x, n - 1)) < np.inf)
+    if any_lane(invert(finite)):
+        for i in range(n):
+            store(x, i, select(finite, load(x, i), splat(0.0)))
+    centre = median(x, n)
+    store(work, 0, centre)
+    store(work, 1, mad(x, n, centre))
+    for e in range(len(cell.fits)):
+        call(cell.fits[e], x, n, cell.fit_numbers, e, work)
+        estimate = load(work, 2)
+        usable = both(finite, magnitude(estimate) < np.inf)
+        store(estimate_rows, e * groups + group, estimate)
+        store_bytes(state_rows, e * groups + group, select(usable, bits(load(work, 3)), splat_u64(NON_FINITE)))
+
+
+def _draw_entry(keys, group, n, p, x):
+    stream = start(carray(keys, (2, 3)), ERRORS, group)
+    draw(stream, carray(x, (padded_rows(n), WIDTH)), n, carray(p, (MOST_NUMBERS,)))
+
+
+def _contaminate_entry(keys, group, n, p, x):
+    stream = start(carray(keys, (2, 3)), CONTAMINATION, group)
+    apply(stream, carray(x, (padded_rows(n), WIDTH)), n, carray(p, (MOST_NUMBERS,)))
+
+
+def _fit_entry(x, n, p, e, work):
+    sample, rows = carray(x, (padded_rows(n), WIDTH)), carray(work, (4, WIDTH))
+    estimate, code = fit(sample, n, carray(p, (e + 1, MOST_NUMBERS))[e], load(rows, 0), load(rows, 1))
+    store(rows, 2, estimate)
+    store(rows, 3, from_bits(code))
+
+
+@functools.cache
+def draw_function(distribution, compiled):
+    """What stands in `Cell.draw` for a `registry.Distribution`: an address, or the plain function."""
+    return _link(_draw_entry, "uiidd", f"draw_{distribution.name}", compiled, draw=distribution.draw)
+
+
+@functools.cache
+def contaminate_function(contamination, compiled):
+    """What stands in `Cell.contaminate` for a `registry.Contamination`."""
+    return _link(_contaminate_entry, "uiidd", f"contaminate_{contamination.name}", compiled, apply=contamination.apply)
+
+
+@functools.cache
+def fit_function(name, fit, open_names, compiled):
+    """What stands in `Cell.fits` for a fit function; `open_names`: pairs of a name it leaves open and its value."""
+    if open_names:
+        fit = lane(jit.rebound(fit, f"{fit.__name__}_{name}", **dict(open_names)))
+    return _link(_fit_entry, "didid", f"fit_{name}", compiled, fit=fit)
+
+
+def numbers_array(numbers):
+    """The array a C function receives: the numbers, then zeros."""
+    array = np.zeros(MOST_NUMBERS)
+    array[: len(numbers)] = list(numbers)
+    return array
+
+
+_ENTRIES = []  # the owners of the compiled code: it lives as long as they do
+
+
+def _link(template, signature, name, compiled, **bindings):
+    if not compiled:
+        return jit.rebound(template, name, carray=lambda array, shape: array, **bindings)
+    _ENTRIES.append(jit.entry(template, signature, name, **bindings))
+    return _ENTRIES[-1].address

@@ -1,0 +1,150 @@
+"""The lane value: `WIDTH` replications side by side, one per lane of a SIMD register.
+
+A kernel reads like scalar code, but a "number" is one value per lane, and a comparison gives a mask. This module is
+the plain meaning of every operation, on NumPy arrays of shape (WIDTH,); `lanes_llvm` gives compiled kernels the same
+operation as one LLVM instruction. Both follow IEEE 754 to the bit, so the bits depend neither on the width of the CPU's
+registers nor on whether a kernel is compiled. Arithmetic and comparison operators work on lane values (and a scalar).
+
+Data of a lane group is a C-contiguous array of shape (rows, WIDTH), float64 or uint64.
+"""
+
+import numpy as np
+
+from simcore import jit
+
+WIDTH = 8
+_LANE = np.arange(WIDTH)
+
+
+@jit.lowering
+def _lower():
+    import simcore.lanes_llvm  # noqa: F401  (registers the LLVM twin of each function below)
+
+
+def splat(x):
+    """One float64 in every lane."""
+    return np.full(WIDTH, x, np.float64)
+
+
+def splat_u64(x):
+    """One non-negative integer in every lane, as uint64."""
+    return np.full(WIDTH, x, np.uint64)
+
+
+def lane_numbers():
+    """0, 1, ..., WIDTH - 1 as uint64."""
+    return _LANE.astype(np.uint64)
+
+
+def load(rows, i):
+    """Row i of an array of shape (rows, WIDTH)."""
+    return rows[i].copy()
+
+
+def store(rows, i, value):
+    """Write a lane value to row i."""
+    rows[i] = value
+
+
+def store_bytes(rows, i, value):
+    """Write the low byte of uint64 lanes to row i of a uint8 array of shape (rows, WIDTH)."""
+    rows[i] = value.astype(np.uint8)
+
+
+def gather(rows, index):
+    """In lane l the number rows[index[l], l]."""
+    return rows[index.astype(np.int64), _LANE]
+
+
+def select(mask, a, b):
+    """a where the mask is set, else b."""
+    return np.where(mask, a, b)
+
+
+def both(mask, other):
+    """Lanes set in both masks."""
+    return mask & other
+
+
+def either(mask, other):
+    """Lanes set in one of the masks or in both."""
+    return mask | other
+
+
+def invert(mask):
+    """Lanes not set in the mask."""
+    return ~mask
+
+
+def any_lane(mask):
+    """Whether a lane is set, as a plain bool."""
+    return bool(np.any(mask))
+
+
+def minimum(a, b):
+    """a where a < b, else b (so b where one is NaN)."""
+    return np.where(a < b, a, b)
+
+
+def maximum(a, b):
+    """a where a > b, else b (so b where one is NaN)."""
+    return np.where(a > b, a, b)
+
+
+def magnitude(a):
+    """|a|."""
+    return np.abs(a)
+
+
+def root(a):
+    """Square root, correctly rounded."""
+    with np.errstate(invalid="ignore"):
+        return np.sqrt(a)
+
+
+def nearest(a):
+    """The nearest integer as a float64, halves to even."""
+    return np.rint(a)
+
+
+def bits(a):
+    """The 64 bits of float64 lanes as uint64."""
+    return a.view(np.uint64)
+
+
+def from_bits(a):
+    """The float64 lanes that have the bits of uint64 lanes."""
+    return a.view(np.float64)
+
+
+def fma(a, b, c):
+    """a * b + c rounded once (Boldo & Melquiond 2008: two-sum in round-to-odd)."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        product, tail = _two_product(a, b)
+        low_sum, low_rest = _two_sum(c, tail)
+        high, rest = _two_sum(product, low_sum)
+        correction, lost = _two_sum(rest, low_rest)
+        even = (correction.view(np.int64) & 1) == 0
+        toward = np.where((lost > 0) == (correction > 0), 1, -1)
+        odd = (correction.view(np.int64) + np.where((lost != 0) & even, toward, 0)).view(np.float64)
+        result = high + odd
+        return np.where(np.isfinite(result) & np.isfinite(tail), result, a * b + c)
+
+
+def _two_sum(a, b):
+    total = a + b
+    b_part = total - a
+    return total, (a - (total - b_part)) + (b - b_part)
+
+
+def _two_product(a, b):
+    product = a * b
+    a_high, a_low = _split(a)
+    b_high, b_low = _split(b)
+    return product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+
+
+def _split(a):
+    scaled = np.asarray(134217729.0 * a, np.float64)
+    high = scaled - (scaled - a)
+    return high, a - high

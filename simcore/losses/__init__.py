@@ -1,0 +1,1 @@
+"""Losses: one file each, scalar functions of one standardised residual."""

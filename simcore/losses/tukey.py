@@ -1,0 +1,51 @@
+"""Tukey's biweight (Beaton & Tukey 1974): far observations do not pull at all. Not convex."""
+
+from simcore.jit import lane
+from simcore.lanes import maximum, minimum, splat
+from simcore.registry import POSITIVE, Loss, Parameter
+
+
+@lane
+def _clipped(r, p):
+    return minimum(maximum(r * (1.0 / p[0]), splat(-1.0)), splat(1.0))
+
+
+@lane
+def rho(r, p):
+    u = _clipped(r, p)
+    w = 1.0 - u * u
+    return (p[0] * p[0] / 6.0) * (1.0 - w * w * w)
+
+
+@lane
+def psi(r, p):
+    u = _clipped(r, p)
+    w = 1.0 - u * u
+    return p[0] * (u * (w * w))
+
+
+@lane
+def psi_prime(r, p):
+    u = _clipped(r, p)
+    w = 1.0 - u * u
+    return w * (1.0 - 5.0 * (u * u))
+
+
+@lane
+def weight(r, p):
+    u = _clipped(r, p)
+    w = 1.0 - u * u
+    return w * w
+
+
+PLUGIN = Loss(
+    "tukey",
+    "biweight: bounded, no pull beyond c scales; c = 4.685 is 95 % efficient under the normal",
+    "Beaton & Tukey (1974)",
+    (Parameter("c", "from where an observation counts for nothing, in scales", POSITIVE, 4.685),),
+    rho=rho,
+    psi=psi,
+    psi_prime=psi_prime,
+    weight=weight,
+    monotone=False,
+)

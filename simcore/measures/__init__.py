@@ -1,0 +1,1 @@
+"""Performance measures with their Monte Carlo standard errors: one file each."""

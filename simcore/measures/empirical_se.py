@@ -1,0 +1,5 @@
+"""Empirical standard error: the standard deviation of the estimates."""
+
+from simcore.registry import Measure
+
+PLUGIN = Measure("empirical_se", "standard deviation of T", "Morris, White & Crowther (2019)", root_of="variance")

@@ -1,0 +1,1 @@
+"""What is estimated: one file per problem."""

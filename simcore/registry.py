@@ -1,0 +1,170 @@
+"""What can stand in a scenario: the records that describe a plugin, and finding plugins by name.
+
+A plugin is one module in `distributions/`, `contamination/`, `losses/`, `estimators/`, `measures/` or `problems/` that
+defines `PLUGIN`, one of the records below. Nothing is listed by hand: the folder is the list. The functions in a record
+are plain Python (see `jit.lane`); a lane value is `lanes.WIDTH` numbers side by side.
+"""
+
+import difflib
+import functools
+import importlib
+import math
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+KINDS = ("problems", "distributions", "contamination", "losses", "estimators", "measures")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The values a number may take; an open end is excluded."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    open_low: bool = False
+    open_high: bool = False
+    integer: bool = False
+
+    def __contains__(self, value):
+        if self.integer and value != int(value):
+            return False
+        above = value > self.low if self.open_low else value >= self.low
+        below = value < self.high if self.open_high else value <= self.high
+        return math.isfinite(value) and above and below
+
+    def __str__(self):
+        kind = "a whole number" if self.integer else "a number"
+        ends = []
+        if self.low > -math.inf:
+            ends.append(f"{'>' if self.open_low else '>='} {self.low:g}")
+        if self.high < math.inf:
+            ends.append(f"{'<' if self.open_high else '<='} {self.high:g}")
+        return " ".join([kind, " and ".join(ends)]).strip()
+
+
+REAL = Interval()
+POSITIVE = Interval(low=0.0, open_low=True)
+PROPORTION = Interval(low=0.0, high=1.0)
+BELOW_HALF = Interval(low=0.0, high=0.5, open_high=True)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A number a scenario gives to a plugin; without a default it must be given."""
+
+    name: str
+    meaning: str
+    domain: Interval = REAL
+    default: float | None = None
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """Name in scenarios, one line of meaning, parameters in the order kernels receive them, and where it is from."""
+
+    name: str
+    meaning: str
+    source: str = ""
+    parameters: tuple[Parameter, ...] = ()
+
+
+@dataclass(frozen=True)
+class Distribution(Plugin):
+    """Errors in standard form (location 0, scale 1).
+
+    draw(stream, x, n, p): fill rows 0..n-1 of x from a lane stream (an even number of rows is always there).
+    tail_index(**values): alpha with P(|error| > t) ~ t^-alpha; inf for lighter tails.
+    """
+
+    draw: Callable = None
+    tail_index: Callable = field(default=lambda **values: math.inf)
+
+
+@dataclass(frozen=True)
+class Contamination(Plugin):
+    """What happens to some observations.
+
+    apply(stream, x, n, p): turn n standard errors into observations loc + scale * error, with some contaminated, in
+    place; p holds loc, scale and then the parameters.
+    """
+
+    apply: Callable = None
+
+
+@dataclass(frozen=True)
+class Loss(Plugin):
+    """A loss as scalar functions of one standardised residual r (lane values) and the parameters p.
+
+    rho(r, p), psi = rho', psi_prime = psi', weight = psi / r. `monotone`: psi never decreases, so the root is unique.
+    `scaled`: residuals are divided by a scale, which a scenario chooses. `smooth`: psi' is continuous.
+    """
+
+    rho: Callable = None
+    psi: Callable = None
+    psi_prime: Callable = None
+    weight: Callable = None
+    monotone: bool = True
+    smooth: bool = True
+    scaled: bool = True
+
+
+@dataclass(frozen=True)
+class Estimator(Plugin):
+    """An estimator of location.
+
+    fit(x, n, p, median, mad): lane function of the sorted sample and its median and MAD; returns (estimate, code).
+    numbers(n, values): the array p of the kernel for samples of n, from the parameter values by name.
+    carried_by(n, values): how many of n observations must go bad to carry the estimate away.
+    """
+
+    fit: Callable = None
+    numbers: Callable = field(default=lambda n, values: tuple(values.values()))
+    carried_by: Callable = None
+
+
+@dataclass(frozen=True)
+class Measure(Plugin):
+    """A performance measure of an estimator, from the moments of its error T - truth.
+
+    value(moments): (value, mcse) from `sums.Moments`; NaN where there are too few replications.
+    root_of: or the name of the measure whose square root this one is, with the MCSE by the delta method.
+    order: the order of the moment that must exist for the value. Its MCSE needs twice as many, and is itself estimated
+    well with four times as many.
+    """
+
+    value: Callable = None
+    root_of: str | None = None
+    order: int = 2
+
+
+@dataclass(frozen=True)
+class Problem(Plugin):
+    """What is estimated.
+
+    fit(choice): the lane fit function of an estimator of a scenario and the values it binds, see `location`.
+    numbers(choice, n): the array p that the fit receives.
+    carried_by(choice, n): as for `Estimator`.
+    parameters_of(...) of the problem are `estimands`: names of what is estimated.
+    """
+
+    fit: Callable = None
+    numbers: Callable = None
+    carried_by: Callable = None
+    estimands: tuple[str, ...] = ()
+
+
+@functools.cache
+def plugins(kind):
+    """All plugins of a kind, name -> record, in alphabetical order of the modules."""
+    package = importlib.import_module(f"simcore.{kind}")
+    names = sorted(info.name for info in pkgutil.iter_modules(package.__path__))
+    found = (importlib.import_module(f"simcore.{kind}.{name}") for name in names if not name.startswith("_"))
+    return {module.PLUGIN.name: module.PLUGIN for module in found}
+
+
+def unknown(name, known):
+    """The end of a message about an unknown name: the nearest known one, and all of them."""
+    near = difflib.get_close_matches(str(name), known, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"{hint}known: {', '.join(sorted(known))}"

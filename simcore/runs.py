@@ -1,0 +1,123 @@
+"""Running, opening and reading studies: what the command line and the Python API have in common."""
+
+import contextlib
+import signal
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from simcore import design, execute, scenario
+from simcore.engines import local
+from simcore.errors import IncompleteError, UsageError
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory. `folder` is its `store.RunFolder`."""
+
+    folder: object
+
+    @property
+    def path(self):
+        return self.folder.path
+
+    @property
+    def study(self):
+        return self.folder.study
+
+    def summary(self):
+        """The long table of the results, a pandas.DataFrame: one row per cell x estimator x parameter x measure.
+
+        Raises IncompleteError while blocks are missing, DamagedError where a file is not what was written.
+        """
+        from simcore import summaries
+
+        missing = self.folder.missing()
+        if missing:
+            total = len(design.blocks(self.study))
+            raise IncompleteError(
+                f"{self.path}: {len(missing)} of {total} blocks are missing; finish with: simcore run "
+                f"{self.path / 'scenario.toml'} --out {self.path.parent} --replications {self.study.replications} "
+                f"--seed {self.study.seed}"
+            )
+        return summaries.summarise(self.study, self.folder.read_sums())
+
+    def write_summary(self):
+        """Recompute summary.parquet from the blocks and return the table."""
+        import pyarrow as pa
+
+        table = self.summary()
+        self.folder.write_table("summary.parquet", pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata())
+        return table
+
+
+def run(study, out="results", threads=None, replications=None, seed=None, progress=None):
+    """Compute what is missing of a study, summarise it, and return the Run.
+
+    study: a Study or the path of a scenario file. threads: None for every CPU of this process. progress: called with
+    (finished blocks, all blocks, Block) after each block. A KeyboardInterrupt or SIGTERM stops within a fraction of a
+    second; finished blocks are kept, and the same call goes on from there. Raises ScenarioError, UsageError,
+    DamagedError, execute.Stopped.
+    """
+    from simcore.store import RunFolder
+
+    if threads is not None and threads < 1:
+        raise UsageError(f"threads: must be at least 1 (got {threads})")
+    if not isinstance(study, scenario.Study):
+        study = scenario.load(study)
+    if replications is not None or seed is not None:
+        study = study.with_changes(replications, seed)
+    folder = RunFolder.create(out, study)
+    missing = folder.missing()
+    total = len(design.blocks(study))
+    with _stop_signals() as stop:
+        finished = local.run(study, missing, folder.commit, threads, stop.is_set)
+        for done, block in enumerate(finished, start=total - len(missing) + 1):
+            if progress is not None:
+                progress(done, total, block)
+    result = Run(folder)
+    result.write_summary()
+    return result
+
+
+def open_run(path):
+    """The Run in a directory, `results/<study name>`. Raises UsageError where there is none."""
+    from simcore.store import RunFolder
+
+    return Run(RunFolder.open(path))
+
+
+def plot(run, folder=None):
+    """Draw every figure the factors of a run allow, as SVG, PNG and PDF; returns name -> matplotlib Figure."""
+    from simcore import curves
+
+    if not isinstance(run, Run):
+        run = open_run(run)
+    return curves.draw(run.summary(), Path(folder) if folder is not None else run.path / "figures")
+
+
+@contextlib.contextmanager
+def _stop_signals():
+    """An Event that SIGINT and SIGTERM set; `signal_number` on it is the one that came. A second SIGINT acts at once."""
+    stop = threading.Event()
+    stop.signal_number = None
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def ask(number, _frame):
+        if stop.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        stop.signal_number = number
+        stop.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)}
+    try:
+        yield stop
+    except execute.Stopped:
+        if stop.signal_number == signal.SIGINT:
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

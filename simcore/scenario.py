@@ -1,0 +1,295 @@
+"""A scenario as a frozen `Study`: the only place where what a user wrote is checked; below it types are trusted.
+
+Every mistake is found in one pass and reported as `file:line: key: what is wrong (got ...), what would be right`.
+"""
+
+import hashlib
+import itertools
+import json
+import math
+import re
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from simcore import toml_text
+from simcore.checks import Checks
+from simcore.registry import POSITIVE, REAL, Parameter, Plugin, plugins
+
+DEFAULT_SEED = 20261122
+DEFAULT_REPLICATIONS = 10_000
+MOST_CELLS = 100_000
+MOST_ESTIMATORS = 1000
+
+_SEED, _REPLICATIONS, _N = range(2**63), range(1, 10**12 + 1), range(1, 10**6 + 1)
+_NAME = re.compile(r"[a-z0-9_-]{1,64}").fullmatch, 'write name = "my_study", 1 to 64 of a-z, 0-9, _ and -'
+_TITLE = lambda text: len(text) <= 200 and text.isprintable(), "write one line of at most 200 characters"
+_LABEL = lambda text: 1 <= len(text) <= 64 and text.isprintable(), "write one line of 1 to 64 characters"
+_KEEP = lambda text: text == "estimates", 'write keep = "estimates", or leave it out'
+
+_KEYS = {
+    "name": _NAME[1],
+    "problem": 'write problem = "location"',
+    "factors": "write [factors] and, below it, n and errors",
+    "estimators": 'write [[estimators]] and, below it, loss = "l2"',
+}
+_OPTIONAL_KEYS = ("title", "seed", "replications", "keep")
+_FACTORS = {"n": "write n = [10, 100]", "errors": 'write errors = [{ distribution = "normal" }]'}
+
+_ESTIMATOR_KINDS = {"loss": "losses", "estimator": "estimators"}
+_LOC_AND_SCALE = (
+    Parameter("loc", "where the errors are centred", REAL, 0.0),
+    Parameter("scale", "their scale", POSITIVE, 1.0),
+)
+_RESIDUAL_SCALE = Parameter("scale", "the scale of the residuals", POSITIVE, "mad")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A distribution of errors or a kind of contamination, with all parameters in the order of the plugin."""
+
+    kind: str  # "distributions" or "contamination"
+    name: str
+    parameters: tuple[tuple[str, float], ...] = ()
+    loc: float = 0.0
+    scale: float = 1.0
+
+    @property
+    def values(self):
+        return dict(self.parameters)
+
+    @property
+    def label(self):
+        placed = [(p.name, getattr(self, p.name)) for p in _LOC_AND_SCALE if getattr(self, p.name) != p.default]
+        return _label(self.name, [*self.parameters, *placed])
+
+    def __str__(self):
+        return self.label
+
+    def content(self):
+        return {"name": self.name, "parameters": self.values, "loc": self.loc, "scale": self.scale}
+
+
+@dataclass(frozen=True)
+class EstimatorChoice:
+    """An estimator; `loss` is None where it minimises none, and `scale` where there is none to choose."""
+
+    name: str
+    loss: str | None
+    parameters: tuple[tuple[str, float], ...]
+    scale: None | str | float  # "mad", or a number that is known
+    label: str
+
+    @property
+    def values(self):
+        return dict(self.parameters)
+
+    def __str__(self):
+        return self.label
+
+    def content(self):
+        return {"name": self.name, "loss": self.loss, "parameters": self.values, "scale": self.scale}
+
+
+@dataclass(frozen=True, init=False)
+class Study:
+    """A checked scenario: `Study(name=..., problem=..., factors={...}, estimators=[{...}, ...])`, as in a file.
+
+    `text` is the TOML it was read from, or TOML that says the same; it does not count when studies are compared.
+    """
+
+    name: str
+    title: str
+    problem: str
+    seed: int
+    replications: int
+    keep: str | None
+    n: tuple[int, ...]
+    errors: tuple[Choice, ...]
+    contamination: tuple[Choice, ...]
+    estimators: tuple[EstimatorChoice, ...]
+    text: str = field(compare=False, repr=False)
+
+    def __init__(self, /, **entries):
+        data = toml_text.plain({key: value for key, value in entries.items() if value is not None})
+        vars(self).update(_checked(data), text=toml_text.render(data))
+
+    def with_changes(self, replications=None, seed=None):
+        """The same study with another number of replications or seed; the text stays as it was given."""
+        changes = {"replications": replications, "seed": seed}
+        changes = {key: getattr(self, key) if value is None else value for key, value in changes.items()}
+        data, _ = toml_text.parse(self.text, self.name)
+        return _study(_checked(data | toml_text.plain(changes)), self.text)
+
+    def content(self):
+        """All that decides the numbers of a replication, as values for JSON, whatever the order in the scenario."""
+        lists = ("errors", "contamination", "estimators")
+        chosen = {key: sorted((choice.content() for choice in getattr(self, key)), key=_canonical) for key in lists}
+        return {"problem": self.problem, "seed": self.seed, "n": sorted(self.n), **chosen}
+
+    def digest(self):
+        """SHA-256 of the content, in hexadecimal."""
+        return hashlib.sha256(_canonical(self.content()).encode()).hexdigest()
+
+
+def load(path):
+    """The study in a scenario file."""
+    return parse(toml_text.read(path), str(path))
+
+
+def parse(text, filename="<text>"):
+    """The study in the text of a scenario file; the file's name is for messages."""
+    data, lines = toml_text.parse(text, filename)
+    return _study(_checked(data, filename, lines), text)
+
+
+def estimator(entry):
+    """The estimator of one table of `estimators`, without a study."""
+    data, checks = toml_text.plain(entry), _ScenarioChecks()
+    found = checks.entry((), data, _ESTIMATOR_KINDS)
+    if found and found.size > 1:
+        checks.wrong((), "are several estimators", "write one value for each key", data)
+    checks.report()
+    return next(found.estimators())
+
+
+def _study(fields, text):
+    study = object.__new__(Study)
+    vars(study).update(fields, text=text)
+    return study
+
+
+def _checked(data, filename=None, lines=None):
+    """The fields of a Study, or a ScenarioError with all mistakes."""
+    checks = _ScenarioChecks()
+    fields = checks.study(data)
+    checks.report(filename, lines)
+    return fields
+
+
+def _canonical(value):
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def _label(name, values):
+    """huber(k=1.345): numbers in their shortest form."""
+    inside = ", ".join(f"{key}={str(value).removesuffix('.0')}" for key, value in values)
+    return f"{name}({inside})" if inside else name
+
+
+class _Entry(NamedTuple):
+    """One table of `errors`, `contamination` or `estimators`, its lists not yet crossed."""
+
+    path: tuple
+    kind: str
+    plugin: Plugin
+    axes: dict  # parameter -> its values
+    label: str | None
+
+    @property
+    def size(self):
+        return math.prod(map(len, self.axes.values()))
+
+    def crossed(self):
+        """For each combination: the parameters of the plugin, and all values by name."""
+        for combination in itertools.product(*self.axes.values()):
+            values = dict(zip(self.axes, combination, strict=True))
+            yield tuple((p.name, values[p.name]) for p in self.plugin.parameters), values
+
+    def choices(self):
+        for parameters, values in self.crossed():
+            yield Choice(self.kind, self.plugin.name, parameters, values.get("loc", 0.0), values.get("scale", 1.0))
+
+    def estimators(self):
+        name, varying = self.plugin.name, [key for key, values in self.axes.items() if len(values) > 1]
+        for parameters, values in self.crossed():
+            scale = values.get("scale")
+            known = [("scale", scale)] if isinstance(scale, float) else []
+            label = _label(name, [*parameters, *known])
+            if self.label:
+                label = _label(f"{self.label} ", [(key, values[key]) for key in varying]).strip()
+            yield EstimatorChoice(name, name if self.kind == "losses" else None, parameters, scale, label)
+
+
+class _ScenarioChecks(Checks):
+    """What a scenario may say."""
+
+    def study(self, data):
+        """The fields of a Study, to be used if there is no mistake."""
+        self.keys((), data, "a scenario", _KEYS, _OPTIONAL_KEYS)
+        return {
+            "name": self.read(data, ("name",), self.text, *_NAME),
+            "title": self.read(data, ("title",), self.text, *_TITLE, default=""),
+            "problem": self.read(data, ("problem",), self.problem),
+            "seed": self.read(data, ("seed",), self.whole, _SEED, default=DEFAULT_SEED),
+            "replications": self.read(data, ("replications",), self.whole, _REPLICATIONS, default=DEFAULT_REPLICATIONS),
+            "keep": self.read(data, ("keep",), self.text, *_KEEP),
+            **self.read(data, ("factors",), self.factors, default={}),
+            "estimators": self.read(data, ("estimators",), self.estimators),
+        }
+
+    def problem(self, path, name):
+        plugin = self.plugin(path, name, {"problem": plugins("problems")})
+        return plugin and plugin.name
+
+    def factors(self, path, data):
+        if not isinstance(data, dict):
+            self.wrong(path, "is not a table", _KEYS["factors"], data)
+            return {}
+        self.keys(path, data, "factors", _FACTORS, ("contamination",))
+        data = {"contamination": [{"kind": "none"}]} | data
+        n = self.read(data, (*path, "n"), self.each, self.whole, _N, default=())
+        errors = self.read(data, (*path, "errors"), self.entries, {"distribution": "distributions"}, default=[])
+        contamination = self.entries((*path, "contamination"), data["contamination"], {"kind": "contamination"})
+        sizes = len(n), sum(entry.size for entry in errors), sum(entry.size for entry in contamination)
+        if math.prod(max(1, size) for size in sizes) > MOST_CELLS:
+            got = "{} n x {} errors x {} contamination".format(*sizes)
+            self.wrong(path, "cross to too many cells", f"at most {MOST_CELLS} fit in a scenario", got)
+            return {}
+        return {"n": n, "errors": self.choices(errors), "contamination": self.choices(contamination)}
+
+    def choices(self, entries):
+        found = [(entry.path, choice) for entry in entries for choice in entry.choices()]
+        return tuple(choice for _, choice in self.distinct(found))
+
+    def estimators(self, path, data):
+        entries = self.entries(path, data, _ESTIMATOR_KINDS)
+        if (size := sum(entry.size for entry in entries)) > MOST_ESTIMATORS:
+            self.wrong(path, "are too many", f"at most {MOST_ESTIMATORS} fit in a scenario", size)
+            return ()
+        found = [(entry.path, choice) for entry in entries for choice in entry.estimators()]
+        found = self.distinct(found, key=lambda choice: replace(choice, label=""))
+        return tuple(choice for _, choice in self.distinct(found, str, "has the label of"))
+
+    def entries(self, path, data, kinds):
+        """The tables of a list; `kinds`: each key that can name the plugin of a table -> the kind of plugin."""
+        found = [self.entry(where, item, kinds) for where, item in self.items(path, data)]
+        return [entry for entry in found if entry]
+
+    def entry(self, path, data, kinds):
+        given = [key for key in kinds if isinstance(data, dict) and key in data]
+        if len(given) != 1:
+            right = " or ".join(f'{key} = "..."' for key in kinds)
+            return self.wrong(path, f"is not a table with one {' or one '.join(kinds)}", f"write {right} in it", data)
+        (key,) = given
+        kind, plugin = kinds[key], self.plugin((*path, key), data[key], {k: plugins(kinds[k]) for k in kinds})
+        if plugin is None:
+            return None
+        parameters = plugin.parameters
+        if kind == "distributions":
+            parameters += _LOC_AND_SCALE
+        elif kind == "losses" and plugin.scaled:
+            parameters += (_RESIDUAL_SCALE,)
+        required = {p.name: f"write {p.name} = {p.domain} ({p.meaning})" for p in parameters if p.default is None}
+        optional = [p.name for p in parameters if p.default is not None]
+        optional += ["label"] if "estimator" in kinds else []
+        self.keys(path, data, plugin.name, {key: "", **required}, optional)
+        axes = {p.name: self.axis((*path, p.name), data.get(p.name, p.default), p) for p in parameters}
+        label = self.read(data, (*path, "label"), self.text, *_LABEL)
+        return _Entry(path, kind, plugin, axes, label)
+
+    def axis(self, path, given, parameter):
+        """The values of a parameter in an entry: one, or those of a list."""
+        if isinstance(given, list):
+            return self.each(path, given, self.number, parameter)
+        value = None if given is None else self.number(path, given, parameter)
+        return () if value is None else (value,)

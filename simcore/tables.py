@@ -1,0 +1,70 @@
+"""The summary as a table for people: estimators down, bias and variance with their standard errors across."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_SHORT = {"undefined": "does not exist", "insufficient": "too few replications", "mcse_undefined": "(mcse does not exist)"}
+
+
+def print_summary(table, console=None):
+    """Print one rich table per cell: a row per estimator, a column per measure, `value ± mcse`."""
+    console = console or Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 140
+    measures = list(dict.fromkeys(table["measure"]))
+    for _, rows in table.groupby("cell", sort=False):
+        console.print(_cell_table(rows, measures))
+    flags = sorted(set(table["status"]) - {"ok"})
+    if flags:
+        console.print(Text(_footnote(flags), style="dim"))
+
+
+def _cell_table(rows, measures):
+    first = rows.iloc[0]
+    bad = "" if first["contamination"] == "none" else f"   contamination {first['contamination']}"
+    replications = first["n_ok"] + first["n_failed"]
+    title = f"errors {first['errors']}{bad}   n = {first['n']}   {replications:,} replications"
+    table = Table(title=Text(title, style="bold"), title_justify="left", pad_edge=False)
+    table.add_column("estimator")
+    for measure in measures:
+        table.add_column(measure, justify="right")
+    table.add_column("failed", justify="right")
+    for estimator, own in rows.groupby("estimator", sort=False):
+        by_measure = own.set_index("measure")
+        cells = [_cell(by_measure.loc[measure]) for measure in measures]
+        table.add_row(Text(estimator), *cells, f"{own.iloc[0]['n_failed']:,}")
+    return table
+
+
+def _cell(row):
+    status = row["status"]
+    if status in ("undefined", "insufficient"):
+        return Text(_SHORT[status], style="dim italic")
+    if status == "mcse_undefined":
+        return Text(f"{row['value']:.4g} ± ?", style="yellow")
+    return Text(with_error(row["value"], row["mcse"]) + ("~" if status == "mcse_rough" else ""))
+
+
+def with_error(value, mcse):
+    """`value ± mcse`, the error with two digits and the value to the same place."""
+    if mcse <= 0:
+        return f"{value:.6g} ± 0"
+    places = max(0, 1 - _exponent(mcse))
+    if places > 7 or _exponent(mcse) > 4:
+        return f"{value:.4g} ± {mcse:.1e}"
+    return f"{value:.{places}f} ± {mcse:.{places}f}"
+
+
+def _exponent(number):
+    return int(f"{number:.1e}".partition("e")[2])
+
+
+def _footnote(flags):
+    meanings = {
+        "mcse_rough": "~ the Monte Carlo error exists, but is itself heavy-tailed",
+        "mcse_undefined": "± ? the value exists, its Monte Carlo error does not",
+        "undefined": "does not exist: the moment is infinite in theory, so no number is shown",
+        "insufficient": "too few good replications",
+    }
+    return "\n".join(meanings[flag] for flag in flags)

@@ -1,0 +1,264 @@
+"""TOML text: reading it within bounds whatever is in it, the line of every key, and writing values back.
+
+`tomllib` parses; what it lacks is here. It takes seconds for a long dotted key, recurses into nested brackets, and
+forgets where a value stood. One pass over the tokens bounds the first two and remembers the third. The pass is right
+for valid TOML, and for any text up to the first mistake that `tomllib` reports.
+"""
+
+import itertools
+import json
+import os
+import re
+import stat
+import tomllib
+
+from simcore.errors import ScenarioError
+
+MOST_BYTES = 2**20
+MOST_TOKENS = 100_000  # tomllib needs 0.4 s for so many
+MOST_LEVELS = 8
+LONGEST_WORD = 1000  # a bare key or a number
+
+# No alternative can match in two ways, and none matches an unclosed string: the scan is linear and ends there.
+_TOKEN = re.compile(
+    r"""
+    [ \t\r]+ | \#[^\n]*
+    | (?P<string> \"{3}(?:[^"\\]|\\[\s\S]|"{1,2}(?!"))*+"{3,5} | '{3}[\s\S]*?'{3,5}
+                | "(?!"")(?:[^"\\\n]|\\.)*+" | '(?!'')[^'\n]*' )
+    | (?P<sign> [\[\]{}=,\n])
+    | (?P<unclosed> ["'])
+    | (?P<word> [^ \t\r\n"'\#\[\]{}=,]+)
+    """,
+    re.VERBOSE,
+)
+
+
+def read(path):
+    """The text of a regular file of UTF-8 no longer than MOST_BYTES; never waits for a pipe or a device."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise ScenarioError([f"{path}: is not a regular file, give the path of a scenario file"])
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
+            data = file.read(MOST_BYTES + 1) or b""
+        if len(data) > MOST_BYTES:
+            raise ScenarioError([f"{path}: is longer than {MOST_BYTES} bytes, a scenario is a short text"])
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        got = f"got byte 0x{error.object[error.start]:02x}"
+        raise ScenarioError([f"{path}:{line}: is not UTF-8 ({got}), save the file as UTF-8"]) from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise ScenarioError([f"{path}: cannot be read ({why}), give the path of a scenario file"]) from None
+
+
+def parse(text, filename):
+    """The values of TOML text and the line of each key and list element, as {path: line}."""
+    scan = _Scan(text, filename)
+    try:
+        return tomllib.loads(text), scan.lines
+    except ValueError as error:  # a TOMLDecodeError, or an integer of too many digits
+        what, _, position = str(error).partition(" (at ")
+    at = re.match(r"line (\d+)", position)
+    line = int(at[1]) if at else text.rstrip().count("\n") + 1
+    source = text.split("\n")[line - 1].strip()
+    for path, again in scan.repeated.items():
+        if again <= line:
+            right = "keep one" + ", or write [[...]] over each table of a list" * source.startswith("[")
+            what = f"{dotted(path)}: is given twice (got it first in line {scan.lines[path]}), {right}"
+            raise ScenarioError([f"{filename}:{again}: {what}"])
+    right = 'write key = value, with text in "quotes" and lists in [brackets]'
+    raise ScenarioError([f"{filename}:{line}: is not TOML: {shorten(what)} (got {shorten(source)!r}), {right}"])
+
+
+class _End(Exception):
+    """The text ends, or what follows is not TOML."""
+
+
+class _Scan:
+    """One walk over the tokens: the line of each path, and of each key that was there before.
+
+    It ends at the first thing that is not TOML, for `tomllib` to report, or is refused at a limit.
+    """
+
+    def __init__(self, text, filename):
+        self.filename = filename
+        self.lines, self.repeated, self.implied = {(): 1}, {}, {}
+        self.arrays = {}  # path of an [[array of tables]] -> index of its last table
+        self.path, self.line, self.token, self.is_word = (), 1, "", False
+        self.tokens = enumerate(_TOKEN.finditer(text))
+        try:
+            self.advance()
+            self.document()
+        except _End:
+            self.lines = self.implied | self.lines
+
+    def advance(self):
+        """Go to the next token."""
+        self.line += self.token.count("\n")
+        for count, match in self.tokens:
+            kind, self.token = match.lastgroup, match[0]
+            if count > MOST_TOKENS:
+                self.refuse(f"more than {MOST_TOKENS} words and signs")
+            if kind == "word" and len(self.token) > LONGEST_WORD:
+                self.refuse(f"a word of {len(self.token)} characters")
+            if kind is not None:
+                self.is_word = kind in ("word", "string")
+                return
+        raise _End
+
+    def skip(self, token):
+        """Go past a token that must stand here."""
+        if self.token != token:
+            raise _End
+        self.advance()
+
+    def note(self, path):
+        """Remember that a path is given here."""
+        if len(path) > MOST_LEVELS:
+            self.refuse(f"more than {MOST_LEVELS} levels")
+        self.path = path
+        (self.repeated if path in self.lines else self.lines).setdefault(path, self.line)
+        for size in range(1, len(path)):
+            self.implied.setdefault(path[:size], self.line)
+
+    def refuse(self, got):
+        where = f"{self.filename}:{self.line}: {dotted(self.path) or 'scenario'}"
+        raise ScenarioError([f"{where}: is too big (got {got}), a scenario is a short text"])
+
+    def document(self):
+        table = ()
+        while True:
+            if self.token == "[":
+                table = self.header()
+            elif self.token != "\n":
+                self.pair(table)
+            self.skip("\n")
+
+    def header(self):
+        """[table] or [[array of tables]]; returns the path of what follows."""
+        self.skip("[")
+        is_array = self.token == "["
+        if is_array:
+            self.skip("[")
+        path, key = (), self.key()
+        for part in key[:-1]:
+            path = self.latest((*path, part))
+        path = (*path, key[-1])
+        if is_array:
+            self.arrays[path] = self.arrays.get(path, -1) + 1
+        self.note(self.latest(path))
+        self.skip("]")
+        if is_array:
+            self.skip("]")
+        return self.latest(path)
+
+    def latest(self, path):
+        return (*path, self.arrays[path]) if path in self.arrays else path
+
+    def key(self):
+        parts = []
+        while self.is_word:
+            parts += [self.token[1:-1]] if self.token[0] in "'\"" else filter(None, self.token.split("."))
+            self.advance()
+        if not parts:
+            raise _End
+        return parts
+
+    def pair(self, table):
+        path = (*table, *self.key())
+        self.note(path)
+        self.skip("=")
+        self.value(path)
+
+    def value(self, path):
+        if self.token == "[":
+            self.items("]", lambda index: self.item((*path, index)))
+        elif self.token == "{":
+            self.items("}", lambda _: self.pair(path))
+        elif not self.is_word:
+            raise _End
+        while self.is_word:  # a date and a time are two
+            self.advance()
+
+    def items(self, end, read):
+        """What stands between brackets: read(0), read(1), ..."""
+        self.advance()
+        for index in itertools.count():
+            self.blank()
+            if self.token == end:
+                break
+            read(index)
+            self.blank()
+            if self.token != end:
+                self.skip(",")
+        self.advance()
+
+    def item(self, path):
+        self.note(path)
+        self.value(path)
+
+    def blank(self):
+        while self.token == "\n":
+            self.advance()
+
+
+def dotted(path):
+    """A path as text: ("errors", 1, "df") is errors[1].df."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{_key(part)}" for part in path)
+    return "".join(parts).removeprefix(".")
+
+
+def _key(name):
+    return name if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name) else shown(name)
+
+
+def shown(value, width=60):
+    """A value as TOML on one line, cut to a width."""
+    return shorten(inline(value), width)
+
+
+def shorten(text, width=60):
+    return text if len(text) <= width else text[: width - 3] + "..."
+
+
+def inline(value):
+    """A value as TOML on one line."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=not value.isprintable())
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return f"[{', '.join(map(inline, value))}]"
+    if isinstance(value, dict):
+        pairs = ", ".join(f"{_key(key)} = {inline(item)}" for key, item in value.items())
+        return f"{{ {pairs} }}" if pairs else "{}"
+    return str(value)
+
+
+def render(data):
+    """A TOML document of plain values: tables and lists of tables as sections, the rest inline."""
+    pieces = []
+    for key, value in sorted(data.items(), key=lambda item: _is_section(item[1])):
+        for table in value if isinstance(value, list) else [value]:
+            if not _is_section(value):
+                pieces.append(f"{key} = {inline(value)}")
+                continue
+            pieces += ["", f"[[{key}]]" if isinstance(value, list) else f"[{key}]"]
+            pieces += [f"{name} = {inline(item)}" for name, item in table.items()]
+    return "\n".join(pieces) + "\n"
+
+
+def _is_section(value):
+    return isinstance(value, dict) or (isinstance(value, list) and all(isinstance(item, dict) for item in value))
+
+
+def plain(value):
+    """Python's tuples, ranges and NumPy's values as what a TOML file could have held."""
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | range):
+        return [plain(item) for item in value]
+    return value

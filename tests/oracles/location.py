@@ -1,0 +1,56 @@
+"""Location estimators written from their definitions, slowly, in NumPy; imports nothing from simcore."""
+
+import numpy as np
+
+MAD_FACTOR = 1.482602218505602
+
+
+def mad_scale(x):
+    return MAD_FACTOR * np.median(np.abs(x - np.median(x)))
+
+
+def huber(x, k, scale):
+    """Bisection on the monotone sum of clipped residuals; the middle of the roots where they are an interval."""
+
+    def pull(mu):
+        return np.sum(np.clip((x - mu) / scale, -k, k))
+
+    def edge(is_right):
+        low, high = x.min() - scale, x.max() + scale
+        for _ in range(200):
+            middle = 0.5 * (low + high)
+            if is_right(pull(middle)):
+                low = middle
+            else:
+                high = middle
+        return 0.5 * (low + high)
+
+    rounding = 1e-12 * k
+    return 0.5 * (edge(lambda p: p > rounding) + edge(lambda p: p >= -rounding))
+
+
+def tukey(x, c, scale, steps=20_000):
+    """Iteratively reweighted means from the median."""
+    mu = np.median(x)
+    for _ in range(steps):
+        weights = np.clip(1 - ((x - mu) / (c * scale)) ** 2, 0, None) ** 2
+        new = np.sum(weights * x) / np.sum(weights)
+        if abs(new - mu) <= 1e-15 * scale:
+            break
+        mu = new
+    return mu
+
+
+def hodges_lehmann(x):
+    i, j = np.triu_indices(len(x))
+    return np.median((x[i] + x[j]) / 2)
+
+
+def trimmed_mean(x, g):
+    return np.mean(np.sort(x)[g : len(x) - g])
+
+
+def winsorized_mean(x, g):
+    x = np.sort(x)
+    x[:g], x[len(x) - g :] = x[g], x[len(x) - g - 1]
+    return np.mean(x)

@@ -1,0 +1,194 @@
+"""The command line as a user meets it: exit codes, streams, resume, refusal, and what is on disk."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+import simcore as sc
+
+TINY = """
+name = "tiny"
+title = "A tiny study"
+problem = "location"
+seed = 5
+replications = 2000
+[factors]
+n = [5, 8]
+errors = [ { distribution = "normal" }, { distribution = "cauchy" } ]
+[[estimators]]
+loss = "l2"
+[[estimators]]
+loss = "l1"
+"""
+
+
+def simcore(*arguments, cwd, **options):
+    command = [sys.executable, "-m", "simcore", *map(str, arguments)]
+    environment = os.environ | {"PYTHONPATH": str(Path(sc.__file__).parent.parent)}
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=environment, timeout=300, **options)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a scenario and its finished run."""
+    folder = tmp_path_factory.mktemp("place")
+    (folder / "tiny.toml").write_text(TINY)
+    done = simcore("run", "tiny.toml", "--threads", "2", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    (folder / "run_stdout.txt").write_text(done.stdout)
+    return folder
+
+
+def test_run_prints_the_table_and_leaves_the_files(place):
+    text = (place / "run_stdout.txt").read_text()
+    assert "does not exist" in text and "l1" in text and "±" in text
+    run = place / "results" / "tiny"
+    assert (run / "scenario.toml").read_text() == TINY
+    assert len(list((run / "blocks").iterdir())) == 4
+    assert not list((run / "temporary").iterdir())
+    record = json.loads((run / "run.json").read_text())
+    assert record["seed"] == 5 and record["versions"]["numba"]
+    schema = pq.read_schema(run / "summary.parquet")
+    assert str(schema.field("cell").type) == "int32" and str(schema.field("value").type) == "double"
+    table = pq.read_table(run / "summary.parquet")
+    assert table.num_rows == 4 * 2 * 5
+    values = table.column("value").to_pandas()
+    assert values.isna().sum() == 2 * 5 and table.column("value").null_count == 2 * 5
+
+
+def test_a_second_run_computes_nothing_and_changes_nothing(place):
+    run = place / "results" / "tiny"
+    before = {path: path.read_bytes() for path in run.rglob("*.parquet")}
+    times = {path: path.stat().st_mtime_ns for path in (run / "blocks").iterdir()}
+    done = simcore("run", "tiny.toml", cwd=place)
+    assert done.returncode == 0 and done.stdout == (place / "run_stdout.txt").read_text()
+    assert {path: path.read_bytes() for path in run.rglob("*.parquet")} == before
+    assert {path: path.stat().st_mtime_ns for path in (run / "blocks").iterdir()} == times
+
+
+def test_a_missing_block_is_told_then_mended_with_the_same_bytes(place, tmp_path):
+    assert simcore("run", "tiny.toml", "--out", tmp_path, cwd=place).returncode == 0
+    victim = sorted((tmp_path / "tiny" / "blocks").iterdir())[0]
+    data = victim.read_bytes()
+    victim.unlink()
+    done = simcore("show", tmp_path / "tiny", cwd=place)
+    assert done.returncode == 3 and "1 of 4 blocks are missing" in done.stderr and not done.stdout
+    assert simcore("run", "tiny.toml", "--out", tmp_path, cwd=place).returncode == 0
+    assert victim.read_bytes() == data
+
+
+@pytest.mark.parametrize("damage", [b"", b"garbage", None])
+def test_a_damaged_block_is_named_and_stops(place, tmp_path, damage):
+    assert simcore("run", "tiny.toml", "--out", tmp_path, cwd=place).returncode == 0
+    victim = sorted((tmp_path / "tiny" / "blocks").iterdir())[0]
+    victim.write_bytes(victim.read_bytes()[:-100] if damage is None else damage)
+    done = simcore("show", tmp_path / "tiny", cwd=place)
+    assert done.returncode == 4 and victim.name in done.stderr and "Traceback" not in done.stderr
+
+
+def test_another_scenario_of_the_same_name_is_refused(place, tmp_path):
+    (tmp_path / "tiny.toml").write_text(TINY.replace("n = [5, 8]", "n = [5, 9]"))
+    done = simcore("run", tmp_path / "tiny.toml", "--out", place / "results", cwd=place)
+    assert done.returncode == 4 and "another scenario" in done.stderr
+    done = simcore("run", "tiny.toml", "--seed", "6", cwd=place)
+    assert done.returncode == 4 and "seed" in done.stderr
+
+
+def test_comments_titles_and_order_are_no_difference(place, tmp_path):
+    text = TINY.replace("A tiny study", "Another title").replace("n = [5, 8]", "n = [8, 5]  # turned round")
+    (tmp_path / "tiny.toml").write_text(text)
+    done = simcore("run", tmp_path / "tiny.toml", "--out", tmp_path, cwd=place)
+    assert done.returncode == 0
+    one = sc.open(place / "results" / "tiny").summary()
+    other = sc.open(tmp_path / "tiny").summary()
+    keys = ["errors", "n", "estimator", "measure"]
+    assert one.set_index(keys)["value"].sort_index().equals(other.set_index(keys)["value"].sort_index())
+
+
+def test_more_replications_go_on_in_the_same_folder(place, tmp_path):
+    assert simcore("run", "tiny.toml", "--out", tmp_path, cwd=place).returncode == 0
+    done = simcore("run", "tiny.toml", "--out", tmp_path, "--replications", "3000", cwd=place)
+    assert done.returncode == 0
+    assert set(sc.open(tmp_path / "tiny").summary()["n_ok"]) == {3000}
+
+
+def test_a_bad_scenario_writes_nothing_and_tells_all(place, tmp_path):
+    (tmp_path / "bad.toml").write_text(TINY.replace('loss = "l2"', 'loss = "hubber"').replace("seed = 5", "seed = -1"))
+    done = simcore("run", "bad.toml", "--out", tmp_path / "out", cwd=tmp_path)
+    assert done.returncode == 2 and not done.stdout and not (tmp_path / "out").exists()
+    lines = done.stderr.strip().splitlines()
+    assert lines[0].startswith("bad.toml:5: seed:") and any("estimators[0].loss" in line for line in lines)
+    assert "huber" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["show", "nowhere"], "not a run directory"),
+        (["run", "nowhere.toml"], "nowhere.toml"),
+        (["list", "loses"], "losses"),
+        (["show", "results/tiny", "--measure", "varianse"], "variance"),
+        (["run", "tiny.toml", "--replications", "0"], "replications"),
+        (["run", "tiny.toml", "--threads", "0"], "threads"),
+    ],
+)
+def test_bad_usage_is_exit_code_2(place, arguments, words):
+    done = simcore(*arguments, cwd=place)
+    assert done.returncode == 2 and words in done.stderr and "Traceback" not in done.stderr, done.stderr
+
+
+def test_json_is_json(place):
+    for arguments in (["show", "results/tiny"], ["plan", "tiny.toml"], ["list"], ["list", "losses"]):
+        done = simcore(*arguments, "--json", cwd=place)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)
+
+
+def test_list_names_every_plugin(place):
+    done = simcore("list", cwd=place)
+    for word in ("student_t", "huber", "hodges_lehmann", "shift", "location", "rmse", "default 1.345"):
+        assert word in done.stdout
+
+
+def test_plan_writes_nothing(place, tmp_path):
+    done = simcore("plan", place / "tiny.toml", cwd=tmp_path)
+    assert done.returncode == 0 and "4 x 2 estimators" in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_keep_estimates_writes_a_row_per_fit(place, tmp_path):
+    (tmp_path / "kept.toml").write_text('keep = "estimates"\n' + TINY.replace('"tiny"', '"kept"'))
+    assert simcore("run", "kept.toml", cwd=tmp_path).returncode == 0
+    files = sorted((tmp_path / "results" / "kept" / "estimates").iterdir())
+    rows = sum(pq.read_metadata(path).num_rows for path in files)
+    assert rows == 4 * 2 * 2000
+    table = pq.ParquetDataset(files).read().to_pandas()
+    own = table[(table["cell"] == 0) & (table["estimator"] == "l2")]
+    summary = sc.open(tmp_path / "results" / "kept").summary().set_index(["cell", "estimator", "measure"])
+    assert own["estimate"].var() == pytest.approx(summary.loc[(0, "l2", "variance"), "value"], rel=1e-12)
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
+def test_a_signal_stops_soon_and_the_run_goes_on_later(place, tmp_path, number, code):
+    (tmp_path / "long.toml").write_text(TINY.replace('"tiny"', '"long"').replace("2000", "40_000_000"))
+    environment = os.environ | {"PYTHONPATH": str(Path(sc.__file__).parent.parent)}
+    command = [sys.executable, "-m", "simcore", "run", "long.toml"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, env=environment, text=True)
+    blocks = tmp_path / "results" / "long" / "blocks"
+    end = time.monotonic() + 120
+    while not (blocks.is_dir() and any(blocks.iterdir())):
+        assert time.monotonic() < end and process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(number)
+    asked = time.monotonic()
+    _, messages = process.communicate(timeout=60)
+    assert process.returncode == code and "Traceback" not in messages
+    assert time.monotonic() - asked < 10  # 2 s on an idle machine
+    assert any(blocks.iterdir()) and not (tmp_path / "results" / "long" / "summary.parquet").exists()

@@ -1,0 +1,86 @@
+"""The shape of the code: imports point down, one module knows Numba, faces load fast, plugins are whole."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from simcore import jit, registry
+
+PACKAGE = Path(registry.__file__).parent
+LAYERS = [
+    ("errors", "jit", "registry", "codes"),
+    ("lanes", "lanes_llvm", "fmath", "streams", "order", "networks_llvm", "sums"),
+    ("distributions", "contamination", "losses", "estimators", "measures", "problems"),
+    ("kernels",),
+    ("toml_text", "checks", "scenario", "design"),
+    ("execute", "store", "fitting", "forecast"),
+    ("engines", "summaries"),
+    ("curves", "tables"),
+    ("runs", "cli", "__init__", "__main__"),
+]
+LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imported(tree):
+    """Top-level names below simcore that a module imports, anywhere in it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "simcore":
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("simcore."):
+            yield node.module.split(".")[1]
+        elif isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[1] for alias in node.names if alias.name.startswith("simcore."))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_down(path):
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    own = LAYER_OF[parts[0]]
+    for name in imported(ast.parse(path.read_text())):
+        if name == "__version__":
+            continue
+        assert LAYER_OF[name] <= own, f"{path.name} imports {name} from a layer above"
+        assert len(parts) == 1 or name != parts[0] or path.name == "__init__.py", f"{path} imports a sibling plugin"
+
+
+def test_only_the_compiling_modules_know_numba():
+    knowing = {path.stem for path in MODULES if "numba" in path.read_text() and "import numba" in path.read_text()}
+    knowing |= {path.stem for path in MODULES if "from numba" in path.read_text()}
+    assert knowing == {"jit", "lanes_llvm", "networks_llvm"}
+
+
+def test_no_fastmath_anywhere():
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            assert not (isinstance(node, ast.keyword) and node.arg == "fastmath"), path
+
+
+def test_the_faces_left_out_of_the_fingerprint_exist_and_hold_no_kernel():
+    for name in jit.FACES:
+        names = {node.id for node in ast.walk(ast.parse((PACKAGE / f"{name}.py").read_text())) if isinstance(node, ast.Name)}
+        assert "lane" not in names
+
+
+def test_reading_a_scenario_needs_neither_numba_nor_pandas():
+    program = (
+        "import sys, simcore as sc; sc.load('scenarios/quickstart.toml');"
+        "print([m for m in ('numba', 'pandas', 'pyarrow', 'matplotlib') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=PACKAGE.parent)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("kind", registry.KINDS)
+def test_every_plugin_says_what_it_is(kind):
+    found = registry.plugins(kind)
+    assert found
+    for name, plugin in found.items():
+        assert name == plugin.name
+        assert len(plugin.meaning) > 10
+        for parameter in plugin.parameters:
+            assert parameter.meaning
+            assert parameter.default is None or parameter.default in parameter.domain
