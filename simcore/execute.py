@@ -29,7 +29,7 @@ class BlockResult:
 
 @functools.lru_cache(maxsize=64)
 def kernel_cell(study, cell, compiled=True):
-    """The `kernels.Cell` of a cell; `compiled=False` gives plain Python functions for the same loops."""
+    """The `kernels.Cell` of a cell; not `compiled`, its functions are plain Python for the same loops."""
     problem = plugins("problems")[study.problem]
     errors, bad = cell.errors, cell.contamination
     fits = [kernels.fit_function(choice.name, *problem.fit(choice), compiled) for choice in study.estimators]
@@ -40,7 +40,7 @@ def kernel_cell(study, cell, compiled=True):
         draw_numbers=kernels.numbers_array(errors.values.values()),
         contaminate=kernels.contaminate_function(plugins("contamination")[bad.name], compiled),
         contaminate_numbers=kernels.numbers_array((errors.loc, errors.scale, *bad.values.values())),
-        fits=np.array(fits, np.uint64) if compiled else fits,
+        fits=kernels.function_table(fits),
         fit_numbers=np.array([kernels.numbers_array(problem.numbers(choice, cell.n)) for choice in study.estimators]),
     )
 
@@ -48,7 +48,7 @@ def kernel_cell(study, cell, compiled=True):
 def run_block(study, cell, block, keep=False, should_stop=lambda: False):
     """Compute one block. Raises Stopped between two calls of the kernel when `should_stop()` says so."""
     simulate, sum_errors = jit.driver(kernels.simulate), jit.driver(kernels.sum_errors)
-    kernel = kernel_cell(study, cell)
+    kernel = kernel_cell(study, cell, jit.enabled())
     count = len(study.estimators)
     size_at_once = span(cell.n, block.count)
     estimates = np.empty((count, size_at_once // WIDTH, WIDTH))

@@ -49,7 +49,7 @@ def fit(x, loss=None, estimator=None, scale=None, **parameters):
         draw_numbers=np.zeros(1),
         contaminate=0,
         contaminate_numbers=np.zeros(1),
-        fits=np.array([kernels.fit_function(choice.name, *problem.fit(choice), True)], np.uint64),
+        fits=kernels.function_table([kernels.fit_function(choice.name, *problem.fit(choice), jit.enabled())]),
         fit_numbers=kernels.numbers_array(numbers)[None],
     )
     work = kernels.aligned_rows(4)

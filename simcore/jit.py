@@ -9,7 +9,6 @@ import functools
 import hashlib
 import os
 import platform
-import stat
 import sys
 import tempfile
 import types
@@ -59,6 +58,8 @@ def entry(template, signature, name, **bindings):
 @functools.cache
 def driver(template):
     """Compile a loop over `prange` (one output slot per iteration, so that threads never change a bit)."""
+    if not enabled():
+        return template
     numba = _numba()
     parallel = "prange" in template.__code__.co_names
     function = rebound(template, template.__qualname__, prange=numba.prange)
@@ -75,8 +76,15 @@ def call(function, a, b, c, d, e):
     function(a, b, c, d, e)
 
 
+def enabled():
+    """Whether kernels are compiled: NUMBA_DISABLE_JIT=1 runs them all as plain Python, for coverage and debugging."""
+    return os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
+
+
 def set_threads(threads):
     """Use `threads` threads (at most those Numba started with); None: every CPU this process may use."""
+    if not enabled():
+        return 1
     numba = _numba()
     most = numba.config.NUMBA_NUM_THREADS
     numba.set_num_threads(most if threads is None else min(threads, most))
@@ -181,10 +189,11 @@ def _cache_folder(numba):
         folder = (Path(base) if base else Path.home() / ".cache") / "simcore" / digest
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.chmod(0o700)
-        if folder.stat().st_uid != os.getuid() or not os.access(folder, os.W_OK | stat.S_IXUSR):
+        if folder.stat().st_uid != os.getuid() or not os.access(folder, os.W_OK | os.X_OK):
             raise OSError(f"{folder} is not ours to write")
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError) as error:
         folder = tempfile.mkdtemp(prefix="simcore-cache-")
+        print(f"simcore: no cache for compiled kernels ({error}); set SIMCORE_CACHE_DIR", file=sys.stderr)
     return str(folder)
 
 

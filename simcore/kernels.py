@@ -17,9 +17,12 @@ from simcore.lanes import (
     WIDTH,
     any_lane,
     bits,
+    borrowed,
     both,
+    fma,
     from_bits,
     invert,
+    keep,
     load,
     magnitude,
     select,
@@ -62,10 +65,40 @@ def simulate(cell, first_group, begin, end, estimates, states):
     for task in prange((end - begin + task_groups - 1) // task_groups):
         x, work = aligned_rows(padded_rows(cell.n)), aligned_rows(4)
         first = begin + task * task_groups
-        for group in range(first, min(end, first + task_groups)):
-            call(cell.draw, cell.keys, first_group + group, cell.n, cell.draw_numbers, x)
-            call(cell.contaminate, cell.keys, first_group + group, cell.n, cell.contaminate_numbers, x)
-            fit_group(cell, x, work, group, estimates, states)
+        _simulate_groups(
+            borrowed_cell(cell),
+            first_group,
+            first,
+            min(end, first + task_groups),
+            borrowed(x),
+            borrowed(work),
+            borrowed(estimates),
+            borrowed(states),
+        )
+        keep(x, work)
+
+
+@lane
+def _simulate_groups(cell, first_group, begin, end, x, work, estimates, states):
+    for group in range(begin, end):
+        call(cell.draw, cell.keys, first_group + group, cell.n, cell.draw_numbers, x)
+        call(cell.contaminate, cell.keys, first_group + group, cell.n, cell.contaminate_numbers, x)
+        fit_group(cell, x, work, group, estimates, states)
+
+
+@lane
+def borrowed_cell(cell):
+    """The cell with arrays that count no references."""
+    return Cell(
+        cell.n,
+        borrowed(cell.keys),
+        cell.draw,
+        borrowed(cell.draw_numbers),
+        cell.contaminate,
+        borrowed(cell.contaminate_numbers),
+        borrowed(cell.fits),
+        borrowed(cell.fit_numbers),
+    )
 
 
 def fit_sample(cell, x, work, estimates, states):
@@ -98,11 +131,14 @@ def fit_group(cell, x, work, group, estimates, states):
     """
     n, groups = cell.n, estimates.shape[1]
     estimate_rows, state_rows = estimates.reshape((-1, WIDTH)), states.reshape((-1, WIDTH))
-    sort(x, n)
-    finite = both(magnitude(load(x, 0)) < np.inf, magnitude(load(x, n - 1)) < np.inf)
+    poison = splat(0.0)  # becomes NaN at the first number that is not finite
+    for i in range(n):
+        poison = fma(load(x, i), splat(0.0), poison)
+    finite = poison == 0.0
     if any_lane(invert(finite)):
         for i in range(n):
             store(x, i, select(finite, load(x, i), splat(0.0)))
+    sort(x, n)
     centre = median(x, n)
     store(work, 0, centre)
     store(work, 1, mad(x, n, centre))
@@ -124,6 +160,10 @@ def _contaminate_entry(keys, group, n, p, x):
     apply(stream, carray(x, (padded_rows(n), WIDTH)), n, carray(p, (MOST_NUMBERS,)))
 
 
+def _transform_entry(keys, group, n, p, x):
+    apply((), carray(x, (padded_rows(n), WIDTH)), n, carray(p, (MOST_NUMBERS,)))
+
+
 def _fit_entry(x, n, p, e, work):
     sample, rows = carray(x, (padded_rows(n), WIDTH)), carray(work, (4, WIDTH))
     estimate, code = fit(sample, n, carray(p, (e + 1, MOST_NUMBERS))[e], load(rows, 0), load(rows, 1))
@@ -140,7 +180,8 @@ def draw_function(distribution, compiled):
 @functools.cache
 def contaminate_function(contamination, compiled):
     """What stands in `Cell.contaminate` for a `registry.Contamination`."""
-    return _link(_contaminate_entry, "uiidd", f"contaminate_{contamination.name}", compiled, apply=contamination.apply)
+    template = _contaminate_entry if contamination.random else _transform_entry
+    return _link(template, "uiidd", f"contaminate_{contamination.name}", compiled, apply=contamination.apply)
 
 
 @functools.cache
@@ -149,6 +190,11 @@ def fit_function(name, fit, open_names, compiled):
     if open_names:
         fit = lane(jit.rebound(fit, f"{fit.__name__}_{name}", **dict(open_names)))
     return _link(_fit_entry, "didid", f"fit_{name}", compiled, fit=fit)
+
+
+def function_table(functions):
+    """Functions side by side, as `Cell.fits` holds them."""
+    return functions if callable(functions[0]) else np.array(functions, np.uint64)
 
 
 def numbers_array(numbers):

@@ -8,6 +8,9 @@ registers nor on whether a kernel is compiled. Arithmetic and comparison operato
 Data of a lane group is a C-contiguous array of shape (rows, WIDTH), float64 or uint64.
 """
 
+import math
+from fractions import Fraction
+
 import numpy as np
 
 from simcore import jit
@@ -54,6 +57,19 @@ def store_bytes(rows, i, value):
 def gather(rows, index):
     """In lane l the number rows[index[l], l]."""
     return rows[index.astype(np.int64), _LANE]
+
+
+def borrowed(array):
+    """The same array without a share in its ownership: compiled code then counts no references, which costs atomics.
+
+    Something else must keep the array alive; `keep` at the end of the borrower's work does.
+    """
+    return array
+
+
+@jit.lane
+def keep(array, other):
+    """Do nothing, late: the two arrays live until here."""
 
 
 def select(mask, a, b):
@@ -119,7 +135,8 @@ def from_bits(a):
 
 def fma(a, b, c):
     """a * b + c rounded once (Boldo & Melquiond 2008: two-sum in round-to-odd)."""
-    with np.errstate(over="ignore", invalid="ignore"):
+    a, b, c = np.broadcast_arrays(a, b, c)
+    with np.errstate(all="ignore"):
         product, tail = _two_product(a, b)
         low_sum, low_rest = _two_sum(c, tail)
         high, rest = _two_sum(product, low_sum)
@@ -127,8 +144,25 @@ def fma(a, b, c):
         even = (correction.view(np.int64) & 1) == 0
         toward = np.where((lost > 0) == (correction > 0), 1, -1)
         odd = (correction.view(np.int64) + np.where((lost != 0) & even, toward, 0)).view(np.float64)
-        result = high + odd
-        return np.where(np.isfinite(result) & np.isfinite(tail), result, a * b + c)
+        result, size = high + odd, np.abs(product)
+        safe = (np.maximum(np.abs(a), np.abs(b)) < 2.0**990) & (size > 2.0**-900) & (size < 2.0**990)
+        safe &= np.abs(c) < 2.0**990
+    for i in np.flatnonzero(~safe):
+        result[i] = _exact_fma(float(a[i]), float(b[i]), float(c[i]))
+    return result
+
+
+def _exact_fma(a, b, c):
+    """One number where the splitting of `fma` would overflow or lose bits."""
+    if not (math.isfinite(a) and math.isfinite(b)) or a == 0 or b == 0:
+        return a * b + c
+    if not math.isfinite(c):
+        return c
+    exact = Fraction(a) * Fraction(b) + Fraction(c)
+    try:
+        return float(exact)
+    except OverflowError:
+        return math.copysign(math.inf, exact)
 
 
 def _two_sum(a, b):

@@ -221,11 +221,14 @@ def _root(builder, a):
 
 @_function(lanes.nearest, (f64,), f64)
 def _nearest(builder, a):
-    # Adding 1.5 * 2^52 rounds to an integer on every CPU; llvm.rint calls libm where there is no SSE 4.1.
-    shift = _constant(f64.vector, 6755399441055744.0)
+    # Adding 2^52 rounds to an integer on every CPU; llvm.rint calls libm where there is no SSE 4.1.
+    sign = builder.and_(builder.bitcast(a, u64.vector), _constant(u64.vector, 1 << 63))
+    shift = builder.or_(sign, _constant(u64.vector, 0x4330000000000000))
+    shift = builder.bitcast(shift, f64.vector)
     rounded = builder.fsub(builder.fadd(a, shift), shift)
-    small = builder.fcmp_ordered("<", _magnitude(builder, a), _constant(f64.vector, 2251799813685248.0))
-    return builder.select(small, rounded, a)
+    rounded = builder.or_(builder.bitcast(_magnitude(builder, rounded), u64.vector), sign)
+    small = builder.fcmp_ordered("<", _magnitude(builder, a), _constant(f64.vector, 4503599627370496.0))
+    return builder.select(small, builder.bitcast(rounded, f64.vector), a)
 
 
 @_function(lanes.fma, (f64, f64, f64), f64)
@@ -331,3 +334,15 @@ def _gather(context, builder, sig, args):
     function = cgutils.get_or_insert_function(builder.module, kind, name)
     everywhere = _constant(mask.vector, 1)
     return builder.call(function, [pointers, ir.Constant(ir.IntType(32), 8), everywhere, _constant(f64.vector, 0.0)])
+
+
+@type_callable(lanes.borrowed)
+def _type_borrowed(_context):
+    return lambda array: signature(array, array) if isinstance(array, types.Array) else None
+
+
+@lower_builtin(lanes.borrowed, types.Array)
+def _borrowed(context, builder, sig, args):
+    view = context.make_array(sig.args[0])(context, builder, args[0])
+    view.meminfo = ir.Constant(view.meminfo.type, None)
+    return view._getvalue()

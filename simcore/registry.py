@@ -86,10 +86,11 @@ class Contamination(Plugin):
     """What happens to some observations.
 
     apply(stream, x, n, p): turn n standard errors into observations loc + scale * error, with some contaminated, in
-    place; p holds loc, scale and then the parameters.
+    place; p holds loc, scale and then the parameters. `random`: it reads the stream; otherwise it gets none.
     """
 
     apply: Callable = None
+    random: bool = True
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,8 @@ class Run:
         import pyarrow as pa
 
         table = self.summary()
-        self.folder.write_table("summary.parquet", pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata())
+        arrow = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata()
+        self.folder.write_table("summary.parquet", arrow)
         return table
 
 
@@ -93,12 +94,16 @@ def plot(run, folder=None):
 
     if not isinstance(run, Run):
         run = open_run(run)
-    return curves.draw(run.summary(), Path(folder) if folder is not None else run.path / "figures")
+    folder = Path(folder) if folder is not None else run.path / "figures"
+    return curves.draw(run.summary(), folder, run.study.title or None)
 
 
 @contextlib.contextmanager
 def _stop_signals():
-    """An Event that SIGINT and SIGTERM set; `signal_number` on it is the one that came. A second SIGINT acts at once."""
+    """An Event that SIGINT, SIGTERM and SIGUSR1 set; the one that came is its `signal_number`.
+
+    A second SIGINT acts at once.
+    """
     stop = threading.Event()
     stop.signal_number = None
     if threading.current_thread() is not threading.main_thread():

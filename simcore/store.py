@@ -30,7 +30,7 @@ class RunFolder:
 
     @classmethod
     def create(cls, out, study):
-        """The folder `out/<study name>`, new or of the same content. Raises DamagedError where it belongs to another."""
+        """The folder `out/<study name>`, new or of the same content; DamagedError where it belongs to another."""
         path = Path(out) / study.name
         folder = cls(path, study)
         if (path / "run.json").exists():

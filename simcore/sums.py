@@ -1,7 +1,7 @@
 """Mergeable sums: counts and power sums of errors T - truth, in double-double, and the moments they give.
 
 Sums of any pieces add up to the sums of the whole; every addition keeps its rounding error (Knuth 1969, two-sum), so
-moments lose no digits to the number of replications or to cancellation.
+moments lose no digits to the number of replications, and bias may exceed the spread a millionfold.
 """
 
 import math
@@ -12,7 +12,7 @@ import numpy as np
 
 from simcore import codes
 from simcore.jit import lane
-from simcore.lanes import WIDTH, load, splat, store
+from simcore.lanes import WIDTH, fma, load, splat, store
 
 POWERS = 4
 COUNTS = len(codes.NAMES)
@@ -54,12 +54,14 @@ def power_sums(estimates, states, first, stop, truth, out):
                 if state < 2:
                     errors[0, i] = estimates[group, i] - truth
             error = load(errors, 0)
-        power = splat(1.0)
+        power, tail = error, splat(0.0)  # error^(k + 1) and what its rounding lost
         for k in range(POWERS):
-            power = power * error
             total, rest = two_sum(load(high, k), power)
             store(high, k, total)
-            store(low, k, load(low, k) + rest)
+            store(low, k, load(low, k) + (rest + tail))
+            product = power * error
+            tail = fma(tail, error, fma(power, error, -product))
+            power = product
     for k in range(POWERS):
         total, rest = 0.0, 0.0
         for i in range(WIDTH):

@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_SHORT = {"undefined": "does not exist", "insufficient": "too few replications", "mcse_undefined": "(mcse does not exist)"}
+_SHORT = {"undefined": "does not exist", "insufficient": "too few replications"}
 
 
 def print_summary(table, console=None):
@@ -39,7 +39,7 @@ def _cell_table(rows, measures):
 
 def _cell(row):
     status = row["status"]
-    if status in ("undefined", "insufficient"):
+    if status in _SHORT:
         return Text(_SHORT[status], style="dim italic")
     if status == "mcse_undefined":
         return Text(f"{row['value']:.4g} ± ?", style="yellow")

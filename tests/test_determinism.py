@@ -90,7 +90,7 @@ def test_plain_kernels_give_the_same_bits_as_compiled_ones():
         shape = (len(study.estimators), groups, WIDTH)
         got, states = np.zeros(shape), np.zeros(shape, np.uint8)
         plain, plain_states = np.zeros(shape), np.zeros(shape, np.uint8)
-        jit.driver(kernels.simulate)(execute.kernel_cell(study, cell), 3, 0, groups, got, states)
+        jit.driver(kernels.simulate)(execute.kernel_cell(study, cell, True), 3, 0, groups, got, states)
         with np.errstate(all="ignore"):
             kernels.simulate(execute.kernel_cell(study, cell, compiled=False), 3, 0, groups, plain, plain_states)
         assert got.tobytes() == plain.tobytes(), cell

@@ -61,8 +61,8 @@ def test_no_fastmath_anywhere():
 
 def test_the_faces_left_out_of_the_fingerprint_exist_and_hold_no_kernel():
     for name in jit.FACES:
-        names = {node.id for node in ast.walk(ast.parse((PACKAGE / f"{name}.py").read_text())) if isinstance(node, ast.Name)}
-        assert "lane" not in names
+        tree = ast.parse((PACKAGE / f"{name}.py").read_text())
+        assert "lane" not in {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
 def test_reading_a_scenario_needs_neither_numba_nor_pandas():

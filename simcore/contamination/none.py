@@ -12,4 +12,4 @@ def apply(stream, x, n, p):
         store(x, i, loc + scale * load(x, i))
 
 
-PLUGIN = Contamination("none", "every observation is good", apply=apply)
+PLUGIN = Contamination("none", "every observation is good", apply=apply, random=False)

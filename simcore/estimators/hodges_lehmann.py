@@ -35,14 +35,14 @@ def fit(x, n, p, median, mad):
     rank = np.floor(0.5 * (pairs + 1.0))  # the lower of the two middle ranks; the upper is at most one more
     upper_rank = np.floor(0.5 * pairs) + 1.0
     low, high = 2.0 * load(x, 0), 2.0 * load(x, n - 1)
-    below_low = splat(0.0)  # how many sums are below `low`
+    below_low, up_to_high = splat(0.0), splat(pairs)  # how many sums are < low, and <= high
     t = 2.0 * median
     slope = (_DENSITY * pairs) / maximum(mad * MAD_FACTOR, splat(1e-300))
     last_t, last_count = t, splat(np.nan)
     lower, upper = t, t
     done = t < t
     passes = splat_u64(0)
-    for _ in range(_MOST_PASSES):
+    for turn in range(_MOST_PASSES):
         passes = select(done, passes, passes + ITERATION)
         count, below, above = _staircase(x, n, t)
         enough = count >= rank
@@ -56,10 +56,13 @@ def fit(x, n, p, median, mad):
         high = select(enough, below, high)
         low = select(enough, low, above)
         below_low = select(enough, below_low, count)
+        up_to_high = select(enough, count, up_to_high)
         secant = (count - last_count) / (t - last_t)
         slope = select(secant > 0.0, secant, slope)
         last_t, last_count = t, count
         guess = t + (rank - 0.5 - count) / slope
+        if turn >= 2 and turn % 2 == 0:  # where the steps of the counts mislead the secant, the bracket does not
+            guess = low + (high - low) * ((rank - 0.5 - below_low) / (up_to_high - below_low))
         inside = both(both(guess >= low, guess < high), below_low < rank - 1.0)
         t = select(inside, guess, low)
     estimate = 0.25 * lower + 0.25 * upper

@@ -18,7 +18,7 @@ def psi(r, p):
 
 @lane
 def psi_prime(r, p):
-    return select(magnitude(r) < p[0], splat(1.0), splat(0.0))
+    return select(psi(r, p) == r, splat(1.0), splat(0.0))
 
 
 @lane

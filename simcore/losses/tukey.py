@@ -1,7 +1,7 @@
 """Tukey's biweight (Beaton & Tukey 1974): far observations do not pull at all. Not convex."""
 
 from simcore.jit import lane
-from simcore.lanes import maximum, minimum, splat
+from simcore.lanes import fma, maximum, minimum, splat
 from simcore.registry import POSITIVE, Loss, Parameter
 
 
@@ -11,30 +11,33 @@ def _clipped(r, p):
 
 
 @lane
+def _root_weight(u):
+    return fma(-u, u, splat(1.0))
+
+
+@lane
 def rho(r, p):
     u = _clipped(r, p)
-    w = 1.0 - u * u
-    return (p[0] * p[0] / 6.0) * (1.0 - w * w * w)
+    square = u * u  # 1 - (1 - u^2)^3, without cancellation at the centre
+    return (p[0] * p[0] / 6.0) * (square * (3.0 - square * (3.0 - square)))
 
 
 @lane
 def psi(r, p):
     u = _clipped(r, p)
-    w = 1.0 - u * u
+    w = _root_weight(u)
     return p[0] * (u * (w * w))
 
 
 @lane
 def psi_prime(r, p):
-    u = _clipped(r, p)
-    w = 1.0 - u * u
-    return w * (1.0 - 5.0 * (u * u))
+    w = _root_weight(_clipped(r, p))  # w^2 - 4 u^2 w, where u^2 = 1 - w
+    return fma(splat(5.0), w * w, -4.0 * w)
 
 
 @lane
 def weight(r, p):
-    u = _clipped(r, p)
-    w = 1.0 - u * u
+    w = _root_weight(_clipped(r, p))
     return w * w
 
 

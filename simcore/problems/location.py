@@ -22,7 +22,7 @@ from simcore.order import MAD_FACTOR
 from simcore.registry import Problem, plugins
 
 _MOST_STEPS = 1000
-psi = psi_prime = weight = monotone = smooth = None  # open names of fit_loss: each loss gets a copy in which they are its own
+psi = psi_prime = weight = monotone = smooth = None  # open names: each loss gets a fit_loss in which they are its own
 
 
 @lane
@@ -65,6 +65,7 @@ def fit_loss(x, n, p, median, mad):
             slope = slope + psi_prime(r, q)
             if not monotone:
                 weights = weights + weight(r, q)
+        tolerance = 1e-13 + 4e-16 * magnitude(mu)
         if monotone:
             # Without slope every psi is at its bound: the sum is 0 but for rounding, or a bound or more. Where it is 0,
             # every mu between the two middle observations' flat parts is a root, and the median is their middle.
@@ -72,7 +73,7 @@ def fit_loss(x, n, p, median, mad):
             pull = select(flat, splat(0.0), pull)
             low, high = select(pull > 0.0, mu, low), select(pull < 0.0, mu, high)
             target = mu + pull / slope
-            newton = both(target > low, target < high)
+            newton = either(both(target > low, target < high), magnitude(target - mu) <= tolerance)
             target = select(newton, target, 0.5 * low + 0.5 * high)
         else:
             newton = slope > 0.5 * weights
@@ -80,7 +81,7 @@ def fit_loss(x, n, p, median, mad):
         target = select(either(done, pull == 0.0), mu, target)
         step = magnitude(target - mu)
         mu = target
-        tiny = step <= 1e-13 + 4e-16 * magnitude(mu)
+        tiny = step <= tolerance
         if smooth:  # a Newton step this short leaves an error of the order of its square
             tiny = either(tiny, both(newton, step <= 1e-8))
         done = either(done, tiny)

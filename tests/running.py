@@ -1,0 +1,86 @@
+"""Running lane functions and draws in tests, in both modes: compiled, and as the plain Python that they are."""
+
+import functools
+
+import numpy as np
+
+from simcore import jit, kernels
+from simcore.jit import call
+from simcore.lanes import WIDTH, load, store
+from simcore.registry import plugins
+from simcore.streams import stream_keys
+
+f = None  # open name of the loops below
+
+
+def _one(x, out):
+    for i in range(out.shape[0]):
+        store(out, i, f(load(x, i)))
+
+
+def _two(x, y, out):
+    for i in range(out.shape[0]):
+        store(out, i, f(load(x, i), load(y, i)))
+
+
+def _three(x, y, z, out):
+    for i in range(out.shape[0]):
+        store(out, i, f(load(x, i), load(y, i), load(z, i)))
+
+
+def _samples(draw, draw_numbers, contaminate, numbers, keys, first_group, n, out):
+    for group in range(out.shape[0]):
+        call(draw, keys, first_group + group, n, draw_numbers, out[group])
+        call(contaminate, keys, first_group + group, n, numbers, out[group])
+
+
+def rows_of(values):
+    """Any number of values as an array (rows, WIDTH), the last one repeated to fill the last row."""
+    values = np.asarray(values).ravel()
+    return np.pad(values, (0, -len(values) % WIDTH), mode="edge").reshape(-1, WIDTH)
+
+
+def over_rows(function, *inputs, compiled, result=np.float64):
+    """A lane function of one to three lane values on every row of the inputs, as an array of the type `result`."""
+    out = np.zeros(inputs[0].shape, result)
+    _loop(function, len(inputs), compiled)(*inputs, out)
+    return out
+
+
+def same_bits(a, b):
+    """Whether two arrays are equal to the bit, but for the payload of NaN, where all NaN count as one."""
+    both_nan = np.isnan(a) & np.isnan(b) if a.dtype == np.float64 else False
+    return a.shape == b.shape and a.dtype == b.dtype and bool(np.all(both_nan | (a.view("u8") == b.view("u8"))))
+
+
+def samples(distribution, numbers, n, groups, *, compiled=True, seed=1, cell="cell", first_group=0, bad=("none", ())):
+    """Draws as kernels make them, unsorted: float64 (groups, n, WIDTH). `bad`: kind and numbers after loc and scale."""
+    kind, bad_numbers = bad
+    out = np.zeros((groups, kernels.padded_rows(n), WIDTH))
+    draw = kernels.draw_function(plugins("distributions")[distribution], compiled)
+    contaminate = kernels.contaminate_function(plugins("contamination")[kind], compiled)
+    bad_numbers = kernels.numbers_array(bad_numbers or (0.0, 1.0))
+    keys = stream_keys(seed, cell)
+    loop = _compiled_samples() if compiled else _samples
+    loop(draw, kernels.numbers_array(numbers), contaminate, bad_numbers, keys, first_group, n, out)
+    return out[:, :n]
+
+
+@functools.cache
+def _loop(function, arity, compiled):
+    plain = jit.rebound((_one, _two, _three)[arity - 1], f"over_{function.__name__}", f=function)
+    return jit.compiled(plain) if compiled else _quiet(plain)
+
+
+@functools.cache
+def _compiled_samples():
+    return jit.compiled(_samples)
+
+
+def _quiet(plain):
+    @functools.wraps(plain)
+    def run(*args):
+        with np.errstate(all="ignore"):  # compiled code is silent too
+            return plain(*args)
+
+    return run

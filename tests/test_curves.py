@@ -1,0 +1,311 @@
+"""Figures show every number of a table, mark what has none, and are the same bytes from run to run."""
+
+import itertools
+import math
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from unittest import mock
+
+import matplotlib
+import pandas as pd
+import pytest
+
+from simcore import curves
+from simcore.errors import UsageError
+
+HEAVY = ("normal", "student_t(df=10)", "student_t(df=3)", "cauchy")
+SHIFTS = ("none", *(f"shift(fraction={fraction}, size=10)" for fraction in (0.05, 0.1, 0.2)))
+ESTIMATORS = ("l2", "l1", "huber(k=1.345)", "trimmed_mean(proportion=0.1)")
+TEN = (*ESTIMATORS, *(f"estimator_with_a_name(parameter={k})" for k in range(6)))
+
+
+def made(errors=("normal",), contamination=("none",), n=(20,), estimators=ESTIMATORS):
+    """A summary table: variance (1 + k) / n and bias k / 10 of estimator k; nothing of l2 exists under cauchy."""
+    rows = []
+    for cell, (size, law, bad) in enumerate(itertools.product(n, errors, contamination)):
+        for (k, estimator), measure in itertools.product(enumerate(estimators), ("bias", "variance", "rmse")):
+            none = law == "cauchy" and estimator == "l2"
+            value = 0.1 * k if measure == "bias" else (1 + k) / size
+            rows.append(
+                {
+                    "study": "made", "cell": cell, "errors": law, "contamination": bad, "n": size,
+                    "estimator": estimator, "parameter": "theta", "measure": measure,
+                    "value": None if none else value, "mcse": None if none else 0.01 / size,
+                    "status": "undefined" if none else "ok", "n_ok": 1000, "n_failed": 0,
+                }
+            )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def drawn(table, title=None):
+    """The figures, not written, which takes most of the time."""
+    with mock.patch.object(curves, "_write"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return curves.draw(table, Path("nowhere"), title)
+
+
+def lines(axes, label):
+    return [line for line in axes.get_lines() if line.get_label() == label]
+
+
+def strips(figure):
+    return [strip for axes in figure.axes for strip in axes.child_axes]
+
+
+def marks(figure, label):
+    return sum(len(line.get_xdata()) for strip in strips(figure) for line in lines(strip, label))
+
+
+def texts(figure):
+    return " ".join(text.get_text() for text in figure.texts).replace("\n", " ")
+
+
+def overlaps(boxes):
+    shrunk = [box.padded(-0.5) for box in boxes if box.width > 1 and box.height > 1]
+    return [pair for pair in itertools.combinations(shrunk, 2) if pair[0].overlaps(pair[1])]
+
+
+@pytest.mark.parametrize(
+    ("factors", "names"),
+    [
+        ({}, {"estimators_variance", "estimators_bias"}),
+        ({"errors": HEAVY}, {"tails_variance", "tails_bias"}),
+        ({"n": (10, 20)}, {"n_variance", "n_scaled", "n_bias"}),
+        ({"contamination": SHIFTS}, {"contamination_variance", "contamination_bias"}),
+    ],
+)
+def test_figures_are_those_of_the_factors_that_vary(factors, names, tmp_path):
+    figures = curves.draw(made(**factors), tmp_path / "figures")
+    assert set(figures) == names
+    files = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert files == {f"{name}.{suffix}" for name in names for suffix in ("svg", "png", "pdf")}
+    assert [path.name for path in tmp_path.iterdir()] == ["figures"]
+
+
+def test_every_estimator_and_every_value_is_in_its_panel():
+    figures = drawn(made(errors=HEAVY, n=(10, 20, 100)))
+    titles = [axes.child_axes[0].get_title() for axes in figures["tails_variance"].axes]
+    assert titles == ["n = 10", "n = 20", "n = 100"]
+    for axes in figures["tails_variance"].axes:
+        for k, estimator in enumerate(ESTIMATORS):
+            (line,) = lines(axes, estimator)
+            (markers,) = lines(axes, f"{estimator}: ok")
+            assert list(markers.get_ydata()) == pytest.approx([1 + k] * (3 if estimator == "l2" else 4))
+            assert len(line.get_xdata()) == 4
+    normal = figures["n_variance"].axes[0]
+    assert list(lines(normal, "l1")[0].get_ydata()) == pytest.approx([0.2, 0.1, 0.02])
+
+
+def test_bars_are_two_standard_errors():
+    (axes,) = drawn(made(n=(10, 20)))["n_scaled"].axes
+    first = axes.collections[0].get_segments()[0]
+    assert list(first[:, 1]) == pytest.approx([1 - 0.02, 1 + 0.02])
+
+
+def test_what_does_not_exist_is_marked_and_explained():
+    figures = drawn(made(errors=HEAVY, n=(10, 20)))
+    for name, count in (("tails_variance", 2), ("n_variance", 2), ("n_bias", 2)):
+        assert marks(figures[name], "l2: undefined") == count
+        assert marks(figures[name], "l1: undefined") == 0
+        assert len(strips(figures[name])) == len(figures[name].axes)
+        named = [text.get_text() for legend in figures[name].legends for text in legend.get_texts()]
+        assert "does not exist: infinite moment" in named
+
+
+@pytest.mark.parametrize("status", ["undefined", "insufficient"])
+def test_no_number_of_an_undefined_point_is_shown(status):
+    table = made(n=(10, 20), estimators=("l2", "l1"))
+    table.loc[(table["estimator"] == "l2") & (table["n"] == 10), "status"] = status
+    figures = drawn(table)
+    assert marks(figures["n_variance"], f"l2: {status}") == 1
+    (line,) = lines(figures["n_variance"].axes[0], "l2")
+    assert list(line.get_ydata()) == pytest.approx([math.nan, 0.05], nan_ok=True)
+    assert len(lines(figures["n_variance"].axes[0], "l2: ok")[0].get_xdata()) == 1
+
+
+@pytest.mark.parametrize(("status", "fill"), [("mcse_rough", "bottom"), ("mcse_undefined", "full")])
+def test_markers_say_how_well_the_error_is_known(status, fill):
+    table = made(n=(10, 20))
+    table.loc[table["estimator"] == "l2", "status"] = status
+    (axes,) = drawn(table)["n_scaled"].axes
+    (markers,) = lines(axes, f"l2: {status}")
+    assert markers.get_fillstyle() == fill
+    assert (markers.get_markerfacecolor() == "white") == (status == "mcse_undefined")
+    bars = [segment for segment in axes.collections[0].get_segments() if len(segment)]
+    assert len(bars) == (0 if status == "mcse_undefined" else 2)
+
+
+def test_a_zero_variance_is_marked_where_a_log_axis_cannot_show_it():
+    table = made(n=(10, 20))
+    table.loc[(table["estimator"] == "l1") & (table["measure"] == "variance"), "value"] = 0.0
+    figures = drawn(table)
+    assert marks(figures["n_variance"], "l1: zero") == 2
+    assert not strips(figures["n_bias"])
+
+
+def test_a_study_without_any_number_still_has_figures():
+    figures = drawn(made(errors=("cauchy",), n=(10, 20), estimators=("l2",)))
+    for figure in figures.values():
+        assert marks(figure, "l2: undefined") == 2
+        assert figure.axes[0].texts[0].get_text() == "no value to show"
+
+
+def test_errors_are_ordered_by_tail_weight():
+    errors = ["cauchy", "student_t(df=3)", "laplace", "contaminated_normal(epsilon=0.1, ratio=3)", "slash", "uniform"]
+    errors += ["student_t(df=10)", "contaminated_normal(epsilon=0.05, ratio=10)", "normal", "logistic"]
+    figure = drawn(made(errors=errors))["tails_bias"]
+    order = "uniform normal logistic laplace CN(0.05, 10) CN(0.1, 3) t10 t3 slash cauchy".replace(", ", ",_").split()
+    assert [text.get_text().replace(", ", ",_") for text in figure.axes[0].get_xticklabels()] == order
+    assert "CN(e, r): normal, r times as wide with probability e." in texts(figure)
+
+
+def test_a_tail_index_in_the_table_decides_the_order():
+    table = made(errors=("pareto(alpha=1.5)", "student_t(df=3)", "normal"))
+    table["tail_index"] = table["errors"].map({"pareto(alpha=1.5)": 1.5, "student_t(df=3)": 3.0})
+    figure = drawn(table)["tails_bias"]
+    assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["normal", "t3", "pareto(alpha=1.5)"]
+
+
+def test_contamination_starts_from_the_clean_sample():
+    contamination = (*SHIFTS, "scale(fraction=0.1, ratio=5)")
+    figure = drawn(made(contamination=contamination, n=(10, 20, 40)))["contamination_bias"]
+    assert len(figure.axes) == 2 * 3
+    places = [list(lines(axes, "l1")[0].get_xdata()) for axes in figure.axes[::3]]
+    assert places == [[0.0, 0.1], [0.0, 0.05, 0.1, 0.2]]
+
+
+def test_what_is_left_out_is_said():
+    figures = drawn(made(errors=HEAVY, contamination=SHIFTS, n=tuple(range(5, 50, 5))))
+    assert len(figures["tails_variance"].axes) == 6
+    assert "Sample size: 6 of 9 levels shown." in texts(figures["tails_variance"])
+    assert "Contamination: none (3 other levels not shown)." in texts(figures["tails_variance"])
+    assert "Sample size: 25." in texts(figures["contamination_bias"])
+    few = drawn(made(errors=HEAVY, contamination=SHIFTS[:2]))
+    assert len(few["tails_variance"].axes) == 2
+
+
+def test_a_wide_range_of_bias_is_symlog():
+    table = made(errors=HEAVY)
+    table.loc[(table["estimator"] == "l2") & (table["errors"] == "normal"), "value"] = 1e5
+    figure = drawn(table)["tails_bias"]
+    assert figure.axes[0].get_yscale() == "symlog"
+    assert "logarithmic beyond" in texts(figure)
+
+
+def crowded():
+    mixtures = [f"contaminated_normal(epsilon={epsilon}, ratio=3)" for epsilon in (0.01, 0.05, 0.1, 0.25)]
+    return made(errors=(*HEAVY, *mixtures, "slash"), n=(5, 10, 20, 40), estimators=TEN)
+
+
+def visible(axis):
+    low, high = sorted(axis.get_view_interval())
+    return [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high and tick.label1.get_text()]
+
+
+@pytest.mark.parametrize("table", [crowded(), made(errors=HEAVY, contamination=SHIFTS[:3], n=(10, 20)), made()])
+def test_nothing_overlaps_or_is_clipped(table):
+    for name, figure in drawn(table, title="A title that is long enough to be of the usual length").items():
+        figure.draw_without_rendering()
+        tops = [*figure.axes, *strips(figure)]
+        level = [*figure.texts, *(axes.title for axes in tops)]
+        level += [text for axes in figure.axes for text in (*axes.texts, *visible(axes.yaxis))]
+        level += [text for legend in figure.legends for text in legend.get_texts()]
+        turned = [text for axes in figure.axes for text in visible(axes.xaxis)]
+        boxes = [text.get_window_extent() for text in (*level, *turned) if text.get_text()]
+        assert not overlaps([text.get_window_extent() for text in level if text.get_text()]), name
+        assert not overlaps([artist.get_window_extent() for artist in (*tops, *figure.texts)]), name
+        assert not overlaps([*(box for box in boxes[-len(turned) :] if box.height < 11), *figure_boxes(figure)]), name
+        for box in boxes:
+            assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1, name
+            assert figure.bbox.y0 <= box.y0 and box.y1 <= figure.bbox.y1, name
+        assert min(text.get_fontsize() for text in (*level, *turned)) >= 7
+        assert figure.get_figwidth() == 7.0
+
+
+def figure_boxes(figure):
+    return [artist.get_window_extent() for artist in (*figure.texts, *figure.legends)]
+
+
+def test_estimators_differ_in_colour_marker_and_both_with_style():
+    looks = curves._looks(range(12))
+    assert len({look["color"] for look in looks.values()}) == len({look["marker"] for look in looks.values()}) == 12
+    more = curves._looks(range(60))
+    assert len({(look["color"], look["marker"]) for look in more.values()}) == 60
+
+
+def test_lines_are_named_at_their_ends_where_there_is_room():
+    figures = drawn(made(n=(10, 20), estimators=("l2", "l1", "huber(k=1.345)")))
+    assert [text.get_text() for text in figures["n_scaled"].axes[0].texts] == ["l2", "l1", "huber(k=1.345)"]
+    assert not figures["n_scaled"].legends
+    close = made(n=(10, 20))
+    close["value"] = 1.0
+    figure = drawn(close)["n_bias"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == list(ESTIMATORS)
+
+
+def test_several_parameters_have_figures_of_their_own():
+    second = made(n=(10, 20)).assign(parameter="beta1")
+    figures = drawn(pd.concat([made(n=(10, 20)).assign(parameter="beta0"), second]))
+    assert set(figures) == {f"n_{what}_beta{k}" for what in ("variance", "scaled", "bias") for k in (0, 1)}
+
+
+def test_a_factor_without_a_figure_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="this table has several"):
+        curves.draw(pd.concat([made(), made()]), tmp_path / "figures")
+
+
+def test_labels_with_dollars_are_text():
+    figure = drawn(made(n=(10, 20), estimators=("l2", "$broken_{$")), title="50 $ and $_")["n_bias"]
+    figure.draw_without_rendering()
+    assert "50 $ and $_: bias of the estimate" in texts(figure)
+
+
+def test_settings_of_the_user_neither_matter_nor_change(tmp_path):
+    table = made(contamination=SHIFTS[:2])
+    plain = curves.draw(table, tmp_path / "plain" / "figures")
+    with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red", "savefig.dpi": 10, "svg.fonttype": "none"}):
+        before = dict(matplotlib.rcParams)
+        curves.draw(table, tmp_path / "odd" / "figures")
+        assert dict(matplotlib.rcParams) == before
+    for name, suffix in itertools.product(plain, ("svg", "png", "pdf")):
+        one, other = (tmp_path / folder / "figures" / f"{name}.{suffix}" for folder in ("plain", "odd"))
+        assert one.read_bytes() == other.read_bytes(), one.name
+
+
+CHILD = """
+import sys, pathlib
+from simcore import curves
+from tests.test_curves import HEAVY, made
+curves.draw(made(errors=HEAVY, n=(10, 20)), pathlib.Path(sys.argv[1]) / "figures")
+assert "matplotlib.pyplot" not in sys.modules
+"""
+
+
+def test_files_are_the_same_bytes_in_two_processes(tmp_path):
+    here = Path(__file__).resolve().parent.parent
+    for run, (seed, zone) in enumerate((("1", "UTC"), ("2", "Asia/Tokyo"))):
+        settings = {**os.environ, "PYTHONPATH": str(here), "PYTHONHASHSEED": seed, "TZ": zone, "MPLBACKEND": "svg"}
+        (tmp_path / str(run)).mkdir()
+        subprocess.run([sys.executable, "-c", CHILD, str(tmp_path / str(run))], check=True, env=settings, cwd=here)
+    first, second = (sorted((tmp_path / run / "figures").iterdir()) for run in "01")
+    assert [path.name for path in first] == [path.name for path in second] and len(first) == 5 * 3
+    for one, other in zip(first, second, strict=True):
+        assert one.read_bytes() == other.read_bytes(), one.name
+
+
+def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
+    curves.draw(made(contamination=SHIFTS[:2]), tmp_path / "figures")
+    old = (tmp_path / "figures" / "contamination_bias.svg").read_bytes()
+
+    def broken(_figure, draft, **_options):
+        Path(draft).write_text("half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(curves.Figure, "savefig", broken)
+    with pytest.raises(OSError, match="disk full"):
+        curves.draw(made(contamination=SHIFTS[:3]), tmp_path / "figures")
+    assert (tmp_path / "figures" / "contamination_bias.svg").read_bytes() == old
+    assert [path.name for path in tmp_path.iterdir()] == ["figures"]

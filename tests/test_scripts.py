@@ -1,0 +1,104 @@
+"""The scripts: a folder of scenarios survives a broken one, and the benchmark's competitors do the same work."""
+
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.oracles import location
+
+ROOT = Path(__file__).parents[1]
+GOOD = """
+name = "good"
+problem = "location"
+replications = 500
+[factors]
+n = [5]
+errors = [{ distribution = "normal" }]
+[[estimators]]
+loss = "l1"
+"""
+SAMPLES = np.random.default_rng(3).standard_t(3, size=(6, 21))
+
+
+@pytest.fixture
+def scripts(monkeypatch):
+    """The folder of scripts as a place to import from."""
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    return importlib.import_module
+
+
+def run_folder(*arguments, cwd):
+    command = [sys.executable, str(ROOT / "scripts/run_folder.py"), *arguments]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=environment, timeout=300, check=False)
+
+
+def test_a_broken_scenario_does_not_stop_the_others(tmp_path):
+    (tmp_path / "a_broken.toml").write_text(GOOD.replace('"l1"', '"l3"'))
+    (tmp_path / "b_good.toml").write_text(GOOD)
+    done = run_folder(".", "--out", "here", "--replications", "100", "--threads", "1", cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert "a_broken.toml:9" in done.stderr
+    head, broken, good = (line.split() for line in done.stdout.splitlines()[-3:])
+    assert head == ["scenario", "result", "seconds", "run", "directory"]
+    assert broken[:5] == ["a_broken.toml", "bad", "usage", "or", "bad"] and broken[-1] == "-"
+    assert good[:2] == ["b_good.toml", "done"] and good[-1] == "here/good"
+    assert (tmp_path / "here/good/summary.parquet").is_file()
+
+    (tmp_path / "a_broken.toml").unlink()
+    again = run_folder(".", "--out", "here", "--replications", "100", "--threads", "1", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+
+
+def test_an_empty_folder_is_no_success(tmp_path):
+    assert run_folder(".", cwd=tmp_path).returncode == 1
+
+
+def competitor(module, name, folder):
+    try:
+        return getattr(module, name)(7, *([folder] if name == "Cpp" else []))
+    except module.Absent as reason:
+        pytest.skip(str(reason))
+
+
+def expected(x):
+    scale = location.mad_scale(x)
+    return [np.mean(x), np.median(x), location.huber(x, 1.345, scale), location.tukey(x, 4.685, scale)]
+
+
+@pytest.mark.parametrize("n", [20, 21])
+@pytest.mark.parametrize(("name", "tolerance"), [("Cpp", 1e-9), ("ScalarNumba", 1e-7), ("Statsmodels", 1e-5)])
+def test_competitors_fit_by_the_definitions(scripts, tmp_path, name, tolerance, n):
+    # Reweighting stops at steps of 1e-8 scales; statsmodels at deviances 1e-8 apart, quadratic in the distance.
+    contestant = competitor(scripts("competitors"), name, tmp_path)
+    for x in SAMPLES[:, :n]:
+        assert np.abs(contestant.fit(x) - expected(x)).max() < tolerance * location.mad_scale(x)
+
+
+@pytest.mark.parametrize("n", [20, 21])
+def test_numpy_fits_by_the_definitions(scripts, n):
+    # Its numbers of steps are fixed: on the way to the root as meant, at the root with enough of them.
+    contestant = scripts("competitors").NumPy(7)
+    for x in SAMPLES[:, :n]:
+        assert np.abs(contestant.fit(x) - expected(x)).max() < 1e-3 * location.mad_scale(x)
+    contestant.huber_steps = contestant.tukey_steps = 200
+    for x in SAMPLES[:, :n]:
+        assert np.abs(contestant.fit(x) - expected(x)).max() < 1e-12 * location.mad_scale(x)
+
+
+@pytest.mark.parametrize("name", ["NumPy", "Cpp", "ScalarNumba", "Statsmodels"])
+def test_the_check_of_the_benchmark_accepts_equals_and_refuses_others(scripts, tmp_path, name):
+    benchmark = scripts("benchmark")
+    contestant, simcore = competitor(scripts("competitors"), name, tmp_path), benchmark.Simcore(1)
+    ours, theirs = np.empty((4, 1 << 14)), np.empty((4, 200))
+    simcore.simulate(10, ours)
+    contestant.simulate(10, theirs)
+    moments = [benchmark.clipped_moments(10, out) for out in (ours, theirs, 2.0 * theirs)]
+    assert benchmark.agree([simcore, contestant], 10, np.stack(moments[:2]))["z"] < 5.0
+    with pytest.raises(SystemExit, match="does not do the same work"):
+        benchmark.agree([simcore, contestant], 10, np.stack(moments[::2]))
