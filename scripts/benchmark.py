@@ -30,12 +30,14 @@ SEED = 20261122
 CLIP = 6.0  # sqrt(n) |T| counts as 6 at most: the mean of t(3) has no fourth moment, so its variance no standard error
 MOST_AT_ONCE = 1 << 21  # replications whose estimates are held
 MEMORY_PROBE = """
-import resource, sys
+import sys
+from pathlib import Path
 from simcore import runs, scenario
-for argument in sys.argv[2:]:
-    runs.run(scenario.parse(argument), out=sys.argv[1])
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
-"""
+for text in sys.argv[2:]:
+    runs.run(scenario.parse(text), out=sys.argv[1])
+    status = Path("/proc/self/status").read_text()
+    print(int(status.partition("VmHWM:")[2].split()[0]) * 1024)
+"""  # not ru_maxrss: a child process inherits its parent's
 
 
 def main():
@@ -230,29 +232,31 @@ def _times(ratio):
 
 def benchmark_run(quick, console):
     """What planning, sums, files and the summary add to the kernel, and whether cost and memory grow."""
-    rounds, most = (2, 10**6) if quick else (5, 10**7)
+    rounds, most = (2, 10**6) if quick else (6, 10**7)
     counts = most // 10, most // 10 * 4, most
     kernel = Simcore(None)
-    bare, whole = [], {count: [] for count in counts}
+    times = {count: [] for count in (0, *counts)}
     with tempfile.TemporaryDirectory(prefix="simcore-benchmark-") as folder:
         for number in range(rounds + 1):  # the first one compiles and imports, and does not count
-            bare.append(bare_kernel(kernel, most))
-            for count in reversed(counts):  # the longest beside the kernel it is compared with
-                study = study_of(20, count, f"run_{number}_{count}")
-                whole[count].append(_seconds(runs.run, study, out=folder))
+            order = (0, *reversed(counts)) if number % 2 else (*counts, 0)  # the longest beside the kernel, 0
+            for count in order:
+                study = study_of(20, count or 1, f"run_{number}_{count}")
+                seconds = _seconds(runs.run, study, out=folder) if count else bare_kernel(kernel, most)
+                times[count].append(seconds)
         memory = peak_memory(folder, (most // 10, most))
-    efficiency = median(own / all_ for own, all_ in zip(bare[1:], whole[most][1:], strict=True))
-    seconds = [median(whole[count][1:]) for count in counts]
+    times = {count: own[1:] for count, own in times.items()}
+    efficiency = median(own / whole for own, whole in zip(times[0], times[most], strict=True))
+    kernel_seconds, *seconds = (median(own) for own in times.values())
     slopes = [(b - a) / (d - c) for a, b, c, d in zip(seconds, seconds[1:], counts, counts[1:], strict=False)]
     facts = {
         "replications": counts,
         "seconds": seconds,
-        "kernel_seconds": median(bare[1:]),
+        "kernel_seconds": kernel_seconds,
         "efficiency": efficiency,
         "ns_per_further_replication": [slope * 1e9 for slope in slopes],
         "linearity": slopes[1] / slopes[0],
         "peak_memory_bytes": memory,
-        "rounds": {"kernel": bare[1:], **{str(count): times[1:] for count, times in whole.items()}},
+        "rounds": {str(count or "kernel"): own for count, own in times.items()},
     }
     few, some, many = (f"{count:,}" for count in counts)
     shown = {
@@ -260,9 +264,10 @@ def benchmark_run(quick, console):
         "share of the bare kernel's rate": f"{efficiency:.1%}",
         f"a further replication, {few} to {some}": f"{slopes[0] * 1e9:.1f} ns",
         f"a further replication, {some} to {many}": f"{slopes[1] * 1e9:.1f} ns",
-        f"peak memory, {few} replications": f"{memory[0] / 2**20:.0f} MiB",
-        f"peak memory, {many} replications": f"{(memory[1] - memory[0]) / 2**20:+.1f} MiB",
     }
+    if memory:
+        shown[f"peak memory, {few} replications"] = f"{memory[0] / 2**20:.0f} MiB"
+        shown[f"peak memory, {many} replications"] = f"{(memory[1] - memory[0]) / 2**20:+.1f} MiB"
     _print_facts(console, f"simcore run, n = 20, {kernel.threads} threads", shown)
     return facts
 
@@ -278,7 +283,9 @@ def bare_kernel(kernel, replications):
 
 
 def peak_memory(folder, counts):
-    """Greatest memory of a fresh process after a run of each size, in bytes."""
+    """Greatest memory of a fresh process after a run of each size, in bytes; None where there is no /proc."""
+    if not Path("/proc/self/status").exists():
+        return None
     texts = [study_of(20, count, f"memory_{count}").text for count in counts]
     command = [sys.executable, "-c", MEMORY_PROBE, folder, *texts]
     printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout

@@ -34,7 +34,13 @@ class RunFolder:
         path = Path(out) / study.name
         folder = cls(path, study)
         if (path / "run.json").exists():
-            _refuse_other_content(_read_json(path / "run.json"), _belonging(study), path)
+            record = _read_json(path / "run.json")
+            _refuse_other_content(record, _belonging(study), path)
+            if record["replications"] > study.replications:
+                raise UsageError(
+                    f"{path}: holds {record['replications']} replications per cell already; ask for at least as many "
+                    f"(got {study.replications}), or choose another --out"
+                )
         try:
             for name in ("blocks", "temporary", "figures"):
                 (path / name).mkdir(parents=True, exist_ok=True)
@@ -56,12 +62,14 @@ class RunFolder:
         return cls(path, study)
 
     def missing(self):
-        """Blocks of the study that have no file, in order."""
-        present = set(os.listdir(self.path / "blocks"))
+        """Blocks of the study that have no file, or lack the estimates the study asks to keep, in order."""
+        present = self._files("blocks")
+        if self.study.keep:
+            present &= self._files("estimates")
         return [block for block in design.blocks(self.study) if _block_name(block) not in present]
 
     def commit(self, result):
-        """Store the result of a block for good."""
+        """Store the result of a block for good; a shorter block it goes on from is removed."""
         columns = {
             "cell": pa.array([result.block.cell_key] * len(result.sums)),
             "first": pa.array([result.block.first] * len(result.sums), pa.int64()),
@@ -74,6 +82,10 @@ class RunFolder:
         if result.estimates is not None:
             self._put_if_absent("estimates", _block_name(result.block), self._estimates_table(result))
         self._put_if_absent("blocks", _block_name(result.block), pa.table(columns))
+        for folder in ("blocks", "estimates"):
+            for name in self._files(folder):
+                if name.startswith(_block_stem(result.block)) and name != _block_name(result.block):
+                    (self.path / folder / name).unlink(missing_ok=True)
 
     def read_sums(self):
         """Merged sums: cell number -> float64 (estimators, len(sums.COLUMNS)), for cells with at least one block."""
@@ -108,6 +120,9 @@ class RunFolder:
         """Write a Parquet file of the folder whole, over an older one."""
         os.replace(self._write_temporary(lambda path: _write_parquet(table, path)), self.path / name)
         _sync(self.path)
+
+    def _files(self, folder):
+        return set(os.listdir(self.path / folder)) if (self.path / folder).is_dir() else set()
 
     def _read_block(self, block):
         path = self.path / "blocks" / _block_name(block)
@@ -183,8 +198,12 @@ def _sync(path):
         os.close(descriptor)
 
 
+def _block_stem(block):
+    return f"{block.cell_key}-{block.first:013d}-"
+
+
 def _block_name(block):
-    return f"{block.cell_key}-{block.first:013d}-{block.count}.parquet"
+    return f"{_block_stem(block)}{block.count}.parquet"
 
 
 def _key(choice):

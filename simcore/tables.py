@@ -1,18 +1,25 @@
 """The summary as a table for people: estimators down, bias and variance with their standard errors across."""
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from simcore.registry import plugins
 
 _SHORT = {"undefined": "does not exist", "insufficient": "too few replications"}
 
 
 def print_summary(table, console=None):
-    """Print one rich table per cell: a row per estimator, a column per measure, `value ± mcse`."""
+    """Print one rich table per cell: a row per estimator, a column per measure, `value ± mcse`.
+
+    The square roots of other measures that are there are left out: the rows then fit a terminal.
+    """
     console = console or Console(highlight=False)
     if not console.is_terminal:
-        console.width = 140
+        console.width = 120
     measures = list(dict.fromkeys(table["measure"]))
+    measures = [name for name in measures if plugins("measures")[name].root_of not in measures]
     for _, rows in table.groupby("cell", sort=False):
         console.print(_cell_table(rows, measures))
     flags = sorted(set(table["status"]) - {"ok"})
@@ -25,7 +32,7 @@ def _cell_table(rows, measures):
     bad = "" if first["contamination"] == "none" else f"   contamination {first['contamination']}"
     replications = first["n_ok"] + first["n_failed"]
     title = f"errors {first['errors']}{bad}   n = {first['n']}   {replications:,} replications"
-    table = Table(title=Text(title, style="bold"), title_justify="left", pad_edge=False)
+    table = Table(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("estimator")
     for measure in measures:
         table.add_column(measure, justify="right")

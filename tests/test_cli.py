@@ -117,6 +117,10 @@ def test_more_replications_go_on_in_the_same_folder(place, tmp_path):
     done = simcore("run", "tiny.toml", "--out", tmp_path, "--replications", "3000", cwd=place)
     assert done.returncode == 0
     assert set(sc.open(tmp_path / "tiny").summary()["n_ok"]) == {3000}
+    assert len(list((tmp_path / "tiny" / "blocks").iterdir())) == 4  # the shorter blocks are gone: no glob counts twice
+    done = simcore("run", "tiny.toml", "--out", tmp_path, cwd=place)
+    assert done.returncode == 2 and "3000" in done.stderr
+    assert set(sc.open(tmp_path / "tiny").summary()["n_ok"]) == {3000}
 
 
 def test_a_bad_scenario_writes_nothing_and_tells_all(place, tmp_path):
@@ -161,6 +165,15 @@ def test_plan_writes_nothing(place, tmp_path):
     done = simcore("plan", place / "tiny.toml", cwd=tmp_path)
     assert done.returncode == 0 and "4 x 2 estimators" in done.stdout
     assert not list(tmp_path.iterdir())
+
+
+def test_asking_for_estimates_later_computes_them(place, tmp_path):
+    assert simcore("run", "tiny.toml", "--out", tmp_path, cwd=place).returncode == 0
+    summary = (tmp_path / "tiny" / "summary.parquet").read_bytes()
+    (tmp_path / "tiny.toml").write_text('keep = "estimates"\n' + TINY)
+    assert simcore("run", tmp_path / "tiny.toml", "--out", tmp_path, cwd=place).returncode == 0
+    assert len(list((tmp_path / "tiny" / "estimates").iterdir())) == 4
+    assert (tmp_path / "tiny" / "summary.parquet").read_bytes() == summary
 
 
 def test_keep_estimates_writes_a_row_per_fit(place, tmp_path):
