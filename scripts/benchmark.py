@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from competitors import ESTIMATORS, HUBER_K, TUKEY_C, Absent, Cpp, NumPy, ScalarNumba, Statsmodels
+from competitors import ESTIMATORS, HUBER_K, TUKEY_C, Absent, Cpp, NumPy, PlainNumPy, ScalarNumba, Statsmodels
 from rich.console import Console
 from rich.table import Table
 
@@ -123,7 +123,7 @@ def contestants(folder):
     present, absent = [Simcore(1)], {}
     if (threads := jit.set_threads(None)) > 1:
         present.append(Simcore(threads))
-    for kind, extra in ((Cpp, (folder,)), (ScalarNumba, ()), (NumPy, ()), (Statsmodels, ())):
+    for kind, extra in ((Cpp, (folder,)), (ScalarNumba, ()), (PlainNumPy, ()), (NumPy, ()), (Statsmodels, ())):
         try:
             present.append(kind(SEED, *extra))
         except Absent as error:

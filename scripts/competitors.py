@@ -23,10 +23,51 @@ class Absent(Exception):
     """A contestant that cannot run here; the message says why."""
 
 
-class NumPy:
-    """A matrix with a replication per column: sums over rows are then vector instructions. Fixed numbers of steps."""
+class PlainNumPy:
+    """A matrix with a replication per row, as one writes it first. Fixed numbers of steps."""
 
     name, threads, least = "NumPy, matrix of replications", 1, 8
+    chunk, huber_steps, tukey_steps = 10_000, 8, 12
+
+    def __init__(self, seed):
+        self._rng = np.random.default_rng(seed)
+
+    def simulate(self, n, out):
+        for first in range(0, out.shape[1], self.chunk):
+            part = out[:, first : first + self.chunk]
+            part[:] = self.fit_rows(self._rng.standard_t(3, size=(part.shape[1], n)))
+
+    def fit(self, x):
+        return self.fit_rows(np.asarray(x)[None])[:, 0]
+
+    def fit_rows(self, x):
+        median = np.median(x, axis=1)
+        scale = MAD_FACTOR * np.median(np.abs(x - median[:, None]), axis=1)
+        scale[scale == 0.0] = 1.0
+        huber = self._reweighted(x, median, scale, self.huber_steps, self._huber_weights)
+        tukey = self._reweighted(x, median, scale, self.tukey_steps, self._tukey_weights)
+        return np.stack([x.mean(axis=1), median, huber, tukey])
+
+    @staticmethod
+    def _reweighted(x, mu, scale, steps, weights):
+        for _ in range(steps):
+            w = weights((x - mu[:, None]) / scale[:, None])
+            mu = (w * x).sum(axis=1) / w.sum(axis=1)
+        return mu
+
+    @staticmethod
+    def _huber_weights(r):
+        return HUBER_K / np.maximum(np.abs(r), HUBER_K)
+
+    @staticmethod
+    def _tukey_weights(r):
+        return np.maximum(1.0 - (r / TUKEY_C) ** 2, 0.0) ** 2
+
+
+class NumPy:
+    """The same tuned: a replication per column, arithmetic in place, chunks that fit the cache, a faster generator."""
+
+    name, threads, least = "NumPy, tuned for the cache", 1, 8
     chunk_samples = 1 << 15  # fits in the L2 cache
     huber_steps, tukey_steps = 8, 12
 

@@ -48,6 +48,7 @@ def kernel_cell(study, cell, compiled=True):
 def run_block(study, cell, block, keep=False, should_stop=lambda: False):
     """Compute one block. Raises Stopped between two calls of the kernel when `should_stop()` says so."""
     simulate, sum_errors = jit.driver(kernels.simulate), jit.driver(kernels.sum_errors)
+    add_chunks = jit.driver(sums.add_chunks)
     kernel = kernel_cell(study, cell, jit.enabled())
     count = len(study.estimators)
     size_at_once = span(cell.n, block.count)
@@ -66,8 +67,7 @@ def run_block(study, cell, block, keep=False, should_stop=lambda: False):
             simulate(kernel, first_group, group, min(group + call_groups, groups), estimates, states)
         chunks = np.empty((count, _up(size, kernels.CHUNK) // kernels.CHUNK, len(sums.COLUMNS)))
         sum_errors(estimates, states, size, cell.truth, chunks)
-        for chunk in range(chunks.shape[1]):
-            total = sums.add(total, chunks[:, chunk])
+        add_chunks(total, chunks)
         if keep:
             kept.append((estimates.reshape(count, -1)[:, :size].copy(), states.reshape(count, -1)[:, :size].copy()))
     if not keep:

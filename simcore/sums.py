@@ -70,6 +70,18 @@ def power_sums(estimates, states, first, stop, truth, out):
         out[COUNTS + 2 * k], out[COUNTS + 2 * k + 1] = two_sum(total, rest)
 
 
+def add_chunks(total, chunks):
+    """Add the sums of chunks, float64 (estimators, chunks, len(COLUMNS)), to those in total, in order."""
+    for estimator in range(chunks.shape[0]):
+        for chunk in range(chunks.shape[1]):
+            for k in range(COUNTS):
+                total[estimator, k] += chunks[estimator, chunk, k]
+            for k in range(COUNTS, COUNTS + 2 * POWERS, 2):
+                high, rest = two_sum(total[estimator, k], chunks[estimator, chunk, k])
+                rest += total[estimator, k + 1] + chunks[estimator, chunk, k + 1]
+                total[estimator, k], total[estimator, k + 1] = two_sum(high, rest)
+
+
 def add(a, b):
     """Sums of two pieces together: arrays (..., len(COLUMNS))."""
     result = a + b

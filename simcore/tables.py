@@ -21,18 +21,21 @@ def print_summary(table, console=None):
     measures = list(dict.fromkeys(table["measure"]))
     measures = [name for name in measures if plugins("measures")[name].root_of not in measures]
     for _, rows in table.groupby("cell", sort=False):
+        console.print(Text(_title(rows.iloc[0]), style="bold"), soft_wrap=True)
         console.print(_cell_table(rows, measures))
     flags = sorted(set(table["status"]) - {"ok"})
     if flags:
         console.print(Text(_footnote(flags), style="dim"))
 
 
+def _title(row):
+    bad = "" if row["contamination"] == "none" else f"   contamination {row['contamination']}"
+    replications = row["n_ok"] + row["n_failed"]
+    return f"errors {row['errors']}{bad}   n = {row['n']}   {replications:,} replications"
+
+
 def _cell_table(rows, measures):
-    first = rows.iloc[0]
-    bad = "" if first["contamination"] == "none" else f"   contamination {first['contamination']}"
-    replications = first["n_ok"] + first["n_failed"]
-    title = f"errors {first['errors']}{bad}   n = {first['n']}   {replications:,} replications"
-    table = Table(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD)
     table.add_column("estimator")
     for measure in measures:
         table.add_column(measure, justify="right")

@@ -95,6 +95,14 @@ def test_extreme_magnitudes_are_fitted_exactly():
             assert recovered == pytest.approx(expected, rel=digits), (arguments, exponent)
 
 
+def test_ties_and_a_large_offset_do_not_stall_hodges_lehmann():
+    rng = np.random.default_rng(11)
+    for x in (np.round(rng.standard_normal(2001), 1), 1e6 + 1e-9 * rng.standard_normal(1500), rng.integers(0, 3, 999)):
+        fit = sc.fit(x, estimator="hodges_lehmann")
+        assert fit.status == "ok" and fit.estimate == oracle.hodges_lehmann(np.asarray(x, float))
+        assert fit.iterations < 60
+
+
 def test_a_subnormal_mad_beside_ordinary_data():
     x = [1e-310, 2e-310, 3e-310, 4e-310, 1.0]
     assert sc.fit(x, loss="huber").estimate == pytest.approx(3e-310 + 1e-310 * 0.0824, rel=0.05)

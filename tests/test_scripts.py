@@ -91,7 +91,7 @@ def test_numpy_fits_by_the_definitions(scripts, n):
         assert np.abs(contestant.fit(x) - expected(x)).max() < 1e-12 * location.mad_scale(x)
 
 
-@pytest.mark.parametrize("name", ["NumPy", "Cpp", "ScalarNumba", "Statsmodels"])
+@pytest.mark.parametrize("name", ["PlainNumPy", "NumPy", "Cpp", "ScalarNumba", "Statsmodels"])
 def test_the_check_of_the_benchmark_accepts_equals_and_refuses_others(scripts, tmp_path, name):
     benchmark = scripts("benchmark")
     contestant, simcore = competitor(scripts("competitors"), name, tmp_path), benchmark.Simcore(1)

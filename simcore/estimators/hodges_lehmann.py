@@ -63,6 +63,8 @@ def fit(x, n, p, median, mad):
         guess = t + (rank - 0.5 - count) / slope
         if turn >= 2 and turn % 2 == 0:  # where the steps of the counts mislead the secant, the bracket does not
             guess = low + (high - low) * ((rank - 0.5 - below_low) / (up_to_high - below_low))
+        if turn >= 9 and turn % 3 == 0:  # and where ties mislead both, halving ends
+            guess = 0.5 * low + 0.5 * high
         inside = both(both(guess >= low, guess < high), below_low < rank - 1.0)
         t = select(inside, guess, low)
     estimate = 0.25 * lower + 0.25 * upper
