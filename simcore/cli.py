@@ -1,4 +1,4 @@
-"""The command line. Data goes to stdout, messages to stderr; exit codes are those of `errors` and DESIGN."""
+"""The command line. Data goes to stdout, messages to stderr; exit codes are those of `errors`."""
 
 import json
 import sys
@@ -6,7 +6,7 @@ import time
 
 import click
 
-from simcore import registry
+from simcore import registry, scenario
 from simcore.errors import SimcoreError, UsageError
 
 _HEARTBEAT_SECONDS = 30.0
@@ -24,11 +24,9 @@ class _Commands(click.Group):
         except KeyboardInterrupt:
             click.echo("interrupted; finished blocks are kept, the same command goes on from there", err=True)
             ctx.exit(130)
-        except Exception as error:
-            if type(error).__name__ != "Stopped":
-                raise
-            click.echo("stopped by a signal; finished blocks are kept, the same command goes on from there", err=True)
-            ctx.exit(75)
+        except OSError as error:
+            click.echo(f"{error.filename or 'files'}: {error.strerror or error}", err=True)
+            ctx.exit(1)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -140,35 +138,38 @@ def list_(kind, as_json):
         raise UsageError(f"list: unknown kind (got {kind!r}), {registry.unknown(kind, registry.KINDS)}")
     kinds = [kind] if kind else registry.KINDS
     if as_json:
-        click.echo(json.dumps({kind: [_described(p) for p in registry.plugins(kind).values()] for kind in kinds}))
+        click.echo(json.dumps({kind: [_described(kind, p) for p in registry.plugins(kind).values()] for kind in kinds}))
         return
     for kind in kinds:
         click.echo(click.style(kind, bold=True))
         for plugin in registry.plugins(kind).values():
             click.echo(f"  {plugin.name:<20} {plugin.meaning}" + (f"  [{plugin.source}]" if plugin.source else ""))
-            for parameter in plugin.parameters:
-                default = "required" if parameter.default is None else f"default {parameter.default:g}"
+            for parameter in scenario.parameters_of(kind, plugin):
+                default = "required" if parameter.default is None else f"default {_short(parameter.default)}"
                 click.echo(f"  {'':<20}   {parameter.name}: {parameter.meaning}; {parameter.domain}, {default}")
 
 
-def _described(plugin):
+def _short(default):
+    return default if isinstance(default, str) else f"{default:g}"
+
+
+def _described(kind, plugin):
     parameters = [
         {"name": p.name, "meaning": p.meaning, "domain": str(p.domain), "default": p.default}
-        for p in plugin.parameters
+        for p in scenario.parameters_of(kind, plugin)
     ]
     return {"name": plugin.name, "meaning": plugin.meaning, "source": plugin.source, "parameters": parameters}
 
 
 def _load(path, replications, seed):
-    from simcore import scenario
-
     study = scenario.load(path)
     return study if replications is None and seed is None else study.with_changes(replications, seed)
 
 
 def _print_summary(table, as_json):
     if as_json:
-        click.echo(table.to_json(orient="records"))
+        records = table.astype(object).where(table.notna(), None).to_dict("records")
+        click.echo(json.dumps(records, allow_nan=False))
         return
     from simcore import tables
 

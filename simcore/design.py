@@ -9,10 +9,12 @@ import json
 import math
 from dataclasses import dataclass
 
+from simcore.errors import UsageError
 from simcore.registry import plugins
 from simcore.scenario import Choice
 
 _MOST_REPLICATIONS = 1 << 20  # of a block
+_MOST_BLOCKS = 1_000_000
 _BLOCK_SAMPLES = 1 << 28  # of a block, about: a second of work
 
 
@@ -70,9 +72,16 @@ def block_size(n):
 
 
 def blocks(study):
-    """Every block of a study, cell by cell; the last one of a cell may be shorter."""
+    """Every block of a study, cell by cell; the last one of a cell may be shorter. UsageError if they are too many."""
+    grid = cells(study)
+    total = sum(-(-study.replications // block_size(cell.n)) for cell in grid)
+    if total > _MOST_BLOCKS:
+        raise UsageError(
+            f"replications: {study.replications} for each of {len(grid)} cells make {total} blocks (got more than "
+            f"{_MOST_BLOCKS}); ask for fewer replications or smaller n"
+        )
     return [
-        Block(cell.number, cell.key, first, min(block_size(cell.n), study.replications - first))
-        for cell in cells(study)
+        Block(cell.number, key, first, min(block_size(cell.n), study.replications - first))
+        for cell, key in ((cell, cell.key) for cell in grid)
         for first in range(0, study.replications, block_size(cell.n))
     ]

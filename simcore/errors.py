@@ -31,3 +31,12 @@ class DamagedError(SimcoreError):
     """Stored data is damaged or belongs to something else."""
 
     exit_code = 4
+
+
+class Stopped(SimcoreError):
+    """A signal asked to stop; finished blocks are kept."""
+
+    exit_code = 75
+
+    def __init__(self):
+        super().__init__("stopped by a signal; finished blocks are kept, the same command goes on from there")

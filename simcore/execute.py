@@ -6,15 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from simcore import design, jit, kernels, sums
+from simcore.errors import Stopped
 from simcore.lanes import WIDTH
 from simcore.registry import plugins
 from simcore.streams import stream_keys
 
+_HELD_ESTIMATES = 1 << 22
 _CALL_SAMPLES = 1 << 23  # of one call of the kernel, about: signals wait for it to return
-
-
-class Stopped(Exception):
-    """A block was given up because a stop was asked for."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +49,10 @@ def run_block(study, cell, block, keep=False, should_stop=lambda: False):
     add_chunks = jit.driver(sums.add_chunks)
     kernel = kernel_cell(study, cell, jit.enabled())
     count = len(study.estimators)
-    size_at_once = span(cell.n, block.count)
+    size_at_once = span(cell.n, block.count, count)
     estimates = np.empty((count, size_at_once // WIDTH, WIDTH))
     states = np.empty(estimates.shape, np.uint8)
-    call_groups = max(1, _CALL_SAMPLES // (cell.n * WIDTH))
+    call_groups = max(jit.threads(), _CALL_SAMPLES // (cell.n * WIDTH))
     total = np.zeros((count, len(sums.COLUMNS)))
     kept = []
     for begin in range(0, block.count, size_at_once):
@@ -75,9 +73,10 @@ def run_block(study, cell, block, keep=False, should_stop=lambda: False):
     return BlockResult(block, total, *(np.concatenate(parts, axis=1) for parts in zip(*kept, strict=True)))
 
 
-def span(n, count):
+def span(n, count, estimators):
     """Replications whose estimates are held at once: whole chunks of the sums, so that spans change no bit."""
-    return min(_up(count, WIDTH), max(1, _CALL_SAMPLES // n // kernels.CHUNK) * kernels.CHUNK)
+    most = min(_CALL_SAMPLES // n, _HELD_ESTIMATES // estimators)
+    return min(_up(count, WIDTH), max(1, most // kernels.CHUNK) * kernels.CHUNK)
 
 
 def _up(number, step):

@@ -15,8 +15,8 @@ from simcore.registry import plugins
 class Fit:
     """An estimate, the scale its residuals were divided by (None where none is used), and what became of the fit.
 
-    status: "ok", "degenerate_scale" (the MAD is 0: the estimate is the median) or "not_converged" (the estimate is
-    the last iterate). iterations: passes over the data; 0 for closed forms.
+    status: "ok", "degenerate_scale" (the MAD is 0: the estimate is the median), "not_converged" (the estimate is the
+    last iterate) or "non_finite". iterations: passes over the data; 0 for closed forms.
     """
 
     estimate: float
@@ -57,7 +57,7 @@ def fit(x, loss=None, estimator=None, scale=None, **parameters):
     jit.driver(kernels.fit_sample)(cell, rows, work, estimates, states)
     used = known
     if choice.scale == "mad":
-        used = float(MAD_FACTOR * np.median(np.abs(x - np.median(x))))
+        used = float(np.ldexp(MAD_FACTOR * work[1, 0], shift))
     iterations = int(work[3].view(np.uint64)[0] // codes.ITERATION)
     return Fit(float(np.ldexp(estimates[0, 0, 0], shift)), used, codes.NAMES[states[0, 0, 0]], iterations)
 

@@ -136,15 +136,6 @@ def root_expm1(y):
 
 
 @lane
-def exp(y):
-    """Exponential for |y| <= 700, relative error 1 ulp."""
-    k = nearest(y * 1.4426950408889634)
-    f = fma(k, splat(-_LN2_HIGH), y)
-    f = fma(k, splat(-_LN2_LOW), f)
-    return (fma(f * f, _expm1_tail(f), f) + 1.0) * _power_of_two(k)
-
-
-@lane
 def sin_pi(s):
     """sin(pi s) for |s| <= 1/2, relative error 2 ulp."""
     return polynomial(s * s, _SIN) * s

@@ -1,4 +1,4 @@
-"""What a study will cost: measured on a short pilot of each sample size, without writing anything."""
+"""What a study will cost: a short pilot of each sample size, error distribution and kind of contamination."""
 
 import time
 
@@ -16,9 +16,10 @@ def forecast(study, threads=None):
     cells, blocks = design.cells(study), design.blocks(study)
     rates = {}
     for cell in cells:
-        rates.setdefault((cell.n, cell.errors.name), cell)
-    rates = {key: _seconds_per_replication(study, cell) for key, cell in rates.items()}
-    seconds = sum(rates[cell.n, cell.errors.name] for cell in cells) * study.replications
+        rates.setdefault(_pilot_key(cell), cell)
+    samples = _PILOT_SAMPLES // max(1, len(rates) // 20)
+    rates = {key: _seconds_per_replication(study, cell, samples) for key, cell in rates.items()}
+    seconds = sum(rates[_pilot_key(cell)] for cell in cells) * study.replications
     largest = max(study.n)
     kept = study.replications * len(cells) * len(study.estimators) if study.keep else 0
     return {
@@ -47,8 +48,12 @@ def sentences(facts):
     ]
 
 
-def _seconds_per_replication(study, cell):
-    count = max(WIDTH, min(design.block_size(cell.n), _PILOT_SAMPLES // cell.n))
+def _pilot_key(cell):
+    return cell.n, cell.errors, cell.contamination.name
+
+
+def _seconds_per_replication(study, cell, samples):
+    count = max(WIDTH, min(design.block_size(cell.n), samples // cell.n))
     block = design.Block(cell.number, cell.key, 0, count)
     execute.run_block(study, cell, design.Block(cell.number, cell.key, 0, WIDTH))
     start = time.perf_counter()
@@ -58,7 +63,7 @@ def _seconds_per_replication(study, cell):
 
 def _memory(study, n, threads):
     samples = threads * (n + 16) * WIDTH * 8
-    estimates = len(study.estimators) * execute.span(n, design.block_size(n)) * 9
+    estimates = len(study.estimators) * execute.span(n, design.block_size(n), len(study.estimators)) * 9
     kept = len(study.estimators) * min(study.replications, design.block_size(n)) * 40 if study.keep else 0
     return 250_000_000 + samples + estimates + kept
 

@@ -91,12 +91,9 @@ def set_threads(threads):
     return numba.get_num_threads()
 
 
-def versions():
-    """Versions of the code generators, for the provenance of a run."""
-    import llvmlite
-    import numba
-
-    return {"numba": numba.__version__, "llvmlite": llvmlite.__version__}
+def threads():
+    """How many threads drivers use now."""
+    return _numba().get_num_threads() if enabled() else 1
 
 
 @functools.cache

@@ -43,7 +43,8 @@ class Interval:
         return " ".join([kind, " and ".join(ends)]).strip()
 
 
-REAL = Interval()
+REAL = Interval(low=-1e50, high=1e50)  # fourth powers of errors must neither overflow nor vanish
+SIZE = Interval(low=1e-50, high=1e50)
 POSITIVE = Interval(low=0.0, open_low=True)
 PROPORTION = Interval(low=0.0, high=1.0)
 BELOW_HALF = Interval(low=0.0, high=0.5, open_high=True)
@@ -146,13 +147,11 @@ class Problem(Plugin):
     fit(choice): the lane fit function of an estimator of a scenario and the values it binds, see `location`.
     numbers(choice, n): the array p that the fit receives.
     carried_by(choice, n): as for `Estimator`.
-    parameters_of(...) of the problem are `estimands`: names of what is estimated.
     """
 
     fit: Callable = None
     numbers: Callable = None
     carried_by: Callable = None
-    estimands: tuple[str, ...] = ()
 
 
 @functools.cache

@@ -6,16 +6,17 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from simcore import design, execute, scenario
+from simcore import design, scenario
 from simcore.engines import local
-from simcore.errors import IncompleteError, UsageError
+from simcore.errors import IncompleteError, Stopped, UsageError
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run directory. `folder` is its `store.RunFolder`."""
+    """A run directory. `folder` is its `store.RunFolder`, `table` its summary where that was just computed."""
 
     folder: object
+    table: object = None
 
     @property
     def path(self):
@@ -32,6 +33,8 @@ class Run:
         """
         from simcore import summaries
 
+        if self.table is not None:
+            return self.table.copy()
         missing = self.folder.missing()
         if missing:
             total = len(design.blocks(self.study))
@@ -56,9 +59,9 @@ def run(study, out="results", threads=None, replications=None, seed=None, progre
     """Compute what is missing of a study, summarise it, and return the Run.
 
     study: a Study or the path of a scenario file. threads: None for every CPU of this process. progress: called with
-    (finished blocks, all blocks, Block) after each block. A KeyboardInterrupt or SIGTERM stops within a fraction of a
-    second; finished blocks are kept, and the same call goes on from there. Raises ScenarioError, UsageError,
-    DamagedError, execute.Stopped.
+    (finished blocks, all blocks, Block) after each block. Ctrl-C or SIGTERM stops after the call in flight, a fraction
+    of a second once kernels are compiled; finished blocks are kept, and the same call goes on from there. Raises
+    ScenarioError, UsageError, DamagedError, Stopped.
     """
     from simcore.store import RunFolder
 
@@ -71,14 +74,14 @@ def run(study, out="results", threads=None, replications=None, seed=None, progre
     folder = RunFolder.create(out, study)
     missing = folder.missing()
     total = len(design.blocks(study))
+    if missing:
+        (folder.path / "summary.parquet").unlink(missing_ok=True)  # of fewer replications
     with _stop_signals() as stop:
         finished = local.run(study, missing, folder.commit, threads, stop.is_set)
         for done, block in enumerate(finished, start=total - len(missing) + 1):
             if progress is not None:
                 progress(done, total, block)
-    result = Run(folder)
-    result.write_summary()
-    return result
+    return Run(folder, Run(folder).write_summary())
 
 
 def open_run(path):
@@ -119,7 +122,7 @@ def _stop_signals():
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)}
     try:
         yield stop
-    except execute.Stopped:
+    except Stopped:
         if stop.signal_number == signal.SIGINT:
             raise KeyboardInterrupt from None
         raise

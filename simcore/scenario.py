@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from simcore import toml_text
 from simcore.checks import Checks
-from simcore.registry import POSITIVE, REAL, Parameter, Plugin, plugins
+from simcore.registry import REAL, SIZE, Parameter, Plugin, plugins
 
 DEFAULT_SEED = 20261122
 DEFAULT_REPLICATIONS = 10_000
@@ -38,9 +38,9 @@ _FACTORS = {"n": "write n = [10, 100]", "errors": 'write errors = [{ distributio
 _ESTIMATOR_KINDS = {"loss": "losses", "estimator": "estimators"}
 _LOC_AND_SCALE = (
     Parameter("loc", "where the errors are centred", REAL, 0.0),
-    Parameter("scale", "their scale", POSITIVE, 1.0),
+    Parameter("scale", "their scale", SIZE, 1.0),
 )
-_RESIDUAL_SCALE = Parameter("scale", "the scale of the residuals", POSITIVE, "mad")
+_RESIDUAL_SCALE = Parameter("scale", "the scale of the residuals", SIZE, "mad")
 
 
 @dataclass(frozen=True)
@@ -140,6 +140,13 @@ def parse(text, filename="<text>"):
     """The study in the text of a scenario file; the file's name is for messages."""
     data, lines = toml_text.parse(text, filename)
     return _study(_checked(data, filename, lines), text)
+
+
+def parameters_of(kind, plugin):
+    """What an entry may say of a plugin: its own parameters, loc and scale of errors, the scale of a scaled loss."""
+    if kind == "distributions":
+        return plugin.parameters + _LOC_AND_SCALE
+    return plugin.parameters + ((_RESIDUAL_SCALE,) if kind == "losses" and plugin.scaled else ())
 
 
 def estimator(entry):
@@ -274,11 +281,7 @@ class _ScenarioChecks(Checks):
         kind, plugin = kinds[key], self.plugin((*path, key), data[key], {k: plugins(kinds[k]) for k in kinds})
         if plugin is None:
             return None
-        parameters = plugin.parameters
-        if kind == "distributions":
-            parameters += _LOC_AND_SCALE
-        elif kind == "losses" and plugin.scaled:
-            parameters += (_RESIDUAL_SCALE,)
+        parameters = parameters_of(kind, plugin)
         required = {p.name: f"write {p.name} = {p.domain} ({p.meaning})" for p in parameters if p.default is None}
         optional = [p.name for p in parameters if p.default is not None]
         optional += ["label"] if "estimator" in kinds else []

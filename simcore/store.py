@@ -6,8 +6,10 @@ nothing visible. A folder belongs to one scenario content, code and stream versi
 
 import json
 import os
+import platform
 import uuid
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -35,11 +37,12 @@ class RunFolder:
         folder = cls(path, study)
         if (path / "run.json").exists():
             record = _read_json(path / "run.json")
-            _refuse_other_content(record, _belonging(study), path)
+            order = {"order": _order(study)} if study.keep and "order" in record else {}
+            _refuse_other_content(record, _belonging(study) | order, path)
             if record["replications"] > study.replications:
                 raise UsageError(
-                    f"{path}: holds {record['replications']} replications per cell already; ask for at least as many "
-                    f"(got {study.replications}), or choose another --out"
+                    f"{path}: was run with {record['replications']} replications per cell; ask for at least as many "
+                    f"(--replications {record['replications']}, got {study.replications}), or choose another --out"
                 )
         try:
             for name in ("blocks", "temporary", "figures"):
@@ -57,7 +60,10 @@ class RunFolder:
         if not (path / "run.json").is_file():
             raise UsageError(f"{path}: not a run directory (no run.json); give results/<study name>")
         record = _read_json(path / "run.json")
-        study = scenario.load(path / "scenario.toml").with_changes(record["replications"], record["seed"])
+        try:
+            study = scenario.load(path / "scenario.toml").with_changes(record["replications"], record["seed"])
+        except UsageError as error:
+            raise DamagedError(f"{path}: its scenario.toml cannot be read\n{error}") from error
         _refuse_other_content(record, _belonging(study) | {"code": record["code"]}, path)
         return cls(path, study)
 
@@ -80,21 +86,14 @@ class RunFolder:
         for name, values in zip(sums.COLUMNS, result.sums.T, strict=True):
             columns[name] = pa.array(values.astype(np.int64) if name in codes.NAMES else values)
         if result.estimates is not None:
-            self._put_if_absent("estimates", _block_name(result.block), self._estimates_table(result))
-        self._put_if_absent("blocks", _block_name(result.block), pa.table(columns))
-        for folder in ("blocks", "estimates"):
-            for name in self._files(folder):
-                if name.startswith(_block_stem(result.block)) and name != _block_name(result.block):
-                    (self.path / folder / name).unlink(missing_ok=True)
+            self._put("estimates", result.block, self._estimates_table(result))
+        self._put("blocks", result.block, pa.table(columns))
 
     def read_sums(self):
-        """Merged sums: cell number -> float64 (estimators, len(sums.COLUMNS)), for cells with at least one block."""
+        """Merged sums: cell number -> float64 (estimators, len(sums.COLUMNS)). Raises DamagedError."""
         order = {_key(choice): row for row, choice in enumerate(self.study.estimators)}
         merged = {}
-        absent = set(self.missing())
         for block in design.blocks(self.study):
-            if block in absent:
-                continue
             table = self._read_block(block)
             rows = np.empty((len(order), len(sums.COLUMNS)))
             try:
@@ -127,9 +126,17 @@ class RunFolder:
     def _read_block(self, block):
         path = self.path / "blocks" / _block_name(block)
         try:
-            return pq.read_table(path, page_checksum_verification=True, partitioning=None)
-        except (OSError, pa.ArrowException) as error:
+            table = pq.read_table(path, page_checksum_verification=True, partitioning=None)
+            names = {(row["cell"], row["first"], row["count"]) for row in table.select(_NAMING).to_pylist()}
+        except (OSError, pa.ArrowException, KeyError) as error:
             raise self._damaged(block, error) from error
+        if (table.schema.metadata or {}).get(b"simcore") != self._stamp() or names != {_naming(block)}:
+            raise self._damaged(block, "it belongs to another run or another block")
+        return table
+
+    def _stamp(self):
+        """What every file of the run carries, so that a file of another run is not taken for one of this."""
+        return json.dumps(_belonging(self.study), sort_keys=True).encode()
 
     def _damaged(self, block, why):
         path = self.path / "blocks" / _block_name(block)
@@ -142,28 +149,33 @@ class RunFolder:
         block, count = result.block, len(result.estimates)
         replication = np.arange(block.first, block.first + block.count)
         good = (result.states < codes.FIRST_FAILURE).ravel()
-        names = pa.array(codes.NAMES)
+        labels = [choice.label for choice in self.study.estimators]
         return pa.table(
             {
                 "cell": pa.array(np.full(good.size, block.cell, np.int32)),
                 "replication": pa.array(np.tile(replication, count)),
-                "estimator": pa.array(np.repeat([c.label for c in self.study.estimators], block.count)),
-                "parameter": pa.array(["theta"] * good.size),
+                "estimator": _coded(np.repeat(np.arange(count, dtype=np.int32), block.count), labels),
+                "parameter": _coded(np.zeros(good.size, np.int32), ["theta"]),
                 "estimate": pa.array(result.estimates.ravel(), mask=~good),
-                "state": names.take(pa.array(result.states.ravel())),
+                "state": _coded(result.states.ravel().astype(np.int32), codes.NAMES),
             }
         )
 
-    def _put_if_absent(self, folder, name, table):
+    def _put(self, folder, block, table):
+        """Write a file of a block unless it is there, then remove the file of a shorter block it goes on from."""
         (self.path / folder).mkdir(exist_ok=True)
+        table = table.replace_schema_metadata({"simcore": self._stamp()})
         temporary = self._write_temporary(lambda path: _write_parquet(table, path))
         try:
-            os.link(temporary, self.path / folder / name)
+            os.link(temporary, self.path / folder / _block_name(block))
         except FileExistsError:
             pass  # another process finished the same block: same bits
         finally:
             temporary.unlink()
         _sync(self.path / folder)
+        for path in (self.path / folder).glob(f"{_block_stem(block)}*.parquet"):
+            if int(path.stem.rpartition("-")[2]) < block.count:
+                path.unlink(missing_ok=True)
 
     def _write_temporary(self, write):
         (self.path / "temporary").mkdir(exist_ok=True)
@@ -175,6 +187,11 @@ class RunFolder:
             path.unlink(missing_ok=True)
             raise
         return path
+
+
+def _coded(numbers, names):
+    """A column of strings, held as numbers."""
+    return pa.DictionaryArray.from_arrays(pa.array(numbers), pa.array(list(names)))
 
 
 def _write_parquet(table, path):
@@ -196,6 +213,13 @@ def _sync(path):
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+_NAMING = ["cell", "first", "count"]
+
+
+def _naming(block):
+    return block.cell_key, block.first, block.count
 
 
 def _block_stem(block):
@@ -221,26 +245,31 @@ def _belonging(study):
     }
 
 
+def _order(study):
+    """What kept estimates, which carry numbers of cells and labels, depend on beyond the content."""
+    return [[cell.key for cell in design.cells(study)], [choice.label for choice in study.estimators]]
+
+
 def _provenance(study):
-    import platform
-
-    import pandas
-
-    versions = {"python": platform.python_version(), "numpy": np.__version__, "pandas": pandas.__version__}
-    return _belonging(study) | {
+    versions = {name: metadata.version(name) for name in ("numpy", "numba", "llvmlite", "pandas", "pyarrow")}
+    order = {"order": _order(study)} if study.keep else {}
+    return _belonging(study) | order | {
         "name": study.name,
         "title": study.title,
         "replications": study.replications,
         "scenario": study.content(),
-        "versions": versions | {"pyarrow": pa.__version__} | jit.versions(),
+        "versions": {"python": platform.python_version(), **versions},
     }
 
 
 def _read_json(path):
     try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise DamagedError(f"{path}: cannot be read ({error})") from error
+        record = json.loads(path.read_bytes())
+        if not {"digest", "code", "seed", "replications"} <= set(record):
+            raise ValueError("entries are missing")
+        return record
+    except (OSError, ValueError, TypeError) as error:
+        raise DamagedError(f"{path}: cannot be read ({error}); restore it, or choose another --out") from error
 
 
 def _refuse_other_content(found, wanted, path):

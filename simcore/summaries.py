@@ -10,11 +10,11 @@ from simcore.registry import plugins
 from simcore.sums import moments
 
 OK, ROUGH, NO_MCSE, UNDEFINED, INSUFFICIENT = "ok", "mcse_rough", "mcse_undefined", "undefined", "insufficient"
-MEASURES = ("bias", "variance", "empirical_se", "mse", "rmse")
+FEWEST = 10  # good replications for an MCSE: the kurtosis of two is 1 whatever they are
 
 
 def summarise(study, merged):
-    """The table of DESIGN: one row per cell x estimator x parameter x measure, in the order of the scenario.
+    """The long table: one row per cell x estimator x parameter x measure, in the order of the scenario.
 
     merged: cell number -> sums of its estimators, as `store.RunFolder.read_sums` gives them.
     """
@@ -52,13 +52,15 @@ def measure(name, values):
 
 def _cell_rows(study, cell, sums_of_cell):
     problem = plugins("problems")[study.problem]
-    factors = _factor_values(cell)
+    factors = _factor_values(study, cell)
     for choice, row in zip(study.estimators, sums_of_cell, strict=True):
         values = moments(row)
         bad_needed = problem.carried_by(choice, cell.n)
-        for name in MEASURES:
-            state = status(plugins("measures")[name].order, bad_needed, cell.tail_index)
+        for name, plugin in plugins("measures").items():
+            state = status(plugin.order, bad_needed, cell.tail_index)
             value, mcse = measure(name, values)
+            if values.good < FEWEST:
+                mcse = math.nan
             if not math.isfinite(value) and state != UNDEFINED or not math.isfinite(mcse) and state in (OK, ROUGH):
                 state = INSUFFICIENT
             yield {
@@ -81,7 +83,7 @@ def _cell_rows(study, cell, sums_of_cell):
             }
 
 
-def _factor_values(cell):
+def _factor_values(study, cell):
     tail = cell.tail_index
     return {
         "n": cell.n,
@@ -91,19 +93,19 @@ def _factor_values(cell):
         "tail_index": None if math.isinf(tail) else tail,
         **cell.errors.values,
         "kind": cell.contamination.name,
-        **{_contamination_column(name): value for name, value in cell.contamination.values.items()},
+        **{_contamination_column(study, name): value for name, value in cell.contamination.values.items()},
     }
 
 
-def _contamination_column(name):
-    """A parameter of a contamination, told from one of the same name of a distribution: contamination_ratio."""
-    taken = {p.name for plugin in plugins("distributions").values() for p in plugin.parameters}
+def _contamination_column(study, name):
+    """A parameter of a contamination, told from one of the same name of the study's errors: contamination_ratio."""
+    taken = {"loc", "scale"}.union(*(choice.values for choice in study.errors))
     return f"contamination_{name}" if name in taken else name
 
 
 def _columns(study):
     errors = dict.fromkeys(name for choice in study.errors for name in choice.values)
-    bad = dict.fromkeys(_contamination_column(name) for choice in study.contamination for name in choice.values)
+    bad = dict.fromkeys(_contamination_column(study, name) for choice in study.contamination for name in choice.values)
     return (
         *("study", "problem", "cell", "errors", "contamination", "n", "distribution", "loc", "scale", "tail_index"),
         *errors,

@@ -41,7 +41,7 @@ def power_sums(estimates, states, first, stop, truth, out):
     for group in range(first // WIDTH, (stop + WIDTH - 1) // WIDTH):
         good = 0
         for i in range(min(WIDTH, stop - group * WIDTH)):
-            good += states[group, i] == 0
+            good += states[group, i] == codes.OK
         if good == WIDTH:
             out[0] += WIDTH
             error = load(estimates, group) - truth
@@ -51,7 +51,7 @@ def power_sums(estimates, states, first, stop, truth, out):
             for i in range(min(WIDTH, stop - group * WIDTH)):
                 state = states[group, i]
                 out[state] += 1.0
-                if state < 2:
+                if state < codes.FIRST_FAILURE:
                     errors[0, i] = estimates[group, i] - truth
             error = load(errors, 0)
         power, tail = error, splat(0.0)  # error^(k + 1) and what its rounding lost
@@ -122,6 +122,8 @@ def moments(row):
         4: m4 - 4 * m1 * m3 + 6 * m1**2 * m2 - 3 * m1**4,
     }
     raw = {2: m2, 3: m3, 4: m4}
+    for k in (2, 4):  # equal errors leave a rounding of the double-double sums, which may be negative
+        central[k], raw[k] = max(central[k], 0), max(raw[k], 0)
     return Moments(
         good, failed, float(m1), {k: float(v) for k, v in central.items()}, {k: float(v) for k, v in raw.items()}
     )

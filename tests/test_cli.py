@@ -93,6 +93,30 @@ def test_a_damaged_block_is_named_and_stops(place, tmp_path, damage):
     assert done.returncode == 4 and victim.name in done.stderr and "Traceback" not in done.stderr
 
 
+def test_a_block_of_another_run_is_refused(place, tmp_path):
+    for seed in (5, 6):
+        assert simcore("run", "tiny.toml", "--seed", seed, "--out", tmp_path / str(seed), cwd=place).returncode == 0
+    blocks = [tmp_path / str(seed) / "tiny" / "blocks" for seed in (5, 6)]
+    victim = sorted(blocks[0].iterdir())[0]
+    own = victim.read_bytes()
+    victim.write_bytes((blocks[1] / victim.name).read_bytes())
+    done = simcore("show", tmp_path / "5" / "tiny", cwd=place)
+    assert done.returncode == 4 and "belongs to another" in done.stderr
+    victim.write_bytes(sorted(blocks[0].iterdir())[1].read_bytes())  # of the same run, but of another cell
+    assert simcore("show", tmp_path / "5" / "tiny", cwd=place).returncode == 4
+    victim.write_bytes(own)
+    assert simcore("show", tmp_path / "5" / "tiny", cwd=place).returncode == 0
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "nonsense", "5"])
+def test_a_damaged_record_is_no_traceback(place, tmp_path, text):
+    assert simcore("run", "tiny.toml", "--out", tmp_path, cwd=place).returncode == 0
+    (tmp_path / "tiny" / "run.json").write_text(text)
+    for arguments in (["show", tmp_path / "tiny"], ["run", "tiny.toml", "--out", tmp_path]):
+        done = simcore(*arguments, cwd=place)
+        assert done.returncode == 4 and "Traceback" not in done.stderr, done.stderr
+
+
 def test_another_scenario_of_the_same_name_is_refused(place, tmp_path):
     (tmp_path / "tiny.toml").write_text(TINY.replace("n = [5, 8]", "n = [5, 9]"))
     done = simcore("run", tmp_path / "tiny.toml", "--out", place / "results", cwd=place)
@@ -153,6 +177,12 @@ def test_json_is_json(place):
         done = simcore(*arguments, "--json", cwd=place)
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)
+
+
+def test_json_loses_no_digit(place):
+    rows = json.loads(simcore("show", "results/tiny", "--json", cwd=place).stdout)
+    table = pq.read_table(place / "results" / "tiny" / "summary.parquet").to_pylist()
+    assert [(row["value"], row["mcse"]) for row in rows] == [(row["value"], row["mcse"]) for row in table]
 
 
 def test_list_names_every_plugin(place):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import simcore as sc
-from simcore import design, execute, jit, kernels
+from simcore import design, execute, jit, kernels, sums
 from simcore.lanes import WIDTH
 
 STUDY = {
@@ -95,6 +95,20 @@ def test_plain_kernels_give_the_same_bits_as_compiled_ones():
             kernels.simulate(execute.kernel_cell(study, cell, compiled=False), 3, 0, groups, plain, plain_states)
         assert got.tobytes() == plain.tobytes(), cell
         assert states.tobytes() == plain_states.tobytes()
+
+
+def test_many_blocks_spans_and_calls_make_the_same_estimates(monkeypatch):
+    """Small pieces: each cell is several blocks, each block several spans of several calls."""
+    study = sc.Study(**(STUDY | {"replications": 20_000}))
+    cell = design.cells(study)[5]
+    whole = execute.run_block(study, cell, design.Block(5, cell.key, 0, 20_000), keep=True)
+    monkeypatch.setattr(design, "_MOST_REPLICATIONS", 8192)
+    monkeypatch.setattr(execute, "_CALL_SAMPLES", 5000)
+    pieces = [execute.run_block(study, cell, block, keep=True) for block in design.blocks(study) if block.cell == 5]
+    assert len(pieces) == 3 and execute.span(cell.n, 8192, 5) == kernels.CHUNK
+    assert np.concatenate([piece.estimates for piece in pieces], axis=1).tobytes() == whole.estimates.tobytes()
+    merged = sums.add(sums.add(pieces[2].sums, pieces[0].sums), pieces[1].sums)
+    np.testing.assert_allclose(merged, whole.sums, rtol=1e-13, atol=1e-13)
 
 
 def test_more_replications_keep_the_first_ones():

@@ -34,12 +34,6 @@ def _root_expm1_points(rng):
     return [*edges, *steps, *np.nextafter(steps[1:], 0), *_magnitudes(-100, 10, 500, rng), *rng.uniform(0, 1418, 500)]
 
 
-def _exp_points(rng):
-    steps = np.log(2.0) * (np.arange(-1009.0, 1009.0, 9) + 0.5)
-    tiny = rng.choice([-1.0, 1.0], 300) * _magnitudes(-1000, 0, 300, rng)
-    return [0.0, -0.0, 700.0, -700.0, 5e-324, *steps, *tiny, *rng.uniform(-700, 700, 700)]
-
-
 def _angles(rng):
     half = 0.5 - (2 * rng.integers(0, 2**40, 200) + 1) / 2.0**53
     points = [2.0**-53, 3 * 2.0**-53, 0.5 - 2.0**-53, 0.5 - 3 * 2.0**-53, 0.25, 0.25 - 2.0**-54, 0.25 + 2.0**-54]
@@ -56,7 +50,6 @@ def _sin_points(rng):
 CASES = {
     "log": (_log_points, mp.log, lambda exact: EPS * 2.0 ** max(0, int(mp.floor(mp.log(abs(exact) or 1, 2)))), 1.0),
     "root_expm1": (_root_expm1_points, lambda y: mp.sqrt(mp.expm1(y)), lambda exact: EPS * abs(exact), 2.0),
-    "exp": (_exp_points, mp.exp, lambda exact: EPS * abs(exact), 1.0),
     "sin_pi": (_sin_points, mp.sinpi, lambda exact: EPS * abs(exact), 2.0),
     "tan_pi": (_angles, lambda s: mp.sinpi(s) / mp.cospi(s), lambda exact: EPS * abs(exact), 4.0),
 }
@@ -120,7 +113,6 @@ def test_exact_values():
     one = np.ones(WIDTH)
     assert np.all(fmath.log(one) == 0.0)
     assert np.all(fmath.root_expm1(0.0 * one) == 0.0)
-    assert np.all(fmath.exp(0.0 * one) == 1.0)
     for function in (fmath.sin_pi, fmath.tan_pi):
         s = _points("tan_pi")
         assert same_bits(over_rows(function, -s, compiled=True), -over_rows(function, s, compiled=True))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import simcore as sc
-from simcore import design, summaries, sums
+from simcore import design, execute, summaries, sums
 from simcore.registry import plugins
 
 
@@ -43,7 +43,7 @@ def test_measures_of_a_known_sample_of_errors():
         "mse": (np.mean(e**2), np.std(e**2, ddof=1) / math.sqrt(m)),
         "rmse": (math.sqrt(np.mean(e**2)), np.std(e**2, ddof=1) / math.sqrt(m) / 2 / math.sqrt(np.mean(e**2))),
     }
-    assert set(expected) == set(plugins("measures")) == set(summaries.MEASURES)
+    assert set(expected) == set(plugins("measures"))
     for name, pair in expected.items():
         assert summaries.measure(name, moments) == pytest.approx(pair, rel=1e-10), name
 
@@ -110,6 +110,30 @@ def test_too_few_replications_and_failures_are_told():
     assert (table["n_ok"] == 1).all() and (table["n_failed"] == 3).all()
     none = summaries.summarise(study, {0: np.stack([sums_of([], failed=3)])})
     assert set(none["status"]) == {"insufficient"}
+
+
+@pytest.mark.parametrize("replications, status", [(2, "insufficient"), (9, "insufficient"), (10, "ok")])
+def test_a_handful_of_replications_has_no_mcse(replications, status):
+    errors = np.random.default_rng(3).standard_normal(replications)
+    table = summaries.summarise(study_with(), {0: np.stack([sums_of(errors)])})
+    assert set(table["status"]) == {status}
+    assert table["mcse"].notna().all() == (status == "ok")
+
+
+def test_equal_estimates_have_no_spread():
+    study = study_with(
+        replications=10_007,
+        factors={
+            "n": [4],
+            "errors": [{"distribution": "normal"}],
+            "contamination": [{"kind": "point", "fraction": 1.0, "at": 0.1}],
+        },
+    )
+    (cell,), (block,) = design.cells(study), design.blocks(study)
+    table = summaries.summarise(study, {0: execute.run_block(study, cell, block).sums}).set_index("measure")
+    assert table.loc["bias", "value"] == pytest.approx(0.1)
+    assert abs(table.loc["variance", "value"]) < 1e-30 and table.loc["variance", "mcse"] < 1e-30
+    assert table.loc["mse", "value"] == pytest.approx(0.01)
 
 
 def test_two_parameters_of_the_same_name_keep_a_column_each():

@@ -2,7 +2,7 @@
 
 from simcore.jit import lane
 from simcore.lanes import load, select, store
-from simcore.registry import POSITIVE, PROPORTION, Contamination, Parameter
+from simcore.registry import PROPORTION, SIZE, Contamination, Parameter
 from simcore.streams import uniform
 
 
@@ -21,7 +21,7 @@ PLUGIN = Contamination(
     "Tukey (1960)",
     (
         Parameter("fraction", "probability of an outlier, for each observation by itself", PROPORTION),
-        Parameter("ratio", "what its error is multiplied by", POSITIVE),
+        Parameter("ratio", "what its error is multiplied by", SIZE),
     ),
     apply=apply,
 )

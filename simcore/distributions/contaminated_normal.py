@@ -2,7 +2,7 @@
 
 from simcore.jit import lane
 from simcore.lanes import select, store
-from simcore.registry import POSITIVE, PROPORTION, Distribution, Parameter
+from simcore.registry import PROPORTION, SIZE, Distribution, Parameter
 from simcore.streams import normal_pair, uniform
 
 
@@ -23,7 +23,7 @@ PLUGIN = Distribution(
     "Tukey (1960)",
     (
         Parameter("epsilon", "probability of the wide component", PROPORTION),
-        Parameter("ratio", "its standard deviation", POSITIVE),
+        Parameter("ratio", "its standard deviation", SIZE),
     ),
     draw=draw,
 )

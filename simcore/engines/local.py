@@ -6,8 +6,10 @@ from simcore import design, execute, jit
 def run(study, missing, commit, threads=None, should_stop=lambda: False):
     """Compute the missing blocks of a study and hand each result to `commit`; yields each finished block.
 
-    Raises execute.Stopped when `should_stop()` says so; the block in flight is lost, the others are committed.
+    Raises Stopped when `should_stop()` says so; the block in flight is lost, the others are committed.
     """
+    if not missing:
+        return
     jit.set_threads(threads)
     cells = design.cells(study)
     for block in missing:

@@ -126,5 +126,4 @@ PLUGIN = Problem(
     fit=fit,
     numbers=numbers,
     carried_by=carried_by,
-    estimands=("theta",),
 )
