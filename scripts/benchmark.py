@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib import metadata
 from pathlib import Path
 from statistics import median
 
@@ -77,7 +78,7 @@ def machine():
         "load": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
         "numpy": np.__version__,
-        **jit.versions(),
+        **{name: metadata.version(name) for name in ("numba", "llvmlite")},
     }
 
 
@@ -274,7 +275,7 @@ def benchmark_run(quick, console):
 
 def bare_kernel(kernel, replications):
     """Seconds of the kernel alone, in calls as long as those of a run."""
-    out = np.empty((len(ESTIMATORS), execute.span(20, replications)))
+    out = np.empty((len(ESTIMATORS), execute.span(20, replications, len(ESTIMATORS))))
     calls = -(-replications // out.shape[1])
     start = time.perf_counter()
     for _ in range(calls):
