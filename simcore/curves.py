@@ -495,7 +495,7 @@ def _legend(figure, looks, length):
     for rows in range(1, len(handles) + 1):
         columns = -(-len(handles) // rows)
         legend = figure.legend(handles=handles, loc="lower center", ncols=columns, handlelength=length)
-        if rows == len(handles) or _extent(legend, figure).width < 6.8:
+        if rows == len(handles) or _extent(legend, figure).width < 6.4:
             return legend
         legend.remove()
 
