@@ -29,12 +29,13 @@ class RunFolder:
 
     path: Path
     study: scenario.Study
+    belonging: dict  # what the run belongs to, and each of its files says
 
     @classmethod
     def create(cls, out, study):
         """The folder `out/<study name>`, new or of the same content; DamagedError where it belongs to another."""
         path = Path(out) / study.name
-        folder = cls(path, study)
+        folder = cls(path, study, _belonging(study))
         if (path / "run.json").exists():
             record = _read_json(path / "run.json")
             order = {"order": _order(study)} if study.keep and "order" in record else {}
@@ -64,8 +65,9 @@ class RunFolder:
             study = scenario.load(path / "scenario.toml").with_changes(record["replications"], record["seed"])
         except UsageError as error:
             raise DamagedError(f"{path}: its scenario.toml cannot be read\n{error}") from error
-        _refuse_other_content(record, _belonging(study) | {"code": record["code"]}, path)
-        return cls(path, study)
+        own = _belonging(study) | {"code": record["code"]}  # results of an older simcore stay readable
+        _refuse_other_content(record, own, path)
+        return cls(path, study, own)
 
     def missing(self):
         """Blocks of the study that have no file, or lack the estimates the study asks to keep, in order."""
@@ -136,7 +138,7 @@ class RunFolder:
 
     def _stamp(self):
         """What every file of the run carries, so that a file of another run is not taken for one of this."""
-        return json.dumps(_belonging(self.study), sort_keys=True).encode()
+        return json.dumps(self.belonging, sort_keys=True).encode()
 
     def _damaged(self, block, why):
         path = self.path / "blocks" / _block_name(block)

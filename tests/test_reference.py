@@ -38,3 +38,9 @@ def test_the_readme_holds_the_two_commands_on_a_line_each():
     for name in ("run", "test"):
         block = re.search(rf"<!-- {name} command -->\n+(.*?)\n+<!-- end -->", text, re.S).group(1)
         assert block.startswith("    python3 -m venv") and "\n" not in block.strip()
+
+
+def test_the_reference_run_can_be_opened_whatever_version_wrote_it():
+    stored = pd.read_parquet(REFERENCE / "summary.parquet")
+    again = sc.open(REFERENCE).summary()
+    assert list(again["value"].fillna(0.0)) == list(stored["value"].fillna(0.0))
