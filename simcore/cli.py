@@ -134,6 +134,9 @@ def plot(run, out, as_json):
 @_as_json
 def list_(kind, as_json):
     """What can stand in a scenario: losses, distributions, contamination, estimators, problems or measures."""
+    if kind == "designs":  # the location problem has none
+        click.echo("[]" if as_json else "designs\n  none: the location problem needs no design")
+        return
     if kind is not None and kind not in registry.KINDS:
         raise UsageError(f"list: unknown kind (got {kind!r}), {registry.unknown(kind, registry.KINDS)}")
     kinds = [kind] if kind else registry.KINDS
