@@ -71,9 +71,9 @@ def run(study, out="results", threads=None, replications=None, seed=None, progre
         study = scenario.load(study)
     if replications is not None or seed is not None:
         study = study.with_changes(replications, seed)
+    total = len(design.blocks(study))  # refuses a study that cannot be meant, before anything is written
     folder = RunFolder.create(out, study)
     missing = folder.missing()
-    total = len(design.blocks(study))
     if missing:
         (folder.path / "summary.parquet").unlink(missing_ok=True)  # of fewer replications
     with _stop_signals() as stop:

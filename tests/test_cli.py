@@ -156,6 +156,13 @@ def test_a_bad_scenario_writes_nothing_and_tells_all(place, tmp_path):
     assert "huber" in done.stderr and "Traceback" not in done.stderr
 
 
+def test_more_blocks_than_can_be_meant_are_refused_and_nothing_is_written(place, tmp_path):
+    (tmp_path / "huge.toml").write_text(TINY.replace("[5, 8]", "[1_000_000]"))
+    done = simcore("run", "huge.toml", "--replications", 10**12, cwd=tmp_path)
+    assert done.returncode == 2 and "replications" in done.stderr and "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["huge.toml"]
+
+
 @pytest.mark.parametrize(
     "arguments, words",
     [
