@@ -30,6 +30,7 @@ SIZES = 20, 100, 1000
 SEED = 20261122
 CLIP = 6.0  # sqrt(n) |T| counts as 6 at most: the mean of t(3) has no fourth moment, so its variance no standard error
 MOST_AT_ONCE = 1 << 21  # replications whose estimates are held
+NO_CONTROLS = np.empty((0, WIDTH))
 MEMORY_PROBE = """
 import sys
 from pathlib import Path
@@ -43,7 +44,12 @@ for text in sys.argv[2:]:
 
 def main():
     arguments = _arguments()
-    parts = {"kernel": benchmark_kernel, "run": benchmark_run, "start": benchmark_start}
+    parts = {
+        "kernel": benchmark_kernel,
+        "measures": benchmark_measures,
+        "run": benchmark_run,
+        "start": benchmark_start,
+    }
     results = {"machine": machine(), "quick": arguments.quick}
     console = Console(highlight=False)
     if not console.is_terminal:
@@ -60,7 +66,7 @@ def main():
 def _arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="seconds instead of minutes; rough figures")
-    parser.add_argument("--only", choices=["kernel", "run", "start"], help="only this part")
+    parser.add_argument("--only", choices=["kernel", "measures", "run", "start"], help="only this part")
     parser.add_argument("--json", metavar="FILE", help="also write every figure to this file")
     return parser.parse_args()
 
@@ -86,23 +92,23 @@ def machine():
 
 
 class Simcore:
-    """The bare kernel: lane groups straight into arrays, neither sums nor files."""
+    """The bare kernel: lane groups straight into arrays; no control variate, no sums, no files."""
 
     name, least = "simcore kernel", 1 << 14
 
     def __init__(self, threads):
         self.threads = jit.set_threads(threads)
         self._group = self.threads << 40  # of a stretch that no other contestant of this class has
-        self._states = np.empty(len(ESTIMATORS) * MOST_AT_ONCE, np.uint8)
+        self._states = np.empty(len(ESTIMATORS) * MOST_AT_ONCE, np.uint32)
 
     def simulate(self, n, out):
         jit.set_threads(self.threads)
         study = study_of(n)
-        cell = execute.kernel_cell(study, design.cells(study)[0])
+        cell = execute.kernel_cell(study, design.cells(study)[0])._replace(score=0)
         estimates = out.reshape((len(ESTIMATORS), -1, WIDTH))
         states = self._states[: out.size].reshape(estimates.shape)
         groups = estimates.shape[1]
-        jit.driver(kernels.simulate)(cell, self._group, 0, groups, estimates, states)
+        jit.driver(kernels.simulate)(cell, self._group, 0, groups, estimates, states, NO_CONTROLS)
         self._group += groups
 
 
@@ -226,6 +232,47 @@ def _print_kernel(console, rows, absent, agreement):
 
 def _times(ratio):
     return f"{ratio:.2f}" if ratio < 10 else f"{ratio:,.0f}"
+
+
+# --- all measures against means and moments alone
+
+
+class MomentsOnly(execute.Work):
+    """A block whose errors are summed to moments, and nothing else: no score, no pairs, no histograms."""
+
+    def __init__(self, study, cell, block):
+        super().__init__(study, cell, block)
+        self.kernel = self.kernel._replace(score=0)
+        self.controls, self.pairs = NO_CONTROLS, self.pairs[:0]
+
+    def count_errors(self, size):
+        pass
+
+
+def benchmark_measures(quick, console):
+    """ns per replication of a block, one thread, with the control variate, pairs and histograms, and without."""
+    rounds, samples = (3, 1 << 20) if quick else (15, 1 << 24)
+    jit.set_threads(1)
+    rows = []
+    for n in SIZES:
+        study = study_of(n)
+        cell = design.cells(study)[0]
+        block = design.Block(cell.number, cell.key, 0, samples // n // 1024 * 1024)
+        times = {"all measures": [], "means and moments": []}
+        for number in range(rounds + 1):  # the first one compiles
+            for name, work in (("all measures", execute.Work), ("means and moments", MomentsOnly)):
+                taken = _seconds(execute.run_block, study, cell, block, work=work)
+                if number:
+                    times[name].append(taken / block.count * 1e9)
+        every, few = times.values()
+        ratio = median(a / b for a, b in zip(every, few, strict=True))
+        rows.append({"n": n, "ns": median(every), "ns_moments": median(few), "ratio": ratio, "rounds": times})
+    table = Table("ns per replication of a block", *(f"n = {row['n']}" for row in rows))
+    table.add_row("means and moments alone", *(f"{row['ns_moments']:,.0f}" for row in rows))
+    table.add_row("with all measures", *(f"{row['ns']:,.0f}" for row in rows))
+    table.add_row("times", *(_times(row["ratio"]) for row in rows))
+    console.print(table)
+    return rows
 
 
 # --- a whole run against its kernel

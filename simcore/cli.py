@@ -37,6 +37,8 @@ def main():
     \b
     simcore run scenarios/quickstart.toml      simulate, summarise, print the table
     simcore plot results/quickstart            draw the curves
+    simcore compare results/quickstart         estimators two by two: is the difference beyond the error?
+    simcore describe scenarios/quickstart.toml the study in words
     simcore list                               what can stand in a scenario
     """
 
@@ -77,11 +79,12 @@ def plan(scenario, replications, seed, threads, as_json):
     """Say what SCENARIO would cost: cells, blocks, time from a short pilot, memory, disk. Writes nothing."""
     from simcore import forecast
 
-    facts = forecast.forecast(_load(scenario, replications, seed), threads)
+    study = _load(scenario, replications, seed)
+    facts = forecast.forecast(study, threads)
     if as_json:
         click.echo(json.dumps(facts, indent=2))
         return
-    for name, value in forecast.sentences(facts):
+    for name, value in forecast.sentences(study, facts):
         click.echo(f"{name:<14} {value}")
 
 
@@ -99,18 +102,54 @@ def summarise(run, as_json):
 @_run
 @_as_json
 @click.option("--measure", "measures", multiple=True, help="Only this measure (may be repeated).")
-def show(run, as_json, measures):
-    """Print the summary of RUN."""
+@click.option("--plain", is_flag=True, help="Beside it what it would be without the control variate.")
+def show(run, as_json, measures, plain):
+    """Print the summary of RUN: a first look, or the measures that are asked for."""
     from simcore import runs
 
-    table = runs.open_run(run).summary()
-    known = list(registry.plugins("measures"))
-    for name in measures:
-        if name not in known:
-            raise UsageError(f"--measure: unknown measure (got {name!r}), {registry.unknown(name, known)}")
-    if measures:
-        table = table[table["measure"].isin(measures)]
-    _print_summary(table, as_json)
+    table = runs.open_run(run).summary(plain)
+    labels = list(dict.fromkeys(table["measure"]))
+    chosen = [label for name in measures for label in _of_name(name, labels)]
+    if chosen:
+        table = table[table["measure"].isin(chosen)]
+    _print_summary(table, as_json, chosen, plain)
+
+
+def _of_name(name, labels):
+    """The measures of a name: quantile stands for quantile(p=0.05) and its like."""
+    found = [label for label in labels if name in (label, label.partition("(")[0])]
+    if not found:
+        raise UsageError(f"--measure: unknown measure (got {name!r}), {registry.unknown(name, labels)}")
+    return found
+
+
+@main.command()
+@_run
+@_as_json
+@click.option("--measure", default="mse", show_default=True, help="mse, variance or mae.")
+def compare(run, as_json, measure):
+    """Compare the estimators of RUN two by two: whose loss is smaller, and is that beyond the error?"""
+    from simcore import runs, tables
+
+    table = runs.open_run(run).comparisons(measure)
+    if as_json:
+        _print_json(table)
+    else:
+        tables.print_comparisons(table)
+
+
+@main.command()
+@click.argument("scenario", type=click.Path())
+@_as_json
+def describe(scenario, as_json):
+    """Say in words what SCENARIO (or a run directory) does: aims, data, estimands, methods, measures (ADEMP)."""
+    from pathlib import Path
+
+    from simcore import describe, runs
+
+    study = runs.open_run(scenario).study if Path(scenario).is_dir() else _load(scenario, None, None)
+    text = describe.describe(study)
+    click.echo(json.dumps({"study": study.name, "text": text}) if as_json else text, nl=as_json)
 
 
 @main.command()
@@ -153,7 +192,7 @@ def list_(kind, as_json):
 
 
 def _short(default):
-    return default if isinstance(default, str) else f"{default:g}"
+    return default if isinstance(default, str) else ", ".join(f"{value:g}" for value in scenario.as_values(default))
 
 
 def _described(kind, plugin):
@@ -169,14 +208,18 @@ def _load(path, replications, seed):
     return study if replications is None and seed is None else study.with_changes(replications, seed)
 
 
-def _print_summary(table, as_json):
+def _print_summary(table, as_json, measures=(), plain=False):
     if as_json:
-        records = table.astype(object).where(table.notna(), None).to_dict("records")
-        click.echo(json.dumps(records, allow_nan=False))
+        _print_json(table)
         return
     from simcore import tables
 
-    tables.print_summary(table)
+    tables.print_summary(table, measures or tables.COLUMNS, plain)
+
+
+def _print_json(table):
+    records = table.astype(object).where(table.notna(), None).to_dict("records")
+    click.echo(json.dumps(records, allow_nan=False))
 
 
 class _Progress:

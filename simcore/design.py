@@ -6,15 +6,15 @@ streams: its place in the grid, the estimators and the other cells do not.
 
 import hashlib
 import json
-import math
 from dataclasses import dataclass
 
 from simcore.errors import UsageError
 from simcore.registry import plugins
-from simcore.scenario import Choice
+from simcore.scenario import MOST_PAIRED, Choice
 
 _MOST_REPLICATIONS = 1 << 20  # of a block
 _MOST_BLOCKS = 1_000_000
+_CHUNK = 1024
 _BLOCK_SAMPLES = 1 << 28  # of a block, about: a second of work
 
 
@@ -66,22 +66,78 @@ def cells(study):
     return [Cell(number, study.problem, *factors) for number, factors in enumerate(grid)]
 
 
+def pairs(study):
+    """Which estimators are compared: pairs of their places, each the same way round whatever their order."""
+    keys, reference = [choice.key for choice in study.estimators], study.reference_place
+    every = [
+        (i, j) if keys[i] < keys[j] else (j, i) for i in range(len(keys)) for j in range(i + 1, len(keys))
+    ]
+    return every if len(keys) <= MOST_PAIRED else [pair for pair in every if reference in pair]
+
+
 def block_size(n):
     """Replications of a whole block: a power of two that depends on n alone."""
-    return min(_MOST_REPLICATIONS, max(64, 1 << math.floor(math.log2(_BLOCK_SAMPLES / n))))
+    return min(_MOST_REPLICATIONS, max(64, 1 << (_BLOCK_SAMPLES // n).bit_length() - 1))
+
+
+def chunk_size(n):
+    """Replications of a leaf of the tree of sums (see `sums`): a power of two that depends on n alone."""
+    return min(_CHUNK, block_size(n))
 
 
 def blocks(study):
     """Every block of a study, cell by cell; the last one of a cell may be shorter. UsageError if they are too many."""
     grid = cells(study)
-    total = sum(-(-study.replications // block_size(cell.n)) for cell in grid)
+    most = study.precision.max_replications if study.precision else study.replications
+    total = sum(-(-most // block_size(cell.n)) for cell in grid)
     if total > _MOST_BLOCKS:
         raise UsageError(
-            f"replications: {study.replications} for each of {len(grid)} cells make {total} blocks (got more than "
+            f"replications: {most} for each of {len(grid)} cells make {total} blocks (got more than "
             f"{_MOST_BLOCKS}); ask for fewer replications or smaller n"
         )
-    return [
-        Block(cell.number, key, first, min(block_size(cell.n), study.replications - first))
-        for cell, key in ((cell, cell.key) for cell in grid)
-        for first in range(0, study.replications, block_size(cell.n))
-    ]
+    return [block for cell in grid for block in blocks_between(cell, 0, study.replications)]
+
+
+def blocks_between(cell, first, stop):
+    """Blocks of replications first..stop-1 of a cell, cut at the multiples of its block size."""
+    key, size = cell.key, block_size(cell.n)
+    while first < stop:
+        end = min(stop, (first // size + 1) * size)
+        yield Block(cell.number, key, first, end - first)
+        first = end
+
+
+def cover(cell, present, replications):
+    """Which of the present blocks of a cell make up its first replications, and which blocks are lacking.
+
+    present: pairs (first, count). Where a block ends within a chunk, that chunk counts only if the cell ends there too.
+    """
+    chunk, longest = chunk_size(cell.n), _longest(present)
+    have, lacking, at = [], [], 0
+    for first in [*sorted(longest), replications]:
+        if first > at:
+            lacking += blocks_between(cell, at, min(first, replications))
+            at = min(first, replications)
+        end = first + longest.get(first, 0)
+        end = end if end >= replications else end // chunk * chunk
+        if first == at < min(end, replications):
+            have.append((first, longest[first]))
+            at = end
+    return have, lacking
+
+
+def reach(cell, present):
+    """How many replications from the first on the present blocks of a cell make up without a gap."""
+    chunk, longest = chunk_size(cell.n), _longest(present)
+    at = reached = 0
+    while at in longest:
+        end = at + longest[at]
+        reached = max(reached, end)
+        if end // chunk * chunk == at:
+            break
+        at = end // chunk * chunk
+    return reached
+
+
+def _longest(present):
+    return dict(sorted(present))

@@ -49,17 +49,20 @@ def fit(x, loss=None, estimator=None, scale=None, **parameters):
         draw_numbers=np.zeros(1),
         contaminate=0,
         contaminate_numbers=np.zeros(1),
+        score=0,
+        score_numbers=np.zeros(1),
         fits=kernels.function_table([kernels.fit_function(choice.name, *problem.fit(choice), jit.enabled())]),
         fit_numbers=kernels.numbers_array(numbers)[None],
     )
     work = kernels.aligned_rows(4)
-    estimates, states = np.empty((1, 1, WIDTH)), np.empty((1, 1, WIDTH), np.uint8)
+    estimates, states = np.empty((1, 1, WIDTH)), np.empty((1, 1, WIDTH), np.uint32)
     jit.driver(kernels.fit_sample)(cell, rows, work, estimates, states)
     used = known
     if choice.scale == "mad":
         used = float(np.ldexp(MAD_FACTOR * work[1, 0], shift))
     iterations = int(work[3].view(np.uint64)[0] // codes.ITERATION)
-    return Fit(float(np.ldexp(estimates[0, 0, 0], shift)), used, codes.NAMES[states[0, 0, 0]], iterations)
+    name = codes.NAMES[states[0, 0, 0] % codes.ITERATION]
+    return Fit(float(np.ldexp(estimates[0, 0, 0], shift)), used, name, iterations)
 
 
 def _checked_sample(x):

@@ -4,8 +4,6 @@ Minimax polynomials (Remez, relative error below 1e-16 before rounding); `tests/
 against 50-digit values. Arguments outside the stated range are not checked: the samplers cannot produce them.
 """
 
-import numpy as np
-
 from simcore.jit import lane
 from simcore.lanes import (
     bits,
@@ -120,6 +118,37 @@ def log(u):
 
 
 @lane
+def log1p(x):
+    """log(1 + x) for x >= 0 (more than 1e308 counts as that), relative error 2 ulp."""
+    x = minimum(x, splat(1e308))
+    u = 1.0 + x
+    return log(u) + (x - (u - 1.0)) / u  # the second term is what u lost by rounding
+
+
+@lane
+def exp(y):
+    """exp(y), relative error 1 ulp; 0 below -708.8, and nothing exceeds exp(709)."""
+    k, f = _without_powers_of_two(y)
+    return (fma(f * f, expm1_tail(f), f) + 1.0) * _power_of_two(k)
+
+
+@lane
+def expm1(y):
+    """exp(y) - 1, relative error 2 ulp; nothing exceeds exp(709)."""
+    k, f = _without_powers_of_two(y)
+    power = _power_of_two(k)
+    return fma(power, fma(f * f, expm1_tail(f), f), power - 1.0)
+
+
+@lane
+def weighted(a, b, log_odds):
+    """The mean of a and b, with weights whose ratio (b to a) has this logarithm; infinite log odds give a or b."""
+    e = exp(-magnitude(log_odds))
+    first = log_odds < 0.0
+    return fma(select(first, b, a), e, select(first, a, b)) / (1.0 + e)
+
+
+@lane
 def root_expm1(y):
     """sqrt(exp(y) - 1) for y >= 0, without overflow before the result itself overflows (y > 1418: infinity)."""
     # y = 2 j log 2 + f, |f| <= log 2: exp(y) - 1 = 4^j (expm1(f) + 1 - 4^-j), and the root of 4^j is exact.
@@ -127,12 +156,10 @@ def root_expm1(y):
     j = nearest(y * 0.7213475204444817)
     f = fma(j, splat(-2.0 * _LN2_HIGH), y)
     f = fma(j, splat(-2.0 * _LN2_LOW), f)
-    p = _expm1_tail(f)
-    power = _power_of_two(minimum(j, splat(1023.0)))
-    inverse = _power_of_two(-j)
+    power = _power_of_two(minimum(j, splat(1024.0)))
+    inverse = _power_of_two(maximum(-j, splat(-1023.0)))
     rest = 1.0 - inverse * inverse
-    scaled = root(fma(f * f, p, f) + rest) * power
-    return select(j > 1023.0, splat(np.inf), scaled)
+    return root(fma(f * f, expm1_tail(f), f) + rest) * power
 
 
 @lane
@@ -160,12 +187,23 @@ def with_sign(size, s):
 
 
 @lane
-def _expm1_tail(f):
-    """(expm1(f) - f) / f^2 for |f| <= log 2."""
+def expm1_tail(f):
+    """(exp(f) - 1 - f) / f^2 for |f| <= log 2, relative error 2 ulp."""
     return polynomial(f, _EXPM1)
 
 
 @lane
+def _without_powers_of_two(y):
+    """(k, f) with y = k log 2 + f, |f| <= log(2) / 2 and a whole number k, for y clipped to +-709."""
+    y = minimum(maximum(y, splat(-709.0)), splat(709.0))
+    k = nearest(y * 1.4426950408889634)
+    return k, fma(k, splat(-_LN2_LOW), fma(k, splat(-_LN2_HIGH), y))
+
+
+@lane
 def _power_of_two(k):
-    """2^k for an integer |k| <= 1023 held as a float64 (the low bits of k + 1.5 * 2^52 are those of the integer)."""
-    return from_bits(bits(maximum(k, splat(-1022.0)) + 6755399441056767.0) << 52)
+    """2^k for a whole number -1023 <= k <= 1024, as a float64; the ends give 0 and infinity.
+
+    The low bits of k + 1.5 * 2^52 are those of the integer.
+    """
+    return from_bits(bits(k + 6755399441056767.0) << 52)

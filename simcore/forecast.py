@@ -1,43 +1,66 @@
-"""What a study will cost: a short pilot of each sample size, error distribution and kind of contamination."""
+"""What a study will cost: a short pilot of each sample size, error distribution and kind of contamination.
 
+With a precision, also how many replications each cell will need: the pilot then goes through the first rounds of every
+cell, as the run will.
+"""
+
+import math
 import time
 
-from simcore import design, execute, jit
+from simcore import design, execute, jit, rounds, sums
 from simcore.lanes import WIDTH
 
 _PILOT_SAMPLES = 1 << 20
-_FILE_BYTES = 12_000  # a block file without its rows, measured
-_ROW_BYTES = 120  # an estimator in it
+_PILOT_REPLICATIONS = 1 << 16  # for a precision: the MCSE it gives is then known to some per cent
+_FILE_BYTES = 30_000  # a block file without its rows, measured
+_ROW_BYTES = 3_000  # an estimator in it, most of it the histogram
 
 
 def forecast(study, threads=None):
-    """Facts for JSON: cells, blocks, replications, seconds, memory and disk in bytes."""
+    """Facts for JSON: cells, blocks, replications, seconds, memory and disk in bytes; of each cell with a precision."""
     used = jit.set_threads(threads)
-    cells, blocks = design.cells(study), design.blocks(study)
+    cells = design.cells(study)
+    replications = {cell.number: (study.replications, None) for cell in cells}
+    if study.precision:
+        replications = {cell.number: _needed(study, cell) for cell in cells}
+    blocks = [block for cell in cells for block in design.blocks_between(cell, 0, replications[cell.number][0])]
     rates = {}
     for cell in cells:
         rates.setdefault(_pilot_key(cell), cell)
     samples = _PILOT_SAMPLES // max(1, len(rates) // 20)
     rates = {key: _seconds_per_replication(study, cell, samples) for key, cell in rates.items()}
-    seconds = sum(rates[_pilot_key(cell)] for cell in cells) * study.replications
-    largest = max(study.n)
-    kept = study.replications * len(cells) * len(study.estimators) if study.keep else 0
-    return {
+    total = sum(count for count, _ in replications.values())
+    kept = total * len(study.estimators) if study.keep else 0
+    facts = {
         "study": study.name,
         "cells": len(cells),
         "estimators": len(study.estimators),
         "replications_per_cell": study.replications,
         "blocks": len(blocks),
         "threads": used,
-        "seconds": seconds,
-        "memory_bytes": _memory(study, largest, used),
+        "seconds": sum(rates[_pilot_key(cell)] * replications[cell.number][0] for cell in cells),
+        "memory_bytes": _memory(study, max(study.n), used),
         "disk_bytes": len(blocks) * (_FILE_BYTES + _ROW_BYTES * len(study.estimators)) + 12 * kept,
     }
+    if study.precision:
+        facts["replications"] = total
+        facts["precision"] = [
+            {
+                "cell": cell.number,
+                "errors": cell.errors.label,
+                "contamination": cell.contamination.label,
+                "n": cell.n,
+                "replications": replications[cell.number][0],
+                "met": replications[cell.number][1],
+            }
+            for cell in cells
+        ]
+    return facts
 
 
-def sentences(facts):
+def sentences(study, facts):
     """(name, text) pairs for people."""
-    return [
+    lines = [
         ("study", facts["study"]),
         ("cells", f"{facts['cells']:,} x {facts['estimators']} estimators"),
         ("replications", f"{facts['replications_per_cell']:,} per cell"),
@@ -46,6 +69,41 @@ def sentences(facts):
         ("memory", f"about {facts['memory_bytes'] / 1e6:,.0f} MB"),
         ("disk", f"about {facts['disk_bytes'] / 1e6:,.1f} MB"),
     ]
+    if "precision" not in facts:
+        return lines
+    rule, cells = study.precision, facts["precision"]
+    lines[2] = "replications", f"{facts['replications']:,} in all, for {rule.relative_mcse:.3g} of the {rule.measure}:"
+    told = [
+        (
+            "",
+            f"{cell['replications']:>12,}  {cell['errors']}, {cell['contamination']}, n = {cell['n']}"
+            + ("" if cell["met"] else "  (not met: that is the most the scenario allows)"),
+        )
+        for cell in cells[:_MOST_TOLD]
+    ]
+    more = [("", f"... and {len(cells) - _MOST_TOLD} more cells")] if len(cells) > _MOST_TOLD else []
+    return [*lines[:3], *told, *more, *lines[3:]]
+
+
+_MOST_TOLD = 40
+
+
+def _needed(study, cell):
+    """(replications that a precision will take, whether it will be met): the first rounds of the run itself, and from
+    the error after them on the 1 / sqrt(R) law."""
+    chunk, most = design.chunk_size(cell.n), study.precision.max_replications
+    target, reached, nodes, error = min(rounds.first_target(study, chunk), most), 0, [], None
+    while True:
+        if error is None or target <= _PILOT_REPLICATIONS:
+            end = min(target, _PILOT_REPLICATIONS)
+            for block in design.blocks_between(cell, reached, end):
+                nodes += execute.run_block(study, cell, block).nodes
+            reached = end
+            error = rounds.relative_error(study, cell, sums.total(nodes, chunk))
+        ratio = error * math.sqrt(reached / target) / study.precision.relative_mcse
+        if ratio <= 1.0 or target >= most:
+            return target, ratio <= 1.0
+        target = min(rounds.next_target(target, ratio, chunk), most)
 
 
 def _pilot_key(cell):
@@ -63,9 +121,9 @@ def _seconds_per_replication(study, cell, samples):
 
 def _memory(study, n, threads):
     samples = threads * (n + 16) * WIDTH * 8
-    estimates = len(study.estimators) * execute.span(n, design.block_size(n), len(study.estimators)) * 9
+    estimates = len(study.estimators) * execute.span(n, design.block_size(n), len(study.estimators)) * 12
     kept = len(study.estimators) * min(study.replications, design.block_size(n)) * 40 if study.keep else 0
-    return 250_000_000 + samples + estimates + kept
+    return 300_000_000 + samples + estimates + kept
 
 
 def _duration(seconds):

@@ -19,8 +19,8 @@ prange = range  # in compiled drivers: numba.prange
 # x / 0 is IEEE's, not an exception: the check alone would keep loops from being vectorised. Never fastmath.
 _OPTIONS = {"error_model": "numpy"}
 FACES = (
-    *("__init__", "__main__", "checks", "cli", "curves", "errors", "forecast", "runs", "scenario", "store", "tables"),
-    *("toml_text",),
+    *("__init__", "__main__", "checks", "cli", "comparisons", "curves", "describe", "errors", "forecast", "panels"),
+    *("runs", "scenario", "store", "tables", "toml_text"),
 )
 _lane_functions = []
 _lowerings = []

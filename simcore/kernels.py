@@ -1,5 +1,7 @@
 """The parallel loops: draw a lane group, contaminate it, sort it, fit every estimator to it; then sum up the errors.
 
+On the way the efficient score of the whole sample is taken: its control variate (see `scores`).
+
 A driver is compiled once for all studies. What differs between studies - distribution, contamination, estimators - is
 compiled one by one to C functions of five arguments, which the driver calls through their addresses once per lane
 group, so that adding one compiles that one. Every lane group has its own output slot: threads change no bit.
@@ -10,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simcore import jit, sums
-from simcore.codes import NON_FINITE
+from simcore import histograms, jit, sums
+from simcore.codes import ITERATION, NON_FINITE
 from simcore.jit import call, lane, prange
 from simcore.lanes import (
     WIDTH,
@@ -27,20 +29,18 @@ from simcore.lanes import (
     magnitude,
     select,
     splat,
-    splat_u64,
     store,
-    store_bytes,
+    store_half,
 )
 from simcore.order import mad, median, padded_rows, sort
 from simcore.streams import start
 
 ERRORS, CONTAMINATION = 0, 1  # purposes of `streams`
-CHUNK = 4096  # replications summed in one piece; part of the definition of a result's last bits
 _TASK_SAMPLES = 1 << 16  # samples of a task, about: many enough to hide its start, few enough to share out
 
 
 MOST_NUMBERS = 8  # numbers a C function receives at most
-carray = draw = apply = fit = None  # open names of the entries below
+carray = draw = apply = score = fit = None  # open names of the entries below
 
 
 class Cell(NamedTuple):
@@ -52,14 +52,17 @@ class Cell(NamedTuple):
     draw_numbers: np.ndarray  # (k,) float64
     contaminate: int
     contaminate_numbers: np.ndarray
+    score: int  # 0: none
+    score_numbers: np.ndarray
     fits: np.ndarray  # (estimators,) addresses
     fit_numbers: np.ndarray  # (estimators, k) float64
 
 
-def simulate(cell, first_group, begin, end, estimates, states):
+def simulate(cell, first_group, begin, end, estimates, states, controls):
     """Fit every estimator to lane groups first_group + begin, ..., first_group + end - 1, into rows begin..end-1.
 
-    estimates: float64 (estimators, groups, WIDTH); states: uint8 of the same shape, codes of `codes`.
+    estimates: float64 (estimators, groups, WIDTH); states: uint32 of the same shape, a code of `codes` and the passes
+    over the data; controls: float64 (groups, WIDTH), the control variate where the cell has a score.
     """
     task_groups = max(1, _TASK_SAMPLES // (cell.n * WIDTH))
     for task in prange((end - begin + task_groups - 1) // task_groups):
@@ -74,15 +77,18 @@ def simulate(cell, first_group, begin, end, estimates, states):
             borrowed(work),
             borrowed(estimates),
             borrowed(states),
+            borrowed(controls),
         )
         keep(x, work)
 
 
 @lane
-def _simulate_groups(cell, first_group, begin, end, x, work, estimates, states):
+def _simulate_groups(cell, first_group, begin, end, x, work, estimates, states, controls):
     for group in range(begin, end):
         call(cell.draw, cell.keys, first_group + group, cell.n, cell.draw_numbers, x)
         call(cell.contaminate, cell.keys, first_group + group, cell.n, cell.contaminate_numbers, x)
+        if cell.score != 0:
+            call(cell.score, x, cell.n, cell.score_numbers, group, controls)
         fit_group(cell, x, work, group, estimates, states)
 
 
@@ -96,6 +102,8 @@ def borrowed_cell(cell):
         borrowed(cell.draw_numbers),
         cell.contaminate,
         borrowed(cell.contaminate_numbers),
+        cell.score,
+        borrowed(cell.score_numbers),
         borrowed(cell.fits),
         borrowed(cell.fit_numbers),
     )
@@ -106,13 +114,36 @@ def fit_sample(cell, x, work, estimates, states):
     fit_group(cell, x, work, 0, estimates, states)
 
 
-def sum_errors(estimates, states, replications, truth, out):
-    """Power sums of the errors per estimator and chunk: out is float64 (estimators, chunks, len(sums.COLUMNS))."""
-    chunks = out.shape[1]
-    for task in prange(out.shape[0] * chunks):
-        estimator, chunk = task // chunks, task % chunks
-        stop = min(replications, (chunk + 1) * CHUNK)
-        sums.power_sums(estimates[estimator], states[estimator], chunk * CHUNK, stop, truth, out[estimator, chunk])
+def sum_errors(estimates, states, controls, stop, truth, pairs, chunk, out, pair_out):
+    """Sums over replications 0..stop-1 in chunks of `chunk`, as in `sums.sum_chunk`; one out and pair_out for each."""
+    for task in prange(out.shape[0]):
+        begin, end = task * chunk, min(stop, (task + 1) * chunk)
+        rows = 2 * estimates.shape[0] * ((end - begin + WIDTH - 1) // WIDTH) + 2
+        errors = aligned_rows(rows)
+        sums.sum_chunk(
+            borrowed(estimates),
+            borrowed(states),
+            borrowed(controls),
+            begin,
+            end,
+            truth,
+            borrowed(pairs),
+            borrowed(errors),
+            borrowed(out[task]),
+            borrowed(pair_out[task]),
+        )
+        keep(errors, pairs)
+
+
+def count_errors(estimates, states, first, stop, truth, counts, touched):
+    """Add to the histograms of the errors of estimators first, first + 1, ..., one for each row of counts.
+
+    Replications 0..stop-1; see `histograms.count_errors`.
+    """
+    for row in prange(counts.shape[0]):
+        keys = np.empty((1, WIDTH), np.uint64)
+        e = first + row
+        histograms.count_errors(estimates[e], states[e], stop, truth, counts[row], touched[row], keys)
 
 
 @lane
@@ -147,7 +178,9 @@ def fit_group(cell, x, work, group, estimates, states):
         estimate = load(work, 2)
         usable = both(finite, magnitude(estimate) < np.inf)
         store(estimate_rows, e * groups + group, estimate)
-        store_bytes(state_rows, e * groups + group, select(usable, bits(load(work, 3)), splat_u64(NON_FINITE)))
+        code = bits(load(work, 3))
+        passes = code - (code & (ITERATION - 1))
+        store_half(state_rows, e * groups + group, select(usable, code, passes + NON_FINITE))
 
 
 def _draw_entry(keys, group, n, p, x):
@@ -162,6 +195,16 @@ def _contaminate_entry(keys, group, n, p, x):
 
 def _transform_entry(keys, group, n, p, x):
     apply((), carray(x, (padded_rows(n), WIDTH)), n, carray(p, (MOST_NUMBERS,)))
+
+
+def _score_entry(x, n, p, group, controls):
+    sample, rows = carray(x, (padded_rows(n), WIDTH)), carray(controls, (group + 1, WIDTH))
+    numbers = carray(p, (MOST_NUMBERS,))
+    loc, inverse, factor, q = numbers[0], numbers[1], numbers[2], numbers[3:]
+    total = splat(0.0)
+    for i in range(n):
+        total = total + score((load(sample, i) - loc) * inverse, q)
+    store(rows, group, total * factor)
 
 
 def _fit_entry(x, n, p, e, work):
@@ -185,11 +228,22 @@ def contaminate_function(contamination, compiled):
 
 
 @functools.cache
+def score_function(name, score, open_names, compiled):
+    """What stands in `Cell.score` for a score function; `open_names`: pairs of a name it leaves open and its value.
+
+    Its numbers: loc, 1 / scale, the factor of the sum of the scores, then what the score function reads.
+    """
+    return _link(_score_entry, "didid", f"score_{name}", compiled, score=_closed(score, name, open_names))
+
+
+@functools.cache
 def fit_function(name, fit, open_names, compiled):
-    """What stands in `Cell.fits` for a fit function; `open_names`: pairs of a name it leaves open and its value."""
-    if open_names:
-        fit = lane(jit.rebound(fit, f"{fit.__name__}_{name}", **dict(open_names)))
-    return _link(_fit_entry, "didid", f"fit_{name}", compiled, fit=fit)
+    """What stands in `Cell.fits` for a fit function; `open_names` as for `score_function`."""
+    return _link(_fit_entry, "didid", f"fit_{name}", compiled, fit=_closed(fit, name, open_names))
+
+
+def _closed(function, name, open_names):
+    return lane(jit.rebound(function, f"{function.__name__}_{name}", **dict(open_names))) if open_names else function
 
 
 def function_table(functions):

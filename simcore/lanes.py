@@ -49,9 +49,9 @@ def store(rows, i, value):
     rows[i] = value
 
 
-def store_bytes(rows, i, value):
-    """Write the low byte of uint64 lanes to row i of a uint8 array of shape (rows, WIDTH)."""
-    rows[i] = value.astype(np.uint8)
+def store_half(rows, i, value):
+    """Write the low 32 bits of uint64 lanes to row i of a uint32 array of shape (rows, WIDTH)."""
+    rows[i] = value.astype(np.uint32)
 
 
 def gather(rows, index):
@@ -65,6 +65,14 @@ def borrowed(array):
     Something else must keep the array alive; `keep` at the end of the borrower's work does.
     """
     return array
+
+
+@jit.lane
+def two_sum(a, b):
+    """a + b rounded, and its rounding error (Knuth 1969)."""
+    total = a + b
+    b_part = total - a
+    return total, (a - (total - b_part)) + (b - b_part)
 
 
 @jit.lane
@@ -138,17 +146,21 @@ def fma(a, b, c):
     a, b, c = np.broadcast_arrays(a, b, c)
     with np.errstate(all="ignore"):
         product, tail = _two_product(a, b)
-        low_sum, low_rest = _two_sum(c, tail)
-        high, rest = _two_sum(product, low_sum)
-        correction, lost = _two_sum(rest, low_rest)
+        low_sum, low_rest = two_sum(c, tail)
+        high, rest = two_sum(product, low_sum)
+        correction, lost = two_sum(rest, low_rest)
         even = (correction.view(np.int64) & 1) == 0
         toward = np.where((lost > 0) == (correction > 0), 1, -1)
         odd = (correction.view(np.int64) + np.where((lost != 0) & even, toward, 0)).view(np.float64)
         result, size = high + odd, np.abs(product)
         safe = (np.maximum(np.abs(a), np.abs(b)) < 2.0**990) & (size > 2.0**-900) & (size < 2.0**990)
         safe &= np.abs(c) < 2.0**990
-    for i in np.flatnonzero(~safe):
-        result[i] = _exact_fma(float(a[i]), float(b[i]), float(c[i]))
+        if not safe.all():
+            a, b, c = a[~safe], b[~safe], c[~safe]
+            exact = a * b + c  # where a product is 0
+            for i in np.flatnonzero((a != 0) & (b != 0)):
+                exact[i] = _exact_fma(float(a[i]), float(b[i]), float(c[i]))
+            result[~safe] = exact
     return result
 
 
@@ -163,12 +175,6 @@ def _exact_fma(a, b, c):
         return float(exact)
     except OverflowError:
         return math.copysign(math.inf, exact)
-
-
-def _two_sum(a, b):
-    total = a + b
-    b_part = total - a
-    return total, (a - (total - b_part)) + (b - b_part)
 
 
 def _two_product(a, b):

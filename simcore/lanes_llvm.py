@@ -296,21 +296,21 @@ def _store(context, builder, sig, args):
     return context.get_dummy_value()
 
 
-@type_callable(lanes.store_bytes)
-def _type_store_bytes(_context):
+@type_callable(lanes.store_half)
+def _type_store_half(_context):
     def typer(rows, i, value):
-        if is_rows(rows, types.uint8) and isinstance(i, types.Integer) and value is u64:
+        if is_rows(rows, types.uint32) and isinstance(i, types.Integer) and value is u64:
             return signature(types.void, rows, i, value)
         return None
 
     return typer
 
 
-@lower_builtin(lanes.store_bytes, types.Array, types.Integer, _Lanes)
-def _store_bytes(context, builder, sig, args):
-    narrow = ir.VectorType(ir.IntType(8), WIDTH)
+@lower_builtin(lanes.store_half, types.Array, types.Integer, _Lanes)
+def _store_half(context, builder, sig, args):
+    narrow = ir.VectorType(ir.IntType(32), WIDTH)
     pointer = row_pointer(context, builder, sig.args[0], args[0], sig.args[1], args[1], narrow)
-    builder.store(builder.trunc(args[2], narrow), pointer, align=1)
+    builder.store(builder.trunc(args[2], narrow), pointer, align=4)
     return context.get_dummy_value()
 
 

@@ -57,7 +57,7 @@ class Parameter:
     name: str
     meaning: str
     domain: Interval = REAL
-    default: float | None = None
+    default: float | tuple | None = None
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,21 @@ class Distribution(Plugin):
 
     draw(stream, x, n, p): fill rows 0..n-1 of x from a lane stream (an even number of rows is always there).
     tail_index(**values): alpha with P(|error| > t) ~ t^-alpha; inf for lighter tails.
+    score(z, p): -f'(z) / f(z) for the density f, on lanes; None where f has jumps.
+    log_density(z, p): log f(z) up to a constant, which may depend on p; None with `score`.
+    information(**values): the Fisher information of location, the mean of score^2; None where it has no closed form.
+    widths(**values): the widths of the features of f, for quadrature.
+    outliers(**values): the probability that an error is one of few that are far wider, and the standard deviation of
+    those; None where there are no such two kinds of errors.
     """
 
     draw: Callable = None
     tail_index: Callable = field(default=lambda **values: math.inf)
+    score: Callable | None = None
+    log_density: Callable | None = None
+    information: Callable | None = None
+    widths: Callable = field(default=lambda **values: (1.0,))
+    outliers: Callable | None = None
 
 
 @dataclass(frozen=True)
@@ -88,10 +99,16 @@ class Contamination(Plugin):
 
     apply(stream, x, n, p): turn n standard errors into observations loc + scale * error, with some contaminated, in
     place; p holds loc, scale and then the parameters. `random`: it reads the stream; otherwise it gets none.
+    components(values, scale): the density of a contaminated error, in units of the scale, as a mixture of that of the
+    errors placed anew: (weight, shift, ratio) of each, at most two, and the first as it was. None: it has no density.
+    outliers(values, loc, scale, m): the probability of an outlier, and how far m of them carry an estimate; None where
+    there are none.
     """
 
     apply: Callable = None
     random: bool = True
+    components: Callable | None = None
+    outliers: Callable | None = None
 
 
 @dataclass(frozen=True)
@@ -127,17 +144,26 @@ class Estimator(Plugin):
 
 @dataclass(frozen=True)
 class Measure(Plugin):
-    """A performance measure of an estimator, from the moments of its error T - truth.
+    """A performance measure of an estimator in a cell. Its parameters have several values by default: a tuple.
 
-    value(moments): (value, mcse) from `sums.Moments`; NaN where there are too few replications.
+    value(outcome, **values): (value, mcse), or (value, mcse, low, high) with a 95 % interval of its own, from a
+    `outcomes.Outcome`. A value of None: it does not exist; an mcse of None: it has none; NaN: too few replications.
     root_of: or the name of the measure whose square root this one is, with the MCSE by the delta method.
+    formula: of the MCSE, for people.
     order: the order of the moment that must exist for the value. Its MCSE needs twice as many, and is itself estimated
-    well with four times as many.
+    well with four times as many. 0: it always exists.
+    adjustable: it reads `outcome.moments` and `outcome.explained`, so a control variate may stand in.
+    compares: it reads `outcome.reference`, whose moments must exist too.
+    relative: it is positive, so its MCSE can be asked for relative to it.
     """
 
     value: Callable = None
     root_of: str | None = None
+    formula: str = ""
     order: int = 2
+    adjustable: bool = False
+    compares: bool = False
+    relative: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from simcore import design, scenario
+from simcore import design, rounds, scenario
 from simcore.engines import local
 from simcore.errors import IncompleteError, Stopped, UsageError
 
@@ -26,24 +26,41 @@ class Run:
     def study(self):
         return self.folder.study
 
-    def summary(self):
+    def summary(self, plain=False):
         """The long table of the results, a pandas.DataFrame: one row per cell x estimator x parameter x measure.
 
-        Raises IncompleteError while blocks are missing, DamagedError where a file is not what was written.
+        plain: with columns plain_value and plain_mcse, the same without the control variate. Raises IncompleteError
+        while blocks are missing, DamagedError where a file is not what was written.
         """
         from simcore import summaries
 
-        if self.table is not None:
+        if self.table is not None and not plain:
             return self.table.copy()
-        missing = self.folder.missing()
+        return summaries.summarise(self.study, self._parts(), plain)
+
+    def comparisons(self, measure="mse"):
+        """Paired differences of loss between any two estimators of a cell, a pandas.DataFrame: see `comparisons`."""
+        from simcore import comparisons
+
+        return comparisons.compare(self.study, self._parts(), measure)
+
+    def _parts(self):
+        """(cell, total of its sums, kept errors or None) of each cell, one after the other."""
+        from simcore import sums
+
+        missing = rounds.missing(self.folder)
         if missing:
-            total = len(design.blocks(self.study))
             raise IncompleteError(
-                f"{self.path}: {len(missing)} of {total} blocks are missing; finish with: simcore run "
+                f"{self.path}: {len(missing)} blocks are missing; finish with: simcore run "
                 f"{self.path / 'scenario.toml'} --out {self.path.parent} --replications {self.study.replications} "
                 f"--seed {self.study.seed}"
             )
-        return summaries.summarise(self.study, self.folder.read_sums())
+        present = self.folder.present()
+        for cell in design.cells(self.study):
+            own = present[cell.key]
+            reached = design.reach(cell, own)
+            total = sums.total(self.folder.read_nodes(cell, own, reached), design.chunk_size(cell.n))
+            yield cell, total, self.folder.read_errors(cell, own, reached) if self.study.keep else None
 
     def write_summary(self):
         """Recompute summary.parquet from the blocks and return the table."""
@@ -71,16 +88,17 @@ def run(study, out="results", threads=None, replications=None, seed=None, progre
         study = scenario.load(study)
     if replications is not None or seed is not None:
         study = study.with_changes(replications, seed)
-    total = len(design.blocks(study))  # refuses a study that cannot be meant, before anything is written
+    design.blocks(study)  # refuses a study that cannot be meant, before anything is written
     folder = RunFolder.create(out, study)
-    missing = folder.missing()
-    if missing:
-        (folder.path / "summary.parquet").unlink(missing_ok=True)  # of fewer replications
     with _stop_signals() as stop:
-        finished = local.run(study, missing, folder.commit, threads, stop.is_set)
-        for done, block in enumerate(finished, start=total - len(missing) + 1):
-            if progress is not None:
-                progress(done, total, block)
+        while missing := rounds.missing(folder):
+            (folder.path / "summary.parquet").unlink(missing_ok=True)  # of fewer replications
+            done = folder.blocks_stored()
+            total = done + len(missing)
+            for block in local.run(study, missing, folder.commit, threads, stop.is_set):
+                done += 1
+                if progress is not None:
+                    progress(done, total, block)
     return Run(folder, Run(folder).write_summary())
 
 

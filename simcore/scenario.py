@@ -13,18 +13,22 @@ from typing import NamedTuple
 
 from simcore import toml_text
 from simcore.checks import Checks
-from simcore.registry import REAL, SIZE, Parameter, Plugin, plugins
+from simcore.registry import REAL, SIZE, Interval, Parameter, Plugin, plugins
 
 DEFAULT_SEED = 20261122
 DEFAULT_REPLICATIONS = 10_000
+DEFAULT_MOST_REPLICATIONS = 10_000_000  # with a precision
 MOST_CELLS = 100_000
 MOST_ESTIMATORS = 1000
+MOST_PAIRED = 16  # estimators that are all compared with each other; of more, each with the reference alone
 
 _SEED, _REPLICATIONS, _N = range(2**63), range(1, 10**12 + 1), range(1, 10**6 + 1)
 _NAME = re.compile(r"[a-z0-9_-]{1,64}").fullmatch, 'write name = "my_study", 1 to 64 of a-z, 0-9, _ and -'
 _TITLE = lambda text: len(text) <= 200 and text.isprintable(), "write one line of at most 200 characters"
 _LABEL = lambda text: 1 <= len(text) <= 64 and text.isprintable(), "write one line of 1 to 64 characters"
 _KEEP = lambda text: text == "estimates", 'write keep = "estimates", or leave it out'
+_REDUCTION = lambda text: text in ("score", "none"), 'write variance_reduction = "score" (the default) or "none"'
+_RELATIVE_MCSE = Parameter("relative_mcse", "MCSE over value at which a cell is done", Interval(1e-6, 1.0))
 
 _KEYS = {
     "name": _NAME[1],
@@ -32,7 +36,10 @@ _KEYS = {
     "factors": "write [factors] and, below it, n and errors",
     "estimators": 'write [[estimators]] and, below it, loss = "l2"',
 }
-_OPTIONAL_KEYS = ("title", "seed", "replications", "keep")
+_OPTIONAL_KEYS = (
+    *("title", "seed", "replications", "keep", "reference", "variance_reduction", "measures", "precision"),
+)
+_PRECISION = {"measure": 'write measure = "variance"', "relative_mcse": "write relative_mcse = 0.01"}
 _FACTORS = {"n": "write n = [10, 100]", "errors": 'write errors = [{ distribution = "normal" }]'}
 
 _ESTIMATOR_KINDS = {"loss": "losses", "estimator": "estimators"}
@@ -45,9 +52,9 @@ _RESIDUAL_SCALE = Parameter("scale", "the scale of the residuals", SIZE, "mad")
 
 @dataclass(frozen=True)
 class Choice:
-    """A distribution of errors or a kind of contamination, with all parameters in the order of the plugin."""
+    """A distribution, a kind of contamination or a measure, with all parameters in the order of the plugin."""
 
-    kind: str  # "distributions" or "contamination"
+    kind: str  # "distributions", "contamination" or "measures"
     name: str
     parameters: tuple[tuple[str, float], ...] = ()
     loc: float = 0.0
@@ -89,12 +96,28 @@ class EstimatorChoice:
     def content(self):
         return {"name": self.name, "loss": self.loss, "parameters": self.values, "scale": self.scale}
 
+    @property
+    def key(self):
+        """Canonical text of what the estimator is, whatever its label."""
+        return _canonical(self.content())
+
+
+@dataclass(frozen=True)
+class Precision:
+    """When a cell has enough replications: `measure` of every estimator that has an MCSE has this relative one."""
+
+    measure: str
+    relative_mcse: float
+    max_replications: int
+
 
 @dataclass(frozen=True, init=False)
 class Study:
     """A checked scenario: `Study(name=..., problem=..., factors={...}, estimators=[{...}, ...])`, as in a file.
 
-    `text` is the TOML it was read from, or TOML that says the same; it does not count when studies are compared.
+    `replications`: of each cell; with a `precision` the least. `reference`: label of the estimator that the others are
+    compared with. `text` is the TOML it was read from, or TOML that says the same; it does not count when studies are
+    compared.
     """
 
     name: str
@@ -107,6 +130,10 @@ class Study:
     errors: tuple[Choice, ...]
     contamination: tuple[Choice, ...]
     estimators: tuple[EstimatorChoice, ...]
+    reference: str
+    variance_reduction: str  # "score" or "none"
+    measures: tuple[Choice, ...]
+    precision: Precision | None
     text: str = field(compare=False, repr=False)
 
     def __init__(self, /, **entries):
@@ -118,13 +145,24 @@ class Study:
         changes = {"replications": replications, "seed": seed}
         changes = {key: getattr(self, key) if value is None else value for key, value in changes.items()}
         data, _ = toml_text.parse(self.text, self.name)
+        if replications is not None and "precision" in data:
+            data["precision"].pop("min_replications", None)
+            most = data["precision"].get("max_replications", DEFAULT_MOST_REPLICATIONS)
+            data["precision"]["max_replications"] = max(most, replications)
         return _study(_checked(data | toml_text.plain(changes)), self.text)
 
     def content(self):
         """All that decides the numbers of a replication, as values for JSON, whatever the order in the scenario."""
         lists = ("errors", "contamination", "estimators")
         chosen = {key: sorted((choice.content() for choice in getattr(self, key)), key=_canonical) for key in lists}
+        chosen["variance_reduction"] = self.variance_reduction
+        if len(self.estimators) > MOST_PAIRED:
+            chosen["reference"] = self.estimators[self.reference_place].content()
         return {"problem": self.problem, "seed": self.seed, "n": sorted(self.n), **chosen}
+
+    @property
+    def reference_place(self):
+        return [choice.label for choice in self.estimators].index(self.reference)
 
     def digest(self):
         """SHA-256 of the content, in hexadecimal."""
@@ -147,6 +185,11 @@ def parameters_of(kind, plugin):
     if kind == "distributions":
         return plugin.parameters + _LOC_AND_SCALE
     return plugin.parameters + ((_RESIDUAL_SCALE,) if kind == "losses" and plugin.scaled else ())
+
+
+def as_values(default):
+    """The default of a parameter as the values it stands for: measures have several."""
+    return default if isinstance(default, tuple) else (default,)
 
 
 def estimator(entry):
@@ -223,15 +266,22 @@ class _ScenarioChecks(Checks):
     def study(self, data):
         """The fields of a Study, to be used if there is no mistake."""
         self.keys((), data, "a scenario", _KEYS, _OPTIONAL_KEYS)
+        estimators = self.read(data, ("estimators",), self.estimators) or ()
+        replications = self.read(data, ("replications",), self.whole, _REPLICATIONS, default=DEFAULT_REPLICATIONS)
+        precision, least = self.read(data, ("precision",), self.precision, replications) or (None, replications)
         return {
             "name": self.read(data, ("name",), self.text, *_NAME),
             "title": self.read(data, ("title",), self.text, *_TITLE, default=""),
             "problem": self.read(data, ("problem",), self.problem),
             "seed": self.read(data, ("seed",), self.whole, _SEED, default=DEFAULT_SEED),
-            "replications": self.read(data, ("replications",), self.whole, _REPLICATIONS, default=DEFAULT_REPLICATIONS),
+            "replications": least,
             "keep": self.read(data, ("keep",), self.text, *_KEEP),
             **self.read(data, ("factors",), self.factors, default={}),
-            "estimators": self.read(data, ("estimators",), self.estimators),
+            "estimators": estimators,
+            "reference": self.reference(data.get("reference"), [choice.label for choice in estimators]),
+            "variance_reduction": self.read(data, ("variance_reduction",), self.text, *_REDUCTION, default="score"),
+            "measures": self.measures(data.get("measures")),
+            "precision": precision,
         }
 
     def problem(self, path, name):
@@ -267,6 +317,45 @@ class _ScenarioChecks(Checks):
         found = self.distinct(found, key=lambda choice: replace(choice, label=""))
         return tuple(choice for _, choice in self.distinct(found, str, "has the label of"))
 
+    def reference(self, label, labels):
+        if label is None:
+            return labels[0] if labels else None
+        if label in labels or not labels:
+            return label
+        return self.wrong(("reference",), "is not the label of an estimator", (label, labels), label)
+
+    def measures(self, data):
+        """Every measure, at the parameters that the scenario gives or at its defaults."""
+        known = plugins("measures")
+        entries = [] if data is None else self.entries(("measures",), data, {"measure": "measures"})
+        given = self.choices(entries)
+        for entry in entries:
+            if not entry.plugin.parameters:
+                right = "leave it out: measures without parameters are always there"
+                self.wrong(entry.path, "has no parameter to give", right, entry.plugin.name)
+        found = []
+        for name, plugin in known.items():
+            defaults = _Entry((), "measures", plugin, {p.name: as_values(p.default) for p in plugin.parameters}, None)
+            found += [choice for choice in given if choice.name == name] or [*defaults.choices()]
+        return tuple(found)
+
+    def precision(self, path, data, replications):
+        """(Precision, the least replications), to be used if there is no mistake."""
+        if not isinstance(data, dict):
+            return self.wrong(path, "is not a table", 'write [precision], measure = "variance", ...', data)
+        self.keys(path, data, "precision", _PRECISION, ("max_replications", "min_replications"))
+        relative = {name: plugin for name, plugin in plugins("measures").items() if plugin.relative}
+        measure = self.read(data, (*path, "measure"), self.plugin, {"measure": relative})
+        target = self.read(data, (*path, "relative_mcse"), self.number, _RELATIVE_MCSE)
+        least = self.read(data, (*path, "min_replications"), self.whole, _REPLICATIONS, default=replications)
+        most = self.read(
+            data, (*path, "max_replications"), self.whole, _REPLICATIONS, default=DEFAULT_MOST_REPLICATIONS
+        )
+        if least and most and most < least:
+            right = f"must be at least the {least} that every cell gets"
+            self.wrong((*path, "max_replications"), "is below the least replications", right, most)
+        return Precision(measure and measure.name, target, most), least
+
     def entries(self, path, data, kinds):
         """The tables of a list; `kinds`: each key that can name the plugin of a table -> the kind of plugin."""
         found = [self.entry(where, item, kinds) for where, item in self.items(path, data)]
@@ -292,6 +381,8 @@ class _ScenarioChecks(Checks):
 
     def axis(self, path, given, parameter):
         """The values of a parameter in an entry: one, or those of a list."""
+        if isinstance(given, tuple):  # of defaults
+            return given
         if isinstance(given, list):
             return self.each(path, given, self.number, parameter)
         value = None if given is None else self.number(path, given, parameter)

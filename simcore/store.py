@@ -4,23 +4,26 @@ A block file is written elsewhere, synced, then linked to its name: of two write
 nothing visible. A folder belongs to one scenario content, code and stream version; anything else is refused.
 """
 
+import functools
 import json
 import os
 import platform
+import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from simcore import codes, design, jit, scenario, sums
 from simcore.errors import DamagedError, UsageError
 from simcore.streams import STREAM_VERSION
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -69,47 +72,56 @@ class RunFolder:
         _refuse_other_content(record, own, path)
         return cls(path, study, own)
 
+    def present(self, folder=None):
+        """The blocks that are stored: cell key -> pairs (first, count); of those whose estimates the study asks to
+        keep, only the ones that have them. Or only what stands in one `folder`."""
+        names = self._files(folder or "blocks")
+        if self.study.keep and folder is None:
+            names &= self._files("estimates")
+        found = {}
+        for match in filter(None, map(_BLOCK_NAME, names)):
+            found.setdefault(match[1], []).append((int(match[2]), int(match[3])))
+        return found
+
+    def blocks_stored(self):
+        """How many blocks are stored."""
+        return sum(map(len, self.present().values()))
+
     def missing(self):
-        """Blocks of the study that have no file, or lack the estimates the study asks to keep, in order."""
-        present = self._files("blocks")
-        if self.study.keep:
-            present &= self._files("estimates")
-        return [block for block in design.blocks(self.study) if _block_name(block) not in present]
+        """Blocks of the first `replications` of every cell of the study that are not stored, in order."""
+        present = self.present()
+        cells = design.cells(self.study)
+        lacking = (design.cover(cell, present.get(cell.key, ()), self.study.replications)[1] for cell in cells)
+        return [block for blocks in lacking for block in blocks]
 
     def commit(self, result):
-        """Store the result of a block for good; a shorter block it goes on from is removed."""
-        columns = {
-            "cell": pa.array([result.block.cell_key] * len(result.sums)),
-            "first": pa.array([result.block.first] * len(result.sums), pa.int64()),
-            "count": pa.array([result.block.count] * len(result.sums), pa.int64()),
-            "estimator": pa.array([_key(choice) for choice in self.study.estimators]),
-            "parameter": pa.array(["theta"] * len(result.sums)),
-        }
-        for name, values in zip(sums.COLUMNS, result.sums.T, strict=True):
-            columns[name] = pa.array(values.astype(np.int64) if name in codes.NAMES else values)
+        """Store the result of a block for good."""
         if result.estimates is not None:
             self._put("estimates", result.block, self._estimates_table(result))
-        self._put("blocks", result.block, pa.table(columns))
+        self._put("blocks", result.block, _nodes_table(result, self._keys(), self._paired_keys()))
 
-    def read_sums(self):
-        """Merged sums: cell number -> float64 (estimators, len(sums.COLUMNS)). Raises DamagedError."""
-        order = {_key(choice): row for row, choice in enumerate(self.study.estimators)}
-        merged = {}
-        for block in design.blocks(self.study):
-            table = self._read_block(block)
-            rows = np.empty((len(order), len(sums.COLUMNS)))
-            try:
-                target = [order[key] for key in table.column("estimator").to_pylist()]
-                if sorted(target) != list(range(len(order))):
-                    raise KeyError("estimator")
-                for k, name in enumerate(sums.COLUMNS):
-                    rows[target, k] = table.column(name).to_numpy()
-            except (KeyError, ValueError) as error:
-                raise self._damaged(block, f"unexpected contents: {error}") from error
-            if not np.all(rows[:, : sums.COUNTS].sum(axis=1) == block.count):
-                raise self._damaged(block, "the counts do not add up")
-            merged[block.cell] = sums.add(merged[block.cell], rows) if block.cell in merged else rows
-        return merged
+    def read_nodes(self, cell, present, replications):
+        """The sums of the first `replications` of a cell, in order, as nodes of their tree. Raises DamagedError.
+
+        present: what `present()` says of the cell.
+        """
+        chunk, nodes = design.chunk_size(cell.n), []
+        for first, count in design.cover(cell, present, replications)[0]:
+            found = self._read_block(design.Block(cell.number, cell.key, first, count))
+            nodes += [node for node in found if node.stop == replications or node.stop % chunk == 0]
+        return nodes
+
+    def read_errors(self, cell, present, replications):
+        """With kept estimates: the errors T - truth of each estimator's good replications, sorted."""
+        found, stop = [[] for _ in self.study.estimators], 0
+        for first, count in design.cover(cell, present, replications)[0]:
+            table = self._read("estimates", design.Block(cell.number, cell.key, first, count))
+            fresh = table.filter(pc.greater_equal(table["replication"], stop))
+            stop = first + count
+            for errors, label in zip(found, self._labels(), strict=True):
+                own = fresh.filter(pc.equal(fresh["estimator"], label))["estimate"].drop_null()
+                errors.append(own.to_numpy() - cell.truth)
+        return [np.sort(np.concatenate(errors)) for errors in found]
 
     def replace(self, name, data):
         """Write a file of the folder whole, over an older one."""
@@ -126,22 +138,49 @@ class RunFolder:
         return set(os.listdir(self.path / folder)) if (self.path / folder).is_dir() else set()
 
     def _read_block(self, block):
-        path = self.path / "blocks" / _block_name(block)
+        table = self._read("blocks", block)
         try:
-            table = pq.read_table(path, page_checksum_verification=True, partitioning=None)
             names = {(row["cell"], row["first"], row["count"]) for row in table.select(_NAMING).to_pylist()}
-        except (OSError, pa.ArrowException, KeyError) as error:
-            raise self._damaged(block, error) from error
-        if (table.schema.metadata or {}).get(b"simcore") != self._stamp() or names != {_naming(block)}:
-            raise self._damaged(block, "it belongs to another run or another block")
+            if names != {(block.cell_key, block.first, block.count)}:
+                raise ValueError("it belongs to another block")
+            nodes = list(_nodes(table, self._keys(), self._paired_keys()))
+        except (KeyError, ValueError) as error:
+            raise self._damaged("blocks", block, f"unexpected contents: {error}") from error
+        for node in nodes:
+            if not np.all(node.errors[:, : len(codes.NAMES)].sum(axis=1) == node.count):
+                raise self._damaged("blocks", block, "the counts do not add up")
+        ends = [block.first, *(node.stop for node in nodes)]
+        if [*(node.first for node in nodes), block.first + block.count] != ends:
+            raise self._damaged("blocks", block, "its parts do not make up the block")
+        return nodes
+
+    def _read(self, folder, block):
+        try:
+            table = pq.read_table(
+                self.path / folder / _block_name(block), page_checksum_verification=True, partitioning=None
+            )
+        except (OSError, pa.ArrowException) as error:
+            raise self._damaged(folder, block, error) from error
+        if (table.schema.metadata or {}).get(b"simcore") != self._stamp():
+            raise self._damaged(folder, block, "it belongs to another run")
         return table
+
+    def _keys(self):
+        return [choice.key for choice in self.study.estimators]
+
+    def _paired_keys(self):
+        keys = self._keys()
+        return [(keys[i], keys[j]) for i, j in design.pairs(self.study)]
+
+    def _labels(self):
+        return [choice.label for choice in self.study.estimators]
 
     def _stamp(self):
         """What every file of the run carries, so that a file of another run is not taken for one of this."""
         return json.dumps(self.belonging, sort_keys=True).encode()
 
-    def _damaged(self, block, why):
-        path = self.path / "blocks" / _block_name(block)
+    def _damaged(self, folder, block, why):
+        path = self.path / folder / _block_name(block)
         last = block.first + block.count - 1
         return DamagedError(
             f"{path}: damaged (cell {block.cell}, replications {block.first}..{last}): {why}; remove it and run again"
@@ -150,21 +189,46 @@ class RunFolder:
     def _estimates_table(self, result):
         block, count = result.block, len(result.estimates)
         replication = np.arange(block.first, block.first + block.count)
-        good = (result.states < codes.FIRST_FAILURE).ravel()
-        labels = [choice.label for choice in self.study.estimators]
+        found = result.states.ravel() % codes.ITERATION
+        good = found < codes.FIRST_FAILURE
         return pa.table(
             {
                 "cell": pa.array(np.full(good.size, block.cell, np.int32)),
                 "replication": pa.array(np.tile(replication, count)),
-                "estimator": _coded(np.repeat(np.arange(count, dtype=np.int32), block.count), labels),
+                "estimator": _coded(np.repeat(np.arange(count, dtype=np.int32), block.count), self._labels()),
                 "parameter": _coded(np.zeros(good.size, np.int32), ["theta"]),
                 "estimate": pa.array(result.estimates.ravel(), mask=~good),
-                "state": _coded(result.states.ravel().astype(np.int32), codes.NAMES),
+                "state": _coded(found.astype(np.int32), codes.NAMES),
             }
         )
 
     def _put(self, folder, block, table):
-        """Write a file of a block unless it is there, then remove the file of a shorter block it goes on from."""
+        """Write a file of a block unless it is there; one that it goes on from gives up what both have."""
+        before = self._before[folder].get(block.cell_key, ())
+        self._link(folder, block, table)
+        for first, count in before:
+            if first <= block.first < first + count and (first, count) != (block.first, block.count):
+                self._trim(folder, design.Block(block.cell, block.cell_key, first, count), block.first)
+
+    @functools.cached_property
+    def _before(self):
+        """What stood in each folder before the first block was written, by this object."""
+        return {folder: self.present(folder) for folder in ("blocks", "estimates")}
+
+    def _trim(self, folder, block, stop):
+        """Put a block that ends at `stop` in the place of a longer one, so that no replication stands in two files."""
+        longer = self.path / folder / _block_name(block)
+        if stop > block.first and longer.exists():
+            table = self._read(folder, block)
+            table = table.filter(pc.less(table["node_first" if folder == "blocks" else "replication"], stop))
+            shorter = replace(block, count=stop - block.first)
+            if folder == "blocks":
+                count = pa.array([shorter.count] * len(table), pa.int64())
+                table = table.set_column(table.column_names.index("count"), "count", count)
+            self._link(folder, shorter, table)
+        longer.unlink(missing_ok=True)
+
+    def _link(self, folder, block, table):
         (self.path / folder).mkdir(exist_ok=True)
         table = table.replace_schema_metadata({"simcore": self._stamp()})
         temporary = self._write_temporary(lambda path: _write_parquet(table, path))
@@ -175,9 +239,6 @@ class RunFolder:
         finally:
             temporary.unlink()
         _sync(self.path / folder)
-        for path in (self.path / folder).glob(f"{_block_stem(block)}*.parquet"):
-            if int(path.stem.rpartition("-")[2]) < block.count:
-                path.unlink(missing_ok=True)
 
     def _write_temporary(self, write):
         (self.path / "temporary").mkdir(exist_ok=True)
@@ -191,6 +252,56 @@ class RunFolder:
         return path
 
 
+def _nodes_table(result, keys, paired_keys):
+    """A row for each node and estimator, and for each node and pair of estimators; what does not apply is null."""
+    nodes, whole = result.nodes, len(keys) + len(paired_keys)
+    first, second = keys + [key for key, _ in paired_keys], [None] * len(keys) + [key for _, key in paired_keys]
+    rows = whole * len(nodes)
+    columns = {
+        "cell": pa.array([result.block.cell_key] * rows),
+        "first": pa.array([result.block.first] * rows, pa.int64()),
+        "count": pa.array([result.block.count] * rows, pa.int64()),
+        "node_first": pa.array(np.repeat([node.first for node in nodes], whole)),
+        "node_count": pa.array(np.repeat([node.count for node in nodes], whole)),
+        "estimator": pa.array(first * len(nodes)),
+        "other": pa.array(second * len(nodes), pa.string()),
+        "parameter": pa.array(["theta"] * rows),
+    }
+    of_errors = np.tile(np.arange(whole) < len(keys), len(nodes))
+    for layout, part, own in ((sums.ERRORS, "errors", of_errors), (sums.PAIRS, "pairs", ~of_errors)):
+        values = np.zeros((rows, len(layout.columns)))
+        values[own] = np.concatenate([getattr(node, part) for node in nodes])
+        for k, name in enumerate(layout.columns):
+            exact = values[:, k].astype(np.int64) if k < len(layout.counts) else values[:, k]
+            columns[name] = pa.array(exact, mask=~own)
+    histograms = [bins for node in nodes for bins in (*node.bins, *(None,) * len(paired_keys))]
+    for k, name in enumerate(_HISTOGRAM):
+        columns[name] = pa.array([bins and bins[k] for bins in histograms], pa.list_(pa.int64()))
+    return pa.table(columns)
+
+
+def _nodes(table, keys, paired_keys):
+    """The nodes in such a table, their rows in the order of the keys. Raises KeyError, ValueError."""
+    place = {(key, None): row for row, key in enumerate(keys)}
+    place |= {pair: len(keys) + row for row, pair in enumerate(paired_keys)}
+    table = table.sort_by("node_first")
+    rows = [place[pair] for pair in zip(*(table[name].to_pylist() for name in ("estimator", "other")), strict=True)]
+    if sorted(rows) != sorted([*range(len(place))] * (len(rows) // len(place))):
+        raise ValueError("not one row for each estimator and each pair")
+    firsts, counts = table["node_first"].to_numpy(), table["node_count"].to_numpy()
+    values = {
+        layout: np.stack([table[name].to_numpy(zero_copy_only=False) for name in layout.columns], axis=1)
+        for layout in (sums.ERRORS, sums.PAIRS)
+    }
+    histograms = [table[name].combine_chunks() for name in _HISTOGRAM]
+    for begin in range(0, len(rows), len(place)):
+        order = begin + np.argsort(rows[begin : begin + len(place)])
+        own, paired = order[: len(keys)], order[len(keys) :]
+        bins = tuple(tuple(part[int(row)].values.to_numpy() for part in histograms) for row in own)
+        errors, pairs = values[sums.ERRORS][own].astype(float), values[sums.PAIRS][paired].astype(float)
+        yield sums.Node(int(firsts[begin]), int(counts[begin]), errors, pairs, bins)
+
+
 def _coded(numbers, names):
     """A column of strings, held as numbers."""
     return pa.DictionaryArray.from_arrays(pa.array(numbers), pa.array(list(names)))
@@ -199,12 +310,14 @@ def _coded(numbers, names):
 def _write_parquet(table, path):
     floats = [field.name for field in table.schema if pa.types.is_floating(field.type)]
     strings = [field.name for field in table.schema if pa.types.is_string(field.type)]
+    lists = [f"{field.name}.list.element" for field in table.schema if pa.types.is_list(field.type)]
     pq.write_table(
         table,
         path,
         compression="zstd",
         use_dictionary=strings,
-        column_encoding=dict.fromkeys(floats, "BYTE_STREAM_SPLIT"),
+        column_encoding=dict.fromkeys(floats, "BYTE_STREAM_SPLIT") | dict.fromkeys(lists, "DELTA_BINARY_PACKED"),
+        write_statistics=False,
         write_page_checksum=True,
     )
 
@@ -218,23 +331,14 @@ def _sync(path):
 
 
 _NAMING = ["cell", "first", "count"]
-
-
-def _naming(block):
-    return block.cell_key, block.first, block.count
-
-
-def _block_stem(block):
-    return f"{block.cell_key}-{block.first:013d}-"
+_HISTOGRAM = ("bins", "bin_counts")
 
 
 def _block_name(block):
-    return f"{_block_stem(block)}{block.count}.parquet"
+    return f"{block.cell_key}-{block.first:013d}-{block.count}.parquet"
 
 
-def _key(choice):
-    """What an estimator is, whatever its label."""
-    return json.dumps(choice.content(), sort_keys=True)
+_BLOCK_NAME = re.compile(r"([0-9a-f]{16})-(\d+)-(\d+)\.parquet").fullmatch
 
 
 def _belonging(study):

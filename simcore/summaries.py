@@ -5,34 +5,36 @@ import math
 import numpy as np
 import pandas as pd
 
-from simcore import design
+from simcore.intervals import Z
+from simcore.outcomes import CellOutcomes
+from simcore.rarity import ENOUGH, swept_away
 from simcore.registry import plugins
-from simcore.sums import moments
+from simcore.tails import hill
 
 OK, ROUGH, NO_MCSE, UNDEFINED, INSUFFICIENT = "ok", "mcse_rough", "mcse_undefined", "undefined", "insufficient"
+_FROM_GOOD_TO_BAD = (OK, ROUGH, NO_MCSE, UNDEFINED)
 FEWEST = 10  # good replications for an MCSE: the kurtosis of two is 1 whatever they are
+_PLAIN = ("plain_value", "plain_mcse")
 
 
-def summarise(study, merged):
+def summarise(study, parts, plain=False):
     """The long table: one row per cell x estimator x parameter x measure, in the order of the scenario.
 
-    merged: cell number -> sums of its estimators, as `store.RunFolder.read_sums` gives them.
+    parts: (cell, total, errors) of each cell: its `sums.Node`, and the sorted errors of each estimator where all
+    estimates were kept, else None. plain: with columns plain_value and plain_mcse, without the control variate.
     """
-    rows = [
-        row
-        for cell in design.cells(study)
-        if cell.number in merged
-        for row in _cell_rows(study, cell, merged[cell.number])
-    ]
-    return _typed(pd.DataFrame(rows, columns=[*_columns(study)]), study)
+    rows = [row for cell, total, errors in parts for row in cell_rows(study, cell, total, errors)]
+    table = _typed(pd.DataFrame(rows, columns=[*_columns(study), *_PLAIN]), study)
+    return table if plain else table.drop(columns=[*_PLAIN])
 
 
-def status(order, bad_needed, tail_index):
-    """Whether the moment behind a measure exists, and its MCSE, when the estimate has moments below tail * bad_needed.
+def status(order, exist_below):
+    """Whether the moment behind a measure exists, and its MCSE, when the estimate has moments below `exist_below`.
 
     order: of the moment, 1 for bias and 2 for variance; its MCSE needs twice as many, a good MCSE four times.
     """
-    exist_below = tail_index * bad_needed
+    if order == 0:
+        return OK
     if order >= exist_below:
         return UNDEFINED
     if 2 * order >= exist_below:
@@ -40,47 +42,131 @@ def status(order, bad_needed, tail_index):
     return ROUGH if 4 * order >= exist_below else OK
 
 
-def measure(name, values):
-    """(value, mcse) of a measure from `sums.Moments`; a root measure takes its MCSE by the delta method."""
-    plugin = plugins("measures")[name]
+def measured(choice, outcome):
+    """(value, mcse, low, high) of a measure (a `scenario.Choice`); a root takes its MCSE by the delta method."""
+    plugin = plugins("measures")[choice.name]
     if plugin.root_of is None:
-        return plugin.value(values)
-    square, mcse = measure(plugin.root_of, values)
-    root = math.sqrt(square) if square >= 0 else math.nan
-    return root, mcse / (2 * root) if root > 0 else 0.0 * mcse
+        result = plugin.value(outcome, **choice.values)
+    else:
+        square, mcse, *ends = plugins("measures")[plugin.root_of].value(outcome)
+        root = math.sqrt(square) if square >= 0 else math.nan
+        result = root, mcse / (2 * root) if root > 0 else 0.0 * mcse, *map(math.sqrt, ends)
+    value, mcse, *interval = result
+    if not interval:
+        interval = (None, None) if value is None or mcse is None else (value - Z * mcse, value + Z * mcse)
+    return value, mcse, *interval
 
 
-def _cell_rows(study, cell, sums_of_cell):
-    problem = plugins("problems")[study.problem]
-    factors = _factor_values(study, cell)
-    for choice, row in zip(study.estimators, sums_of_cell, strict=True):
-        values = moments(row)
-        bad_needed = problem.carried_by(choice, cell.n)
-        for name, plugin in plugins("measures").items():
-            state = status(plugin.order, bad_needed, cell.tail_index)
-            value, mcse = measure(name, values)
-            if values.good < FEWEST:
-                mcse = math.nan
-            if not math.isfinite(value) and state != UNDEFINED or not math.isfinite(mcse) and state in (OK, ROUGH):
-                state = INSUFFICIENT
-            yield {
-                "study": study.name,
-                "problem": study.problem,
-                "cell": cell.number,
-                "errors": cell.errors.label,
-                "contamination": cell.contamination.label,
-                **factors,
+def cell_rows(study, cell, total, errors=None, only=None):
+    """The rows of a cell as dicts, of all measures or only of those of certain names."""
+    outcomes = CellOutcomes(study, cell, total, errors)
+    common = {
+        "study": study.name,
+        "problem": study.problem,
+        "cell": cell.number,
+        "errors": cell.errors.label,
+        "contamination": cell.contamination.label,
+        **_factor_values(study, cell),
+        "parameter": "theta",
+        "truth": cell.truth,
+    }
+    all_views = [outcomes.views(row) for row in range(len(study.estimators))]
+    reference = study.reference_place
+    states = [
+        {order: exists(study, cell, choice, order, views) for order in (0, 1, 2)}
+        for choice, views in zip(study.estimators, all_views, strict=True)
+    ]
+    for choice, views, own in zip(study.estimators, all_views, states, strict=True):
+        for measure in (measure for measure in study.measures if only is None or measure.name in only):
+            plugin = plugins("measures")[measure.name]
+            compared = states[reference] if plugin.compares else own
+            numbers = _numbers(measure, views, worse(own[plugin.order], compared[plugin.order]))
+            yield common | {
                 "estimator": choice.label,
                 "loss": choice.loss,
-                "parameter": "theta",
-                "truth": cell.truth,
-                "measure": name,
-                "value": value if state != UNDEFINED and math.isfinite(value) else None,
-                "mcse": mcse if state in (OK, ROUGH) else None,
-                "status": state,
-                "n_ok": values.good,
-                "n_failed": values.failed,
+                "measure": measure.label,
+                **numbers,
+                "precision": _precision(study.precision, measure, numbers),
+                "n_ok": views.plain.good,
+                "n_failed": views.plain.failed,
             }
+
+
+def _numbers(measure, views, state):
+    """What the columns say of one measure; `state` is what theory says of it."""
+    plugin = plugins("measures")[measure.name]
+    plain = _honest(measured(measure, views.plain), state, views.plain)
+    why = views.why_not_compared if plugin.compares else views.why
+    adjusted = plain if why or not plugin.adjustable else _honest(measured(measure, views.adjusted), state, views.plain)
+    value, mcse, low, high, state = adjusted
+    gain = None
+    if plugin.adjustable and not why and mcse and plain[1]:
+        gain = plain[1] / mcse * (plain[1] / mcse)  # not **: its last bit depends on the CPU
+    return {
+        "value": value,
+        "mcse": mcse,
+        "status": state,
+        "low": low,
+        "high": high,
+        "variance_reduction": (f"none: {why}" if why else "score") if plugin.adjustable else None,
+        "gain": gain,
+        "plain_value": plain[0],
+        "plain_mcse": plain[1],
+    }
+
+
+def _honest(result, state, outcome):
+    """(value, mcse, low, high, status) with nothing shown that does not exist or is not known."""
+    value, mcse, low, high = result
+    if value is None or state == UNDEFINED:
+        return None, None, None, None, UNDEFINED
+    if mcse is None:
+        state = NO_MCSE
+    elif not math.isfinite(value) or state in (OK, ROUGH) and not (math.isfinite(mcse) and outcome.good >= FEWEST):
+        state = INSUFFICIENT
+    if state not in (OK, ROUGH):
+        mcse = low = high = None
+    low, high = (end if end is not None and math.isfinite(end) else None for end in (low, high))
+    return value if math.isfinite(value) else None, mcse, low, high, state
+
+
+def _precision(rule, measure, numbers):
+    """Whether a row meets the precision that the study asks for, where it speaks of it."""
+    if rule is None or measure.name != rule.measure or numbers["status"] not in (OK, ROUGH):
+        return None
+    return "met" if numbers["mcse"] <= rule.relative_mcse * numbers["value"] else "not_met"
+
+
+def exists(study, cell, choice, order, views):
+    """The status that theory gives a moment of the estimates; where it is silent, a warning from their tail."""
+    bad_needed = plugins("problems")[study.problem].carried_by(choice, cell.n)
+    if order == 0:
+        return OK
+    if cell.tail_index is None or bad_needed is None:
+        warning = status(order, hill(views.plain.errors.sizes()))
+        return min(warning, NO_MCSE, key=_FROM_GOOD_TO_BAD.index)
+    state = status(order, cell.tail_index * bad_needed)
+    return worse(state, ROUGH) if _unseen(cell, bad_needed, order, views) else state
+
+
+def _unseen(cell, bad_needed, order, views):
+    """Whether samples that are swept away are too rare to be seen, and matter: see `rarity`.
+
+    They matter from a quarter of the standard error on that the moment of a normal estimate would have.
+    """
+    count, variance = views.plain.good, views.plain.plain.central[2]
+    if not count:
+        return False
+    normal_error = math.sqrt(variance / count) if order == 1 else variance * math.sqrt(2.0 / count)
+    return any(
+        probability * count < ENOUGH and probability * math.prod([distance] * order) > 0.25 * normal_error
+        for probability, distance in swept_away(cell, bad_needed)
+    )
+
+
+def worse(one, other):
+    """The status of a number that needs the moments of two estimators."""
+    return max(one, other, key=_FROM_GOOD_TO_BAD.index)
 
 
 def _factor_values(study, cell):
@@ -90,7 +176,7 @@ def _factor_values(study, cell):
         "distribution": cell.errors.name,
         "loc": cell.errors.loc,
         "scale": cell.errors.scale,
-        "tail_index": None if math.isinf(tail) else tail,
+        "tail_index": None if tail is None or math.isinf(tail) else tail,
         **cell.errors.values,
         "kind": cell.contamination.name,
         **{_contamination_column(study, name): value for name, value in cell.contamination.values.items()},
@@ -110,13 +196,13 @@ def _columns(study):
         *("study", "problem", "cell", "errors", "contamination", "n", "distribution", "loc", "scale", "tail_index"),
         *errors,
         *("kind", *bad, "estimator", "loss", "parameter", "truth", "measure", "value", "mcse", "status"),
-        *("n_ok", "n_failed"),
+        *("n_ok", "n_failed", "low", "high", "variance_reduction", "gain", "precision"),
     )
 
 
 def _typed(table, study):
     strings = {"study", "problem", "errors", "contamination", "distribution", "kind"}
-    strings |= {"estimator", "loss", "parameter", "measure", "status"}
+    strings |= {"estimator", "loss", "parameter", "measure", "status", "variance_reduction", "precision"}
     integers = {"cell": np.int32, "n": np.int64, "n_ok": np.int64, "n_failed": np.int64}
     kinds = {name: "string" if name in strings else integers.get(name, "Float64") for name in table.columns}
     return table.astype(kinds)

@@ -1,129 +1,345 @@
-"""Mergeable sums: counts and power sums of errors T - truth, in double-double, and the moments they give.
+"""Mergeable sums of errors T - truth, in double-double, along one binary tree over the replications.
 
-Sums of any pieces add up to the sums of the whole; every addition keeps its rounding error (Knuth 1969, two-sum), so
-moments lose no digits to the number of replications, and bias may exceed the spread a millionfold.
+Sums of pieces add up to the sums of the whole; every addition keeps its rounding error (Knuth 1969, two-sum), so
+moments lose no digits to the number of replications, and bias may exceed the spread a millionfold. Addition still
+rounds, so it follows a fixed tree: chunks of replications are its leaves, and two siblings become one node. However
+the work was cut into pieces, the same chunks give the same bits.
 """
 
-import math
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 
 from simcore import codes
+from simcore.histograms import merge_bins
 from simcore.jit import lane
-from simcore.lanes import WIDTH, fma, load, splat, store
-
-POWERS = 4
-COUNTS = len(codes.NAMES)
-COLUMNS = (*codes.NAMES, *(f"s{k}_{part}" for k in range(1, POWERS + 1) for part in ("high", "low")))
-
-
-@lane
-def two_sum(a, b):
-    """a + b rounded, and its rounding error."""
-    total = a + b
-    b_part = total - a
-    return total, (a - (total - b_part)) + (b - b_part)
-
-
-@lane
-def power_sums(estimates, states, first, stop, truth, out):
-    """Sums over replications first..stop-1 (`first` a multiple of WIDTH) of one estimator into out, as in COLUMNS.
-
-    estimates: float64 (groups, WIDTH); states: uint8 of the same shape; out: float64 (len(COLUMNS),).
-    """
-    high = np.zeros((POWERS, WIDTH))
-    low = np.zeros((POWERS, WIDTH))
-    errors = np.zeros((1, WIDTH))
-    for k in range(COUNTS):
-        out[k] = 0.0
-    for group in range(first // WIDTH, (stop + WIDTH - 1) // WIDTH):
-        good = 0
-        for i in range(min(WIDTH, stop - group * WIDTH)):
-            good += states[group, i] == codes.OK
-        if good == WIDTH:
-            out[0] += WIDTH
-            error = load(estimates, group) - truth
-        else:
-            for i in range(WIDTH):
-                errors[0, i] = 0.0
-            for i in range(min(WIDTH, stop - group * WIDTH)):
-                state = states[group, i]
-                out[state] += 1.0
-                if state < codes.FIRST_FAILURE:
-                    errors[0, i] = estimates[group, i] - truth
-            error = load(errors, 0)
-        power, tail = error, splat(0.0)  # error^(k + 1) and what its rounding lost
-        for k in range(POWERS):
-            total, rest = two_sum(load(high, k), power)
-            store(high, k, total)
-            store(low, k, load(low, k) + (rest + tail))
-            product = power * error
-            tail = fma(tail, error, fma(power, error, -product))
-            power = product
-    for k in range(POWERS):
-        total, rest = 0.0, 0.0
-        for i in range(WIDTH):
-            total, lost = two_sum(total, high[k, i])
-            rest += lost + low[k, i]
-        out[COUNTS + 2 * k], out[COUNTS + 2 * k + 1] = two_sum(total, rest)
-
-
-def add_chunks(total, chunks):
-    """Add the sums of chunks, float64 (estimators, chunks, len(COLUMNS)), to those in total, in order."""
-    for estimator in range(chunks.shape[0]):
-        for chunk in range(chunks.shape[1]):
-            for k in range(COUNTS):
-                total[estimator, k] += chunks[estimator, chunk, k]
-            for k in range(COUNTS, COUNTS + 2 * POWERS, 2):
-                high, rest = two_sum(total[estimator, k], chunks[estimator, chunk, k])
-                rest += total[estimator, k + 1] + chunks[estimator, chunk, k + 1]
-                total[estimator, k], total[estimator, k + 1] = two_sum(high, rest)
-
-
-def add(a, b):
-    """Sums of two pieces together: arrays (..., len(COLUMNS))."""
-    result = a + b
-    highs, lows = slice(COUNTS, None, 2), slice(COUNTS + 1, None, 2)
-    with np.errstate(invalid="ignore", over="ignore"):
-        total, rest = two_sum(a[..., highs], b[..., highs])
-        result[..., highs], result[..., lows] = two_sum(total, rest + (a[..., lows] + b[..., lows]))
-    return result
+from simcore.lanes import WIDTH, fma, load, magnitude, maximum, minimum, select, splat, store, two_sum
 
 
 @dataclass(frozen=True)
-class Moments:
-    """What the measures read: counts, and moments of the errors e = T - truth of the good replications.
+class Layout:
+    """A row of sums: counts, numbers of which the largest is kept, and double-doubles (a high and a low part)."""
 
-    good, failed: number of replications. mean: of e. central[k], raw[k]: mean of (e - mean)^k and of e^k, k = 2, 3, 4;
-    NaN where there is no good replication or where a sum overflowed.
+    counts: tuple[str, ...]
+    largest: tuple[str, ...]
+    reals: tuple[str, ...]
+
+    @property
+    def columns(self):
+        parts = (f"{name}_{part}" for name in self.reals for part in ("high", "low"))
+        return (*self.counts, *self.largest, *parts)
+
+    @property
+    def first_real(self):
+        return len(self.counts) + len(self.largest)
+
+    def add(self, a, b):
+        """Sums of two pieces together: arrays (..., len(columns))."""
+        largest = slice(len(self.counts), self.first_real)
+        highs, lows = slice(self.first_real, None, 2), slice(self.first_real + 1, None, 2)
+        with np.errstate(invalid="ignore", over="ignore"):
+            result = a + b
+            result[..., largest] = np.maximum(a[..., largest], b[..., largest])
+            total, rest = two_sum(a[..., highs], b[..., highs])
+            result[..., highs], result[..., lows] = two_sum(total, rest + (a[..., lows] + b[..., lows]))
+        return result
+
+
+# Of an estimator: e = T - truth of the good replications, a = |e|, u = e less its control variate; powers 1 to 6, and
+# the largest of e, -e, u and -u.
+ERRORS = Layout(
+    (*codes.NAMES, "iterations", "iterations_squared"),
+    ("most_iterations", "e_high", "e_low", "u_high", "u_low"),
+    ("e1", "e2", "e3", "e4", "e5", "e6", "a1", "u1", "u2", "u3", "u4", "u5", "u6"),
+)
+# Of two estimators, errors e and f where both are good: how often |e| is the smaller or the larger; e21 sums e^2 f.
+PAIRS = Layout(
+    ("both", "smaller", "larger"),
+    (),
+    ("e11", "e21", "e12", "e22", "a11", "u11", "u21", "u12", "u22"),
+)
+
+_ITERATIONS, _MOST, _E_HIGH, _U_HIGH, _E1, _A1, _U1 = 4, 6, 7, 9, 11, 23, 25  # columns of ERRORS
+_E11, _A11, _U11 = 3, 11, 13  # columns of PAIRS
+
+
+@lane
+def sum_chunk(estimates, states, controls, begin, stop, truth, pairs, errors, out, pair_out):
+    """Sums over replications begin..stop-1 (begin a multiple of WIDTH) as in ERRORS and PAIRS.
+
+    estimates: float64 (estimators, groups, WIDTH); states: uint32 of the same shape; controls: float64 (groups, WIDTH),
+    or (0, WIDTH) where there is no control variate; pairs: int64 (pairs, 2); errors: float64 (rows, WIDTH) to work in,
+    2 estimators * groups of the chunk + 2 rows; out: (estimators, columns); pair_out: (pairs, columns).
+    """
+    count, groups = estimates.shape[0], estimates.shape[1]
+    rows, first = (stop - begin + WIDTH - 1) // WIDTH, begin // WIDTH
+    controlled = controls.shape[0] > 0
+    estimate_rows = estimates.reshape((-1, WIDTH))
+    spill = 2 * count * rows
+    out[:] = 0.0
+    pair_out[:] = 0.0
+    for e in range(count):
+        for g in range(rows):
+            error = load(estimate_rows, e * groups + first + g) - truth
+            store(errors, e * rows + g, error)
+            if controlled:
+                store(errors, (count + e) * rows + g, error - load(controls, first + g))
+        _count_states(states, e, begin, stop, out)
+        if out[e, codes.OK] < rows * WIDTH:
+            _clear_failures(states, e, begin, stop, rows, errors)
+        _powers(errors, e * rows, rows, spill, out, e, _E1)
+        _sizes(errors, e * rows, rows, spill, out, e)
+        _extremes(states, e, begin, stop, errors, e * rows, spill, out, _E_HIGH)
+        if controlled:
+            _powers(errors, (count + e) * rows, rows, spill, out, e, _U1)
+            _extremes(states, e, begin, stop, errors, (count + e) * rows, spill, out, _U_HIGH)
+    for pair in range(pairs.shape[0]):
+        i, j = pairs[pair, 0], pairs[pair, 1]
+        _compare(errors, i * rows, j * rows, rows, spill, pair_out, pair)
+        if min(out[i, codes.OK], out[j, codes.OK]) < rows * WIDTH:
+            _compare_some(states, i, j, begin, stop, rows, errors, pair_out, pair)
+        _products(errors, i * rows, j * rows, rows, spill, pair_out, pair, _E11)
+        if controlled:
+            _products(errors, (count + i) * rows, (count + j) * rows, rows, spill, pair_out, pair, _U11)
+
+
+@lane
+def failed(state):
+    """Whether there is no estimate: the code is the low byte of the state, the passes over the data stand above it."""
+    return state % codes.ITERATION >= codes.FIRST_FAILURE
+
+
+@lane
+def _count_states(states, e, begin, stop, out):
+    good, total, squares, most = 0, 0, 0, 0
+    for r in range(begin, stop):
+        state = np.int64(states[e, r // WIDTH, r % WIDTH])
+        passes = state // codes.ITERATION
+        good += state % codes.ITERATION == codes.OK
+        total += passes
+        squares += passes * passes
+        most = max(most, passes)
+    if good < stop - begin:
+        for r in range(begin, stop):
+            out[e, np.int64(states[e, r // WIDTH, r % WIDTH]) % codes.ITERATION] += 1.0
+    else:
+        out[e, codes.OK] = good
+    out[e, _ITERATIONS] = total
+    out[e, _ITERATIONS + 1] = squares
+    out[e, _MOST] = most
+
+
+@lane
+def _clear_failures(states, e, begin, stop, rows, errors):
+    """Zero instead of the errors of failures, and of lanes beyond the last replication."""
+    adjusted = (errors.shape[0] - 2) // 2
+    for r in range(rows * WIDTH):
+        row, i = e * rows + r // WIDTH, r % WIDTH
+        if begin + r >= stop or failed(states[e, begin // WIDTH + r // WIDTH, i]):
+            errors[row, i] = 0.0
+            errors[adjusted + row, i] = 0.0
+
+
+@lane
+def _product(a, b):
+    """a * b rounded, and its rounding error."""
+    product = a * b
+    return product, fma(a, b, -product)
+
+
+@lane
+def _times(a, tail, b):
+    """(a + tail) * b as a product and what it lacks."""
+    product, lost = _product(a, b)
+    return product, fma(tail, b, lost)
+
+
+@lane
+def _plus(high, low, value):
+    """A double-double of every lane, and a value added."""
+    high, lost = two_sum(high, value)
+    return high, low + lost
+
+
+@lane
+def _close(high, low, errors, spill, out, row, column):
+    """The double-doubles of all lanes added up in order; rows `spill` and `spill + 1` of errors are free for it."""
+    store(errors, spill, high)
+    store(errors, spill + 1, low)
+    total, rest = 0.0, 0.0
+    for i in range(WIDTH):
+        total, lost = two_sum(total, errors[spill, i])
+        rest += lost + errors[spill + 1, i]
+    out[row, column], out[row, column + 1] = two_sum(total, rest)
+
+
+@lane
+def _powers(errors, begin, rows, spill, out, row, column):
+    zero = splat(0.0)
+    h1, h2, h3, h4, h5, h6 = zero, zero, zero, zero, zero, zero
+    l1, l2, l3, l4, l5, l6 = zero, zero, zero, zero, zero, zero
+    for g in range(begin, begin + rows):
+        e = load(errors, g)
+        e2, t2 = _product(e, e)
+        e3, t3 = _times(e2, t2, e)
+        e4, t4 = _times(e3, t3, e)
+        e5, t5 = _times(e4, t4, e)
+        e6, t6 = _times(e5, t5, e)
+        h1, l1 = _plus(h1, l1, e)
+        h2, l2 = _plus(h2, l2 + t2, e2)
+        h3, l3 = _plus(h3, l3 + t3, e3)
+        h4, l4 = _plus(h4, l4 + t4, e4)
+        h5, l5 = _plus(h5, l5 + t5, e5)
+        h6, l6 = _plus(h6, l6 + t6, e6)
+    _close(h1, l1, errors, spill, out, row, column)
+    _close(h2, l2, errors, spill, out, row, column + 2)
+    _close(h3, l3, errors, spill, out, row, column + 4)
+    _close(h4, l4, errors, spill, out, row, column + 6)
+    _close(h5, l5, errors, spill, out, row, column + 8)
+    _close(h6, l6, errors, spill, out, row, column + 10)
+
+
+@lane
+def _extremes(states, e, begin, stop, errors, first, spill, out, column):
+    """The largest of the good errors and of their negatives; -inf where there is none."""
+    high, low = -np.inf, -np.inf
+    if out[e, codes.OK] == stop - begin and (stop - begin) % WIDTH == 0:
+        most, least = load(errors, first), load(errors, first)
+        for g in range(first + 1, first + (stop - begin) // WIDTH):
+            most, least = maximum(most, load(errors, g)), minimum(least, load(errors, g))
+        store(errors, spill, most)
+        store(errors, spill + 1, least)
+        for k in range(WIDTH):
+            high, low = max(high, errors[spill, k]), max(low, -errors[spill + 1, k])
+    else:
+        for r in range(stop - begin):
+            if not failed(states[e, begin // WIDTH + r // WIDTH, r % WIDTH]):
+                error = errors[first + r // WIDTH, r % WIDTH]
+                high, low = max(high, error), max(low, -error)
+    out[e, column], out[e, column + 1] = high, low
+
+
+@lane
+def _sizes(errors, begin, rows, spill, out, row):
+    high, low = splat(0.0), splat(0.0)
+    for g in range(begin, begin + rows):
+        high, low = _plus(high, low, magnitude(load(errors, g)))
+    _close(high, low, errors, spill, out, row, _A1)
+
+
+@lane
+def _products(errors, i, j, rows, spill, out, row, column):
+    """Sums of products, each rounded: they serve standard errors alone, which need fewer digits than values."""
+    zero = splat(0.0)
+    h11, h21, h12, h22 = zero, zero, zero, zero
+    l11, l21, l12, l22 = zero, zero, zero, zero
+    for g in range(rows):
+        a, b = load(errors, i + g), load(errors, j + g)
+        ab = a * b
+        h11, l11 = _plus(h11, l11, ab)
+        h21, l21 = _plus(h21, l21, ab * a)
+        h12, l12 = _plus(h12, l12, ab * b)
+        h22, l22 = _plus(h22, l22, ab * ab)
+    _close(h11, l11, errors, spill, out, row, column)
+    _close(h21, l21, errors, spill, out, row, column + 2)
+    _close(h12, l12, errors, spill, out, row, column + 4)
+    _close(h22, l22, errors, spill, out, row, column + 6)
+
+
+@lane
+def _compare(errors, i, j, rows, spill, out, row):
+    """How often which error is the smaller, and the sum of |ef|."""
+    smaller, larger, high, low = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+    for g in range(rows):
+        a, b = magnitude(load(errors, i + g)), magnitude(load(errors, j + g))
+        smaller = smaller + select(a < b, splat(1.0), splat(0.0))
+        larger = larger + select(a > b, splat(1.0), splat(0.0))
+        high, low = _plus(high, low, a * b)
+    _close(high, low, errors, spill, out, row, _A11)
+    store(errors, spill, smaller)
+    store(errors, spill + 1, larger)
+    out[row, 0] = rows * WIDTH
+    for k in range(WIDTH):
+        out[row, 1] += errors[spill, k]
+        out[row, 2] += errors[spill + 1, k]
+
+
+@lane
+def _compare_some(states, i, j, begin, stop, rows, errors, out, row):
+    """The counts of `_compare` where some replications failed or lie beyond the last one."""
+    out[row, :3] = 0.0
+    for r in range(stop - begin):
+        g, k = r // WIDTH, r % WIDTH
+        at = begin // WIDTH + g
+        if not failed(states[i, at, k]) and not failed(states[j, at, k]):
+            a, b = abs(errors[i * rows + g, k]), abs(errors[j * rows + g, k])
+            out[row, 0] += 1.0
+            out[row, 1] += a < b
+            out[row, 2] += a > b
+
+
+@dataclass(frozen=True)
+class Node:
+    """Everything that is summed over replications first .. first + count - 1 of a cell.
+
+    errors: float64 (estimators, len(ERRORS.columns)); pairs: float64 (pairs, len(PAIRS.columns)); bins: for each
+    estimator the histogram of its errors, as in `histograms`.
     """
 
-    good: int
-    failed: int
-    mean: float
-    central: dict
-    raw: dict
+    first: int
+    count: int
+    errors: np.ndarray
+    pairs: np.ndarray
+    bins: tuple
+
+    @property
+    def stop(self):
+        return self.first + self.count
+
+    def followed_by(self, other):
+        """The node of both together; `other` starts where this one stops."""
+        errors, pairs = ERRORS.add(self.errors, other.errors), PAIRS.add(self.pairs, other.pairs)
+        bins = tuple(merge_bins(own) for own in zip(self.bins, other.bins, strict=True))
+        return Node(self.first, self.count + other.count, errors, pairs, bins)
 
 
-def moments(row):
-    """Moments from one row of sums (see COLUMNS); the arithmetic is exact, only the results are rounded."""
-    counts = [int(count) for count in row[:COUNTS]]
-    good, failed = sum(counts[: codes.FIRST_FAILURE]), sum(counts[codes.FIRST_FAILURE :])
-    if good == 0 or not np.all(np.isfinite(row)):
-        nothing = dict.fromkeys((2, 3, 4), math.nan)
-        return Moments(good, failed, math.nan, nothing, nothing)
-    pairs = np.asarray(row[COUNTS:]).reshape(POWERS, 2)
-    m1, m2, m3, m4 = ((Fraction(float(high)) + Fraction(float(low))) / good for high, low in pairs)
-    central = {
-        2: m2 - m1**2,
-        3: m3 - 3 * m1 * m2 + 2 * m1**3,
-        4: m4 - 4 * m1 * m3 + 6 * m1**2 * m2 - 3 * m1**4,
-    }
-    raw = {2: m2, 3: m3, 4: m4}
-    for k in (2, 4):  # equal errors leave a rounding of the double-double sums, which may be negative
-        central[k], raw[k] = max(central[k], 0), max(raw[k], 0)
-    return Moments(
-        good, failed, float(m1), {k: float(v) for k, v in central.items()}, {k: float(v) for k, v in raw.items()}
-    )
+def aligned_runs(first, stop):
+    """first..stop-1 cut into the fewest runs (start, length) that are nodes of the tree: their length is a power of
+    two, and their start a multiple of it."""
+    while first < stop:
+        length = 1 << ((stop - first).bit_length() - 1)
+        if first:
+            length = min(length, first & -first)
+        yield first, length
+        first += length
+
+
+def fold(layout, leaves):
+    """The sums of a node from those of its leaves, an array (leaves, ...) of a power of two of them."""
+    while len(leaves) > 1:
+        leaves = layout.add(leaves[0::2], leaves[1::2])
+    return leaves[0]
+
+
+def joined(nodes, chunk):
+    """Nodes in order, adjacent siblings of the tree over chunks joined to their parent wherever both are there."""
+    stack = []
+    for node in nodes:
+        stack.append(node)
+        while len(stack) > 1 and _siblings(stack[-2], stack[-1], chunk):
+            second = stack.pop()
+            stack.append(stack.pop().followed_by(second))
+    return stack
+
+
+def total(nodes, chunk):
+    """One node of all that are given, without gaps from the first replication on; bits depend on the end alone."""
+    first, *rest = joined(nodes, chunk)
+    for node in rest:
+        first = first.followed_by(node)
+    return first
+
+
+def _siblings(node, other, chunk):
+    whole = node.count == other.count and node.count % chunk == 0 and node.stop == other.first
+    return whole and node.first % (2 * node.count) == 0

@@ -13,7 +13,7 @@ import matplotlib
 import pandas as pd
 import pytest
 
-from simcore import curves
+from simcore import curves, panels
 from simcore.errors import UsageError
 
 HEAVY = ("normal", "student_t(df=10)", "student_t(df=3)", "cauchy")
@@ -112,7 +112,7 @@ def test_what_does_not_exist_is_marked_and_explained():
         assert marks(figures[name], "l1: undefined") == 0
         assert len(strips(figures[name])) == len(figures[name].axes)
         named = [text.get_text() for legend in figures[name].legends for text in legend.get_texts()]
-        assert "does not exist: infinite moment" in named
+        assert "infinite moment, or no bound" in named
 
 
 @pytest.mark.parametrize("status", ["undefined", "insufficient"])
@@ -244,6 +244,20 @@ def test_lines_are_named_at_their_ends_where_there_is_room():
     close["value"] = 1.0
     figure = drawn(close)["n_bias"]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == list(ESTIMATORS)
+
+
+def test_another_measure_is_one_entry(monkeypatch):
+    monkeypatch.setitem(panels.SHOWN, "efficiency", panels.Shown("efficiency"))
+    table = made(errors=HEAVY, n=(10, 20)).replace({"measure": {"rmse": "efficiency"}})
+    figures = drawn(table)
+    assert {name for name in figures if "efficiency" in name} == {"tails_efficiency", "n_efficiency"}
+    figure = figures["tails_efficiency"]
+    assert [text.get_text() for text in figure.texts].count("efficiency") == 1  # at the axis: no unit
+    assert list(lines(figure.axes[0], "l1")[0].get_ydata()) == pytest.approx([0.2] * 4)  # not times n
+
+
+def test_what_to_show_is_decided_without_matplotlib():
+    assert "matplotlib" not in Path(panels.__file__).read_text()
 
 
 def test_several_parameters_have_figures_of_their_own():

@@ -4,12 +4,14 @@ import hashlib
 import os
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 import simcore as sc
-from simcore import design, execute, jit, kernels, sums
+from simcore import design, execute, jit, kernels, summaries, sums
+from simcore.histograms import DROPPED_BITS
 from simcore.lanes import WIDTH
 
 STUDY = {
@@ -23,8 +25,13 @@ STUDY = {
             {"distribution": "student_t", "df": [2.5, 3]},
             {"distribution": "slash"},
             {"distribution": "logistic"},
+            {"distribution": "uniform"},
         ],
-        "contamination": [{"kind": "none"}, {"kind": "scale", "fraction": 0.1, "ratio": 5.0}],
+        "contamination": [
+            {"kind": "none"},
+            {"kind": "scale", "fraction": 0.1, "ratio": 5.0},
+            {"kind": "shift", "fraction": 0.1, "size": 3.0},
+        ],
     },
     "estimators": [
         {"loss": "l2"},
@@ -41,18 +48,29 @@ print(digest_of_study(int(sys.argv[1])))
 """
 
 
+def bits_of(nodes, *arrays):
+    """All bytes of nodes: places, sums of estimators and of pairs, histograms; and those of arrays."""
+    for node in nodes:
+        bins = [part for own in node.bins for part in own]
+        arrays = (*arrays, np.array([node.first, node.count]), node.errors, node.pairs, *bins)
+    return b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)
+
+
 def digest_of_study(threads, backwards=False):
-    """SHA-256 over the sums of all blocks and over every estimate, in the order of the blocks."""
+    """SHA-256 over the nodes of all blocks, every estimate and state, in the order of the blocks, and the summary."""
     study = sc.Study(**STUDY)
     jit.set_threads(threads)
     cells, blocks = design.cells(study), design.blocks(study)
     results = {}
     for block in reversed(blocks) if backwards else blocks:
-        results[block] = execute.run_block(study, cells[block.cell], block, keep=True)
+        results[block.cell] = execute.run_block(study, cells[block.cell], block, keep=True)
+    assert len(results) == len(blocks)
     digest = hashlib.sha256()
     for block in blocks:
-        for part in (results[block].sums, results[block].estimates, results[block].states):
-            digest.update(np.ascontiguousarray(part).tobytes())
+        result = results[block.cell]
+        digest.update(bits_of(result.nodes, result.estimates, result.states))
+    parts = [(cell, sums.total(results[cell.number].nodes, design.chunk_size(cell.n)), None) for cell in cells]
+    digest.update(summaries.summarise(study, parts, plain=True).to_csv().encode())
     return digest.hexdigest()
 
 
@@ -85,30 +103,74 @@ def test_a_cpu_without_avx_and_fma_gives_the_same_bits(reference):
 
 def test_plain_kernels_give_the_same_bits_as_compiled_ones():
     study = sc.Study(**STUDY)
-    groups = 2
+    groups, scores = 2, 0
     for cell in design.cells(study):
-        shape = (len(study.estimators), groups, WIDTH)
-        got, states = np.zeros(shape), np.zeros(shape, np.uint8)
-        plain, plain_states = np.zeros(shape), np.zeros(shape, np.uint8)
-        jit.driver(kernels.simulate)(execute.kernel_cell(study, cell, True), 3, 0, groups, got, states)
-        with np.errstate(all="ignore"):
-            kernels.simulate(execute.kernel_cell(study, cell, compiled=False), 3, 0, groups, plain, plain_states)
-        assert got.tobytes() == plain.tobytes(), cell
-        assert states.tobytes() == plain_states.tobytes()
+        found = []
+        for simulate, compiled in ((jit.driver(kernels.simulate), True), (kernels.simulate, False)):
+            shape = (len(study.estimators), groups, WIDTH)
+            estimates, states, controls = np.zeros(shape), np.zeros(shape, np.uint32), np.zeros(shape[1:])
+            with np.errstate(all="ignore"):
+                simulate(execute.kernel_cell(study, cell, compiled), 3, 0, groups, estimates, states, controls)
+            found.append((estimates.tobytes(), states.tobytes(), controls.tobytes()))
+        assert found[0] == found[1], cell
+        assert np.any(controls) == (cell.errors.name != "uniform"), cell
+        scores += bool(np.any(controls))
+    assert scores == 24
 
 
-def test_many_blocks_spans_and_calls_make_the_same_estimates(monkeypatch):
-    """Small pieces: each cell is several blocks, each block several spans of several calls."""
+@pytest.fixture(scope="module")
+def whole():
+    """A cell in one block, one span and one call, and the study it belongs to."""
     study = sc.Study(**(STUDY | {"replications": 20_000}))
-    cell = design.cells(study)[5]
-    whole = execute.run_block(study, cell, design.Block(5, cell.key, 0, 20_000), keep=True)
-    monkeypatch.setattr(design, "_MOST_REPLICATIONS", 8192)
-    monkeypatch.setattr(execute, "_CALL_SAMPLES", 5000)
-    pieces = [execute.run_block(study, cell, block, keep=True) for block in design.blocks(study) if block.cell == 5]
-    assert len(pieces) == 3 and execute.span(cell.n, 8192, 5) == kernels.CHUNK
-    assert np.concatenate([piece.estimates for piece in pieces], axis=1).tobytes() == whole.estimates.tobytes()
-    merged = sums.add(sums.add(pieces[2].sums, pieces[0].sums), pieces[1].sums)
-    np.testing.assert_allclose(merged, whole.sums, rtol=1e-13, atol=1e-13)
+    cell = design.cells(study)[8]
+    assert (cell.n, cell.errors.name, cell.contamination.name) == (5, "slash", "shift")
+    return study, cell, execute.run_block(study, cell, design.Block(8, cell.key, 0, 20_000), keep=True)
+
+
+SMALL = {"_HELD_ESTIMATES": 1, "_CALL_SAMPLES": 5000, "_HISTOGRAMS": 2}
+
+
+@pytest.mark.parametrize("limits", [{}, *({name: value} for name, value in SMALL.items()), SMALL], ids=str)
+@pytest.mark.parametrize("cuts", [(), (1024,), (8192, 16384), (1024, 3072, 12288, 13312), range(1024, 20_000, 1024)])
+def test_any_cut_into_blocks_spans_and_calls_makes_the_same_bits(whole, monkeypatch, limits, cuts):
+    study, cell, once = whole
+    for name, value in limits.items():
+        monkeypatch.setattr(execute, name, value)
+    if "_HELD_ESTIMATES" in limits:
+        assert execute.span(cell.n, 20_000, 5) == design.chunk_size(cell.n) == 1024
+    blocks = [design.Block(8, cell.key, first, stop - first) for first, stop in pairwise((0, *cuts, 20_000))]
+    pieces = [execute.run_block(study, cell, block, keep=True) for block in blocks]
+    for name in ("estimates", "states"):
+        joined = np.concatenate([getattr(piece, name) for piece in pieces], axis=1)
+        assert joined.tobytes() == getattr(once, name).tobytes()
+    nodes = [node for piece in pieces for node in piece.nodes]
+    assert bits_of([sums.total(nodes, 1024)]) == bits_of([sums.total(once.nodes, 1024)])
+
+
+def test_many_estimators_are_paired_with_the_reference_and_counted_by_turns():
+    """More than 16: histograms are taken out after each span, and only pairs with the reference are summed."""
+    many = [{"loss": "huber", "k": 0.5 + 0.1 * k} for k in range(17)]
+    few = [{"loss": "l2"}, many[4], many[16]]
+    changes = {"factors": {"n": [10], "errors": [{"distribution": "logistic"}]}, "replications": 10_000}
+    big, small = (sc.Study(**(STUDY | changes | {"estimators": [{"loss": "l2"}, *more]})) for more in (many, few[1:]))
+    (cell,), count = design.cells(big), 10_000
+    found = execute.run_block(big, cell, design.Block(0, cell.key, 0, count), keep=True)
+    expected = execute.run_block(small, cell, design.Block(0, cell.key, 0, count), keep=True)
+    assert execute.span(cell.n, count, 18) < execute.span(cell.n, count, 3) <= count + WIDTH
+    total, other = (sums.total(result.nodes, 1024) for result in (found, expected))
+    assert total.pairs.shape[0] == 17 and other.pairs.shape[0] == 3
+    for row, same in ((0, 0), (5, 1), (17, 2)):
+        assert found.estimates[row].tobytes() == expected.estimates[same].tobytes()
+        assert total.errors[row].tobytes() == other.errors[same].tobytes()
+    for e in range(18):
+        keys, counts = np.unique(found.estimates[e].view(np.uint64) >> np.uint64(DROPPED_BITS), return_counts=True)
+        np.testing.assert_array_equal(total.bins[e][0], keys)
+        np.testing.assert_array_equal(total.bins[e][1], counts)
+    places, few_places = design.pairs(big), design.pairs(small)
+    for one, same in ((5, 1), (17, 2)):
+        (row,) = (row for row, pair in enumerate(places) if set(pair) == {0, one})
+        (small_row,) = (row for row, pair in enumerate(few_places) if set(pair) == {0, same})
+        assert total.pairs[row].tobytes() == other.pairs[small_row].tobytes()
 
 
 def test_more_replications_keep_the_first_ones():
@@ -116,9 +178,9 @@ def test_more_replications_keep_the_first_ones():
     cell = design.cells(study)[0]
     short = execute.run_block(study, cell, design.Block(0, cell.key, 0, 1003), keep=True)
     long = execute.run_block(study, cell, design.Block(0, cell.key, 0, 4100), keep=True)
-    later = execute.run_block(study, cell, design.Block(0, cell.key, 1000, 100), keep=True)
+    later = execute.run_block(study, cell, design.Block(0, cell.key, 2048, 100), keep=True)
     assert short.estimates.tobytes() == np.ascontiguousarray(long.estimates[:, :1003]).tobytes()
-    assert later.estimates.tobytes() == np.ascontiguousarray(long.estimates[:, 1000:1100]).tobytes()
+    assert later.estimates.tobytes() == np.ascontiguousarray(long.estimates[:, 2048:2148]).tobytes()
 
 
 def test_other_cells_and_estimators_change_no_estimate():

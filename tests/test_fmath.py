@@ -34,6 +34,27 @@ def _root_expm1_points(rng):
     return [*edges, *steps, *np.nextafter(steps[1:], 0), *_magnitudes(-100, 10, 500, rng), *rng.uniform(0, 1418, 500)]
 
 
+def _exp_points(rng):
+    steps = np.log(2.0) * (np.arange(-1020, 1022, 11) + 0.5)  # where the reduction changes the power of two
+    sizes = _magnitudes(-60, 9, 400, rng)
+    edges = [0.0, -0.0, 5e-324, -5e-324, 1.0, 708.9, 709.0, -708.0]
+    return [*edges, *steps, *np.nextafter(steps, 0), *sizes, *-sizes, *rng.uniform(-708, 709, 400)]
+
+
+def _log1p_points(rng):
+    return [0.0, 5e-324, 2.0**-53, 2.0**-52, 0.41, 0.42, 1.0, 1e308, *_magnitudes(-1022, 1022, 800, rng)]
+
+
+def _expm1_tail_points(rng):
+    sizes = [*_magnitudes(-60, -2, 300, rng), *rng.uniform(0.0, 0.69314718, 300)]
+    return [*sizes, *(-size for size in sizes)]
+
+
+def _expm1_tail(f):
+    with mp.workdps(100):
+        return (mp.expm1(f) - f) / f**2
+
+
 def _angles(rng):
     half = 0.5 - (2 * rng.integers(0, 2**40, 200) + 1) / 2.0**53
     points = [2.0**-53, 3 * 2.0**-53, 0.5 - 2.0**-53, 0.5 - 3 * 2.0**-53, 0.25, 0.25 - 2.0**-54, 0.25 + 2.0**-54]
@@ -49,6 +70,10 @@ def _sin_points(rng):
 # the docstrings state it; that of root_expm1 was measured).
 CASES = {
     "log": (_log_points, mp.log, lambda exact: EPS * 2.0 ** max(0, int(mp.floor(mp.log(abs(exact) or 1, 2)))), 1.0),
+    "log1p": (_log1p_points, mp.log1p, lambda exact: EPS * abs(exact), 2.0),
+    "exp": (_exp_points, mp.exp, lambda exact: EPS * abs(exact), 1.0),
+    "expm1": (_exp_points, mp.expm1, lambda exact: EPS * abs(exact), 2.0),
+    "expm1_tail": (_expm1_tail_points, _expm1_tail, lambda exact: EPS * abs(exact), 2.0),
     "root_expm1": (_root_expm1_points, lambda y: mp.sqrt(mp.expm1(y)), lambda exact: EPS * abs(exact), 2.0),
     "sin_pi": (_sin_points, mp.sinpi, lambda exact: EPS * abs(exact), 2.0),
     "tan_pi": (_angles, lambda s: mp.sinpi(s) / mp.cospi(s), lambda exact: EPS * abs(exact), 4.0),
@@ -112,7 +137,9 @@ def test_exact_values():
     """Values that must come out exactly, and the symmetry of sine and tangent to the bit."""
     one = np.ones(WIDTH)
     assert np.all(fmath.log(one) == 0.0)
-    assert np.all(fmath.root_expm1(0.0 * one) == 0.0)
+    for function in (fmath.root_expm1, fmath.expm1, fmath.log1p):
+        assert np.all(function(0.0 * one) == 0.0)
+    assert np.all(fmath.exp(0.0 * one) == 1.0)
     for function in (fmath.sin_pi, fmath.tan_pi):
         s = _points("tan_pi")
         assert same_bits(over_rows(function, -s, compiled=True), -over_rows(function, s, compiled=True))
@@ -130,6 +157,34 @@ def test_root_expm1_overflows_to_infinity(compiled):
                 assert np.isinf(value) and point > 1418.0
             else:
                 assert abs(value - exact) <= 2 * EPS * exact
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_exp_and_expm1_far_out(compiled):
+    """Exactly 0 and -1 far below, the value at 709 above, and never NaN; log1p stays at its value for 1e308."""
+    y = rows_of([-709.0, -745.0, -1e300, -np.inf, 709.0, 710.0, 1e300, np.inf])
+    low, high = slice(0, 4), slice(4, 8)
+    for function, least in ((fmath.exp, 0.0), (fmath.expm1, -1.0)):
+        got = over_rows(function, y, compiled=compiled)[0]
+        assert np.all(got[low] == least) and np.all(got[high] == got[4]) and 8e307 < got[4] < np.inf
+    got = over_rows(fmath.log1p, rows_of([1e308, 1.7e308, np.inf]), compiled=compiled)[0]
+    assert np.all(got == got[0]) and 709.1 < got[0] < 709.2
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_weighted(compiled):
+    """Against 50 digits, to 4 eps of the larger part, and exactly one of the two where the log odds are infinite."""
+    log_odds = np.array([-1e300, -700.0, -40.0, -1.0, -1e-9, 0.0, 0.3, 2.0, 36.0, 700.0, 1e300])
+    a, b = np.meshgrid([0.0, 1.5, -3.0, 1e9], [0.0, 2.5, -1e-9, 1e200])
+    a, b, log_odds = (rows_of(v) for v in np.broadcast_arrays(a.reshape(-1, 1), b.reshape(-1, 1), log_odds))
+    got = over_rows(fmath.weighted, a, b, log_odds, compiled=compiled)
+    with mp.workdps(50):
+        for *point, value in zip(a.flat, b.flat, log_odds.flat, got.flat, strict=True):
+            x, y, t = (mp.mpf(float(number)) for number in point)
+            parts = x / (1 + mp.exp(t)), y / (1 + mp.exp(-t))
+            assert abs(float(value) - sum(parts)) <= 4 * EPS * max(map(abs, parts)) + 1e-100, point
+    three, seven, ends = np.full((1, WIDTH), 3.0), np.full((1, WIDTH), 7.0), rows_of([-np.inf, np.inf])
+    assert list(over_rows(fmath.weighted, three, seven, ends, compiled=compiled)[0, :2]) == [3.0, 7.0]
 
 
 @pytest.mark.parametrize("compiled", [True, False])

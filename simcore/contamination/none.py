@@ -12,4 +12,8 @@ def apply(stream, x, n, p):
         store(x, i, loc + scale * load(x, i))
 
 
-PLUGIN = Contamination("none", "every observation is good", apply=apply, random=False)
+def components(values, scale):
+    return ((1.0, 0.0, 1.0),)
+
+
+PLUGIN = Contamination("none", "every observation is good", apply=apply, random=False, components=components)

@@ -23,4 +23,5 @@ PLUGIN = Contamination(
         Parameter("at", "the value of an outlier, whatever loc and scale are"),
     ),
     apply=apply,
+    outliers=lambda values, loc, scale, m: (values["fraction"], abs(values["at"] - loc)),
 )

@@ -1,5 +1,7 @@
 """Symmetric outliers: some errors are wider than the others."""
 
+import math
+
 from simcore.jit import lane
 from simcore.lanes import load, select, store
 from simcore.registry import PROPORTION, SIZE, Contamination, Parameter
@@ -15,6 +17,11 @@ def apply(stream, x, n, p):
         store(x, i, loc + select(u < fraction, error * ratio, error))
 
 
+def components(values, scale):
+    fraction = values["fraction"]
+    return (1.0 - fraction, 0.0, 1.0), (fraction, 0.0, values["ratio"])
+
+
 PLUGIN = Contamination(
     "scale",
     "with probability `fraction` the error is multiplied by `ratio`",
@@ -24,4 +31,6 @@ PLUGIN = Contamination(
         Parameter("ratio", "what its error is multiplied by", SIZE),
     ),
     apply=apply,
+    components=components,
+    outliers=lambda values, loc, scale, m: (values["fraction"], values["ratio"] * scale / math.sqrt(m)),
 )

@@ -15,6 +15,11 @@ def apply(stream, x, n, p):
         store(x, i, loc + select(u < fraction, error + size, error))
 
 
+def components(values, scale):
+    fraction = values["fraction"]
+    return (1.0 - fraction, 0.0, 1.0), (fraction, values["size"] / scale, 1.0)
+
+
 PLUGIN = Contamination(
     "shift",
     "with probability `fraction` an observation is replaced by its error + `size`",
@@ -24,4 +29,6 @@ PLUGIN = Contamination(
         Parameter("size", "what is added to the error"),
     ),
     apply=apply,
+    components=components,
+    outliers=lambda values, loc, scale, m: (values["fraction"], abs(values["size"])),
 )

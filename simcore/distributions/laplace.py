@@ -2,7 +2,7 @@
 
 from simcore.fmath import log, with_sign
 from simcore.jit import lane
-from simcore.lanes import magnitude, store
+from simcore.lanes import magnitude, select, splat, store
 from simcore.registry import Distribution
 from simcore.streams import symmetric
 
@@ -14,9 +14,22 @@ def draw(stream, x, n, p):
         store(x, i, with_sign(-log(1.0 - 2.0 * magnitude(s)), s))
 
 
+@lane
+def score(z, p):
+    return with_sign(select(z == 0.0, splat(0.0), splat(1.0)), z)
+
+
+@lane
+def log_density(z, p):
+    return -magnitude(z)
+
+
 PLUGIN = Distribution(
     "laplace",
     "Laplace with density exp(-|x|) / 2 and variance 2; its maximum likelihood estimate is the median",
     "Johnson, Kotz & Balakrishnan (1995), chapter 24",
     draw=draw,
+    score=score,
+    log_density=log_density,
+    information=lambda: 1.0,
 )

@@ -14,4 +14,22 @@ def draw(stream, x, n, p):
         store(x, i + 1, second)
 
 
-PLUGIN = Distribution("normal", "standard normal", "Box & Muller (1958)", draw=draw)
+@lane
+def score(z, p):
+    return z
+
+
+@lane
+def log_density(z, p):
+    return -0.5 * z * z
+
+
+PLUGIN = Distribution(
+    "normal",
+    "standard normal",
+    "Box & Muller (1958)",
+    draw=draw,
+    score=score,
+    log_density=log_density,
+    information=lambda: 1.0,
+)

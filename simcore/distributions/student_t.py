@@ -1,8 +1,10 @@
 """Student's t with any df > 0, by polar methods: a radius and the sine of a uniform angle."""
 
+import math
+
 import numpy as np
 
-from simcore.fmath import log, root_expm1, sin_pi
+from simcore.fmath import log, log1p, root_expm1, sin_pi
 from simcore.jit import lane
 from simcore.lanes import root, store
 from simcore.registry import POSITIVE, Distribution, Parameter
@@ -32,6 +34,16 @@ def _draw_t3(stream, x, n):
         store(x, i, c * root(3.0 * w / (1.0 - w * c * c)))
 
 
+@lane
+def score(z, p):
+    return (p[0] + 1.0) / (p[0] + z * z) * z  # in this order z^2 may overflow
+
+
+@lane
+def log_density(z, p):
+    return (-0.5 * (p[0] + 1.0)) * log1p(z * z / p[0])
+
+
 PLUGIN = Distribution(
     "student_t",
     "Student's t; its variance is df / (df - 2), where df > 2",
@@ -39,4 +51,8 @@ PLUGIN = Distribution(
     (Parameter("df", "degrees of freedom, not only whole ones", POSITIVE),),
     draw=draw,
     tail_index=lambda df: df,
+    score=score,
+    log_density=log_density,
+    information=lambda df: (df + 1.0) / (df + 3.0),
+    widths=lambda df: (min(1.0, math.sqrt(df)),),
 )

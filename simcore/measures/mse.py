@@ -2,15 +2,27 @@
 
 import math
 
+from simcore.intervals import mean_square
 from simcore.registry import Measure
 
 
-def value(moments):
-    """(mean of e^2, the standard error of that mean)."""
-    m2 = moments.raw[2]
-    if moments.good < 2:
-        return m2, math.nan
-    return m2, math.sqrt(max(moments.raw[4] - m2 * m2, 0.0) / (moments.good - 1))
+def value(outcome):
+    """(mean of e^2, the standard error of that mean, low, high); a control variate as for the variance."""
+    m, known = outcome.moments, outcome.explained
+    m2, m4 = m.raw[2], m.raw[4]
+    if m.count < 2:
+        return m2 + known, math.nan
+    far = max(m.high, -m.low)
+    low, high = mean_square(m2, m4, m.raw[6], far * far, m.count)
+    return m2 + known, math.sqrt(max(m4 - m2 * m2, 0.0) / (m.count - 1)), low + known, high + known
 
 
-PLUGIN = Measure("mse", "mean of (T - truth)^2", "Morris, White & Crowther (2019)", value=value)
+PLUGIN = Measure(
+    "mse",
+    "mean of (T - truth)^2",
+    "Morris, White & Crowther (2019)",
+    value=value,
+    formula="sqrt((mean of e^4 - (mean of e^2)^2) / (R - 1)), e = T - truth; interval of Hall (1992)",
+    adjustable=True,
+    relative=True,
+)

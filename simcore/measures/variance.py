@@ -2,17 +2,31 @@
 
 import math
 
+from simcore.intervals import mean_square
 from simcore.registry import Measure
 
 
-def value(moments):
-    """(S^2 with divisor R - 1, S^2 sqrt((k - 1) / R)), k the kurtosis m4 / m2^2 (no normal theory)."""
-    if moments.good < 2:
+def value(outcome):
+    """(S^2 with divisor R - 1, S^2 sqrt((k - 1) / R), low, high), k the kurtosis m4 / m2^2 (no normal theory).
+
+    With a control variate S^2 is of what it leaves over; what it explains is known and has no error.
+    """
+    m, known = outcome.moments, outcome.explained
+    if m.count < 2:
         return math.nan, math.nan
-    m2, m4 = moments.central[2], moments.central[4]
-    unbiased = m2 * moments.good / (moments.good - 1)
-    spread = max(m4 - m2 * m2, 0.0)
-    return unbiased, math.sqrt(spread / moments.good) * moments.good / (moments.good - 1)
+    m2, m4, unbiased = m.central[2], m.central[4], m.count / (m.count - 1)
+    far = max(m.high - m.mean, m.mean - m.low)
+    low, high = mean_square(m2, m4, m.central[6], far * far, m.count)
+    mcse = math.sqrt(max(m4 - m2 * m2, 0.0) / m.count)
+    return m2 * unbiased + known, mcse * unbiased, low * unbiased + known, high * unbiased + known
 
 
-PLUGIN = Measure("variance", "variance of T, divisor R - 1", "Cramér (1946), section 27.4", value=value)
+PLUGIN = Measure(
+    "variance",
+    "variance of T, divisor R - 1",
+    "Cramér (1946), section 27.4",
+    value=value,
+    formula="S^2 sqrt((k - 1) / R), k = m4 / m2^2 the kurtosis of the estimates; interval of Hall (1992)",
+    adjustable=True,
+    relative=True,
+)

@@ -1,0 +1,104 @@
+"""Which of two estimators is better in a cell, and is it beyond the error: paired, as both saw the same samples."""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from simcore.errors import UsageError
+from simcore.intervals import Z, difference_error, share
+from simcore.outcomes import CellOutcomes
+from simcore.registry import unknown
+from simcore.summaries import FEWEST, INSUFFICIENT, OK, ROUGH, UNDEFINED, exists, worse
+
+ORDERS = {"mse": 2, "variance": 2, "mae": 1}  # the losses to compare by, and the moment that each needs
+
+
+def compare(study, parts, measure="mse"):
+    """A row for every pair of estimators of a cell that were summed together; parts as for `summaries.summarise`.
+
+    difference: the measure of `estimator` less that of `other`, with mcse, low and high; verdict: "smaller" or "larger"
+    where the 95 % interval leaves out 0, else "within error"; null where the measure does not exist. closer: share of
+    the samples in which `estimator` was nearer to the truth (Pitman 1937), closer_mcse its error; it always exists.
+    """
+    if measure not in ORDERS:
+        raise UsageError(f"--measure: cannot be compared (got {measure!r}), {unknown(measure, ORDERS)}")
+    rows = [row for cell, total, errors in parts for row in _cell_rows(study, cell, total, errors, measure)]
+    return pd.DataFrame(rows, columns=_COLUMNS).astype(_TYPES)
+
+
+def _cell_rows(study, cell, total, errors, measure):
+    outcomes = CellOutcomes(study, cell, total, errors)
+    views = [outcomes.views(row) for row in range(len(study.estimators))]
+    states = [
+        exists(study, cell, choice, ORDERS[measure], own)
+        for choice, own in zip(study.estimators, views, strict=True)
+    ]
+    for i, one in enumerate(study.estimators):
+        for j, other in list(enumerate(study.estimators))[i + 1 :]:
+            sums = outcomes.pair(i, j)
+            if sums is None:
+                continue
+            adjusted = measure != "mae" and not views[i].why and not views[j].why
+            own = [view.adjusted if adjusted else view.plain for view in (views[i], views[j])]
+            difference, mcse = _difference(measure, *own, sums, outcomes.shared(i, j, adjusted))
+            both = int(sums["both"])
+            closer, closer_mcse, *_ = share(int(sums["smaller"]), both)
+            yield {
+                "cell": cell.number,
+                "errors": cell.errors.label,
+                "contamination": cell.contamination.label,
+                "n": cell.n,
+                "estimator": one.label,
+                "other": other.label,
+                "measure": measure,
+                **_judged(difference, mcse, worse(states[i], states[j]), both),
+                "closer": closer,
+                "closer_mcse": closer_mcse,
+            }
+
+
+def _difference(measure, a, b, sums, shared):
+    """(difference, mcse), both NaN where there are too few replications."""
+    both = int(sums["both"])
+    if both < 2:
+        return math.nan, math.nan
+    if measure == "mae":
+        product = (sums["a11_high"] + sums["a11_low"]) / both
+        variances = (own.plain.raw[2] - own.mean_size * own.mean_size for own in (a, b))
+        error = difference_error(*variances, product - a.mean_size * b.mean_size)
+        return a.mean_size - b.mean_size, error / math.sqrt(both - 1)
+    moments = [own.moments.raw if measure == "mse" else own.moments.central for own in (a, b)]
+    second, fourth = [own[2] for own in moments], [own[4] for own in moments]
+    variances = (m4 - m2 * m2 for m2, m4 in zip(second, fourth, strict=True))
+    cov = (shared[1] if measure == "mse" else shared[0]) - second[0] * second[1]
+    unbiased = 1.0 if measure == "mse" else both / (both - 1)
+    return (second[0] - second[1]) * unbiased, difference_error(*variances, cov) / math.sqrt(both - 1)
+
+
+def _judged(difference, mcse, state, count):
+    columns = dict.fromkeys(("difference", "mcse", "low", "high", "verdict"))
+    if state == UNDEFINED:
+        return columns | {"status": state}
+    if not math.isfinite(difference) or state in (OK, ROUGH) and (count < FEWEST or not math.isfinite(mcse)):
+        return columns | {"status": INSUFFICIENT}
+    columns |= {"difference": difference, "status": state}
+    if state in (OK, ROUGH):
+        low, high = difference - Z * mcse, difference + Z * mcse
+        verdict = "smaller" if high < 0.0 else "larger" if low > 0.0 else "within error"
+        columns |= {"mcse": mcse, "low": low, "high": high, "verdict": verdict}
+    return columns
+
+
+_TYPES = {
+    "cell": np.int32,
+    **dict.fromkeys(("errors", "contamination"), "string"),
+    "n": np.int64,
+    **dict.fromkeys(("estimator", "other", "measure"), "string"),
+    **dict.fromkeys(("difference", "mcse"), "Float64"),
+    "status": "string",
+    **dict.fromkeys(("low", "high"), "Float64"),
+    "verdict": "string",
+    **dict.fromkeys(("closer", "closer_mcse"), "Float64"),
+}
+_COLUMNS = list(_TYPES)

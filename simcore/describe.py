@@ -1,0 +1,121 @@
+"""A study in words, in the order of ADEMP (Morris, White & Crowther 2019): aims, data-generating mechanisms, estimands,
+methods, performance measures. Written from the scenario alone."""
+
+import math
+import textwrap
+
+from simcore import design, execute
+from simcore.registry import plugins
+
+_WIDTH = 100
+
+
+def describe(study):
+    """The text, of short lines."""
+    parts = [
+        ("Aims", _aims(study)),
+        ("Data-generating mechanisms", _mechanisms(study)),
+        ("Estimands", _estimands(study)),
+        ("Methods", _methods(study)),
+        ("Performance measures", _measures(study)),
+    ]
+    lines = [study.title or study.name, "=" * len(study.title or study.name)]
+    for heading, paragraphs in parts:
+        lines += ["", heading, "-" * len(heading)]
+        for paragraph in paragraphs:
+            indent = "  " if paragraph.startswith("- ") else ""
+            lines += textwrap.wrap(paragraph, _WIDTH, subsequent_indent=indent, break_on_hyphens=False)
+    return "\n".join(lines) + "\n"
+
+
+def _aims(study):
+    problem = plugins("problems")[study.problem]
+    yield (
+        f"To compare {_counted(len(study.estimators), 'estimator')} of {study.problem} ({problem.meaning}) under "
+        f"{_counted(len(study.errors), 'error distribution')}, {_counted(len(study.n), 'sample size')} and "
+        f"{_counted(len(study.contamination), 'kind')} of contamination. Reference: {study.reference}."
+    )
+
+
+def _mechanisms(study):
+    cells = len(design.cells(study))
+    yield (
+        f"Each of {_counted(cells, 'cell')} crosses a sample size ({', '.join(map(str, study.n))}), a distribution of "
+        "the errors and a kind of contamination; observations are independent. " + _replications(study) + f" Random "
+        f"numbers are keyed by seed {study.seed}, cell and replication, and all estimators see the same samples."
+    )
+    for choice in study.errors:
+        tail = plugins("distributions")[choice.name].tail_index(**choice.values)
+        moments = "" if tail is None or math.isinf(tail) else f" Moments exist below order {tail:g}."
+        yield f"- errors {choice.label}: {plugins('distributions')[choice.name].meaning}.{moments}"
+    for choice in study.contamination:
+        yield f"- contamination {choice.label}: {plugins('contamination')[choice.name].meaning}."
+
+
+def _replications(study):
+    if study.precision is None:
+        return f"Each cell has {_counted(study.replications, 'replication')}."
+    rule = study.precision
+    return (
+        f"Each cell has {study.replications:,} replications, and then rounds of at most twice as many, until the MCSE "
+        f"of the {rule.measure} of every estimator that has one is at most {rule.relative_mcse:g} of its value, or "
+        f"{rule.max_replications:,} are reached."
+    )
+
+
+def _estimands(study):
+    places = sorted({cell.truth for cell in design.cells(study)})
+    at = "0" if places == [0.0] else ", ".join(f"{place:g}" for place in places)
+    yield f"theta, the centre of symmetry of the errors that are not contaminated: {at}."
+
+
+def _methods(study):
+    for choice in study.estimators:
+        plugin = plugins("losses" if choice.loss else "estimators")[choice.name]
+        scale = ""
+        if choice.scale == "mad":
+            scale = " Scale: the normalised median absolute deviation, fixed beforehand."
+        elif choice.scale is not None:
+            scale = f" Scale: known, {choice.scale:g}."
+        source = f" [{plugin.source}]" if plugin.source else ""
+        yield f"- {choice.label}: {plugin.meaning}{source}.{scale}"
+
+
+def _measures(study):
+    yield (
+        "Every value comes with its Monte Carlo standard error (MCSE) over R good replications, or with a status that "
+        "says why not: where the moment behind a value or behind its MCSE is infinite in theory, no number is shown. "
+        "A fit that fails is counted, never drawn again."
+    )
+    shown = {}
+    for choice in study.measures:
+        shown.setdefault(choice.name, []).append(choice)
+    for name, choices in shown.items():
+        plugin = plugins("measures")[name]
+        given = [f"{key} = {value:g}" for choice in choices for key, value in choice.parameters]
+        at = f" at {', '.join(given)}" if given else ""
+        yield f"- {name}: {plugin.meaning}{at}. MCSE: {plugin.formula}."
+    yield from _reduction(study)
+
+
+def _reduction(study):
+    """Where the control variate stands in, and where it does not."""
+    reasons = {}
+    for cell in design.cells(study):
+        control = execute.control(study, cell)
+        if isinstance(control, str):
+            reasons.setdefault(control, []).append(cell)
+    count = len(design.cells(study)) - sum(map(len, reasons.values()))
+    adjusted = ", ".join(name for name, plugin in plugins("measures").items() if plugin.adjustable)
+    if count:
+        yield (
+            f"Variance reduction in {_counted(count, 'cell')}: with the efficient score S of the sample and its "
+            f"information I, Var(T) = 1 / I + Var(T - S / I) for an estimator that moves along with the data "
+            f"(Johnstone & Velleman 1985). It sharpens {adjusted}; it is left out where a fit failed."
+        )
+    for reason, cells in reasons.items():
+        yield f"No variance reduction in {_counted(len(cells), 'cell')}: {reason}."
+
+
+def _counted(count, noun):
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -1,0 +1,34 @@
+"""Absolute efficiency: the Cramér-Rao bound over the variance."""
+
+import math
+
+from simcore.intervals import mean_square
+from simcore.registry import Measure
+
+
+def value(outcome):
+    """(bound / V, its standard error, low, high); no bound where the density has jumps or is not known."""
+    m, known = outcome.moments, outcome.explained
+    if outcome.bound is None:
+        return None, None
+    if m.count < 2:
+        return math.nan, math.nan
+    m2, m4, unbiased = m.central[2], m.central[4], m.count / (m.count - 1)
+    variance = m2 * unbiased + known
+    if not variance > 0.0:
+        return math.nan, math.nan
+    far = max(m.high - m.mean, m.mean - m.low)
+    low, high = (end * unbiased + known for end in mean_square(m2, m4, m.central[6], far * far, m.count))
+    mcse = outcome.bound * math.sqrt(max(m4 - m2 * m2, 0.0) / m.count) * unbiased / (variance * variance)
+    return outcome.bound / variance, mcse, outcome.bound / high, outcome.bound / low if low > 0.0 else math.inf
+
+
+PLUGIN = Measure(
+    "efficiency_bound",
+    "Cramér-Rao bound 1 / (n I) / variance of T",
+    "Cramér (1946), section 32.3",
+    value=value,
+    formula="bound * MCSE of the variance / variance^2: delta method",
+    adjustable=True,
+    relative=True,
+)

@@ -1,0 +1,24 @@
+"""Mean absolute error."""
+
+import math
+
+from simcore.registry import Measure
+
+
+def value(outcome):
+    """(mean of |e|, the standard error of that mean)."""
+    count, mean = outcome.good, outcome.mean_size
+    if count < 2:
+        return mean, math.nan
+    return mean, math.sqrt(max(outcome.plain.raw[2] - mean * mean, 0.0) / (count - 1))
+
+
+PLUGIN = Measure(
+    "mae",
+    "mean of |T - truth|",
+    "Morris, White & Crowther (2019)",
+    value=value,
+    formula="sqrt((mean of e^2 - mae^2) / (R - 1)), e = T - truth",
+    order=1,
+    relative=True,
+)

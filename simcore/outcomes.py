@@ -1,0 +1,144 @@
+"""From the sums of a cell to what the measures read: moments, order statistics, counts, bound and reference.
+
+With the efficient-score control variate (Johnstone & Velleman 1985) an estimator has two sets of moments. An estimator
+T that moves along with the data has Cov(T, S) = 1 with the score S of the whole sample, whose variance is the
+information I. So T - S / I has the mean of T, and Var(T) = 1 / I + Var(T - S / I): what is known needs no simulation.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+from simcore import codes, design, execute
+from simcore.histograms import Ranked, Sorted
+from simcore.moments import Moments, mean_of_squares, moments
+from simcore.scores import efficient_score
+from simcore.sums import ERRORS, PAIRS
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one estimator in one cell: all that a measure may read.
+
+    good, failed: replications with and without an estimate. codes: how many of each of `codes.NAMES`. plain: moments of
+    the errors e = T - truth; mean_size: mean of |e|; errors: e in order (`histograms.Ranked` or `Sorted`).
+    moments: plain, or those of e less its control variate, which explains the variance `explained`.
+    bound: of Cramér and Rao for the variance, None where there is none. reference: the Outcome of the reference
+    estimator, None if it is this one; shared_central, shared_raw: `moments.mean_of_squares` with it.
+    """
+
+    good: int
+    failed: int
+    codes: dict
+    iterations: float
+    iterations_squared: float
+    most_iterations: float
+    plain: Moments
+    mean_size: float
+    errors: object
+    moments: Moments
+    explained: float
+    bound: float | None
+    reference: "Outcome | None" = None
+    shared_central: float = math.nan
+    shared_raw: float = math.nan
+
+
+@dataclass(frozen=True)
+class Views:
+    """An estimator without and with the control variate; `adjusted` is None where it cannot stand in.
+
+    why, why_not_compared: the reason for that, for measures of the estimator alone and for those that compare it.
+    """
+
+    plain: Outcome
+    adjusted: Outcome | None
+    why: str | None
+    why_not_compared: str | None
+
+
+class CellOutcomes:
+    """The estimators of one cell. total: the `sums.Node` of it; errors: each estimator's, sorted, if they were kept."""
+
+    def __init__(self, study, cell, total, errors=None):
+        self._total, self._reference = total, study.reference_place
+        self._places = {pair: row for row, pair in enumerate(design.pairs(study))}
+        control, bound = execute.control(study, cell), efficient_score(cell.errors, cell.contamination)
+        self._bound = None if isinstance(bound, str) else 1.0 / (cell.n * bound.information)
+        self._plain = [self._alone(row, errors) for row in range(len(study.estimators))]
+        self._why = [_why_plain(control, outcome) for outcome in self._plain]
+        self._adjusted = [
+            None if why else replace(own, moments=self._moments(row, own.good, "u"), explained=self._bound)
+            for row, (why, own) in enumerate(zip(self._why, self._plain, strict=True))
+        ]
+
+    def views(self, row):
+        """Both views of an estimator, each with its reference."""
+        adjusted, why = self._adjusted[row], self._why[row]
+        why_not_compared = why or (f"reference: {self._why[self._reference]}" if self._why[self._reference] else None)
+        if not why_not_compared:
+            adjusted = self._compared(row, self._adjusted, adjusted=True)
+        return Views(self._compared(row, self._plain, adjusted=False), adjusted, why, why_not_compared)
+
+    def pair(self, row, other):
+        """The sums of two estimators as a dict of PAIRS, e the errors of the first, or None if they were not paired."""
+        turned = (row, other) not in self._places
+        place = self._places.get((other, row) if turned else (row, other))
+        if place is None:
+            return None
+        sums = dict(zip(PAIRS.columns, self._total.pairs[place].tolist(), strict=True))
+        if not turned:
+            return sums
+        exchanged = {"smaller": "larger", "larger": "smaller"}
+        for first, second in (("e21", "e12"), ("u21", "u12")):
+            for part in ("_high", "_low"):
+                exchanged |= {first + part: second + part, second + part: first + part}
+        return {exchanged.get(name, name): value for name, value in sums.items()}
+
+    def shared(self, row, other, adjusted=False):
+        """`moments.mean_of_squares` of two estimators that were paired."""
+        sums, outcomes = self.pair(row, other), self._adjusted if adjusted else self._plain
+        letter, a, b = "u" if adjusted else "e", outcomes[row].moments, outcomes[other].moments
+        products = [sums[f"{letter}{powers}_{part}"] for powers in (11, 21, 12, 22) for part in ("high", "low")]
+        return mean_of_squares(a, b, int(sums["both"]), products)
+
+    def _alone(self, row, errors):
+        sums = dict(zip(ERRORS.columns, self._total.errors[row].tolist(), strict=True))
+        counts = [int(sums[name]) for name in codes.NAMES]
+        good = sum(counts[: codes.FIRST_FAILURE])
+        plain = self._moments(row, good, "e")
+        return Outcome(
+            good=good,
+            failed=sum(counts) - good,
+            codes=dict(zip(codes.NAMES, counts, strict=True)),
+            iterations=sums["iterations"],
+            iterations_squared=sums["iterations_squared"],
+            most_iterations=sums["most_iterations"],
+            plain=plain,
+            mean_size=(sums["a1_high"] + sums["a1_low"]) / good if good else math.nan,
+            errors=Ranked(*self._total.bins[row]) if errors is None else Sorted(errors[row]),
+            moments=plain,
+            explained=0.0,
+            bound=self._bound,
+        )
+
+    def _moments(self, row, good, letter):
+        """Of the errors e, or of u, those less the control variate."""
+        sums, at = self._total.errors[row], ERRORS.columns.index(f"{letter}1_high")
+        high, low = (sums[ERRORS.columns.index(f"{letter}_{end}")] for end in ("high", "low"))
+        return moments(good, sums[at : at + 12], -float(low), float(high))
+
+    def _compared(self, row, outcomes, adjusted):
+        own, other = outcomes[row], outcomes[self._reference]
+        if row == self._reference:
+            return own
+        central, raw = self.shared(row, self._reference, adjusted)
+        return replace(own, reference=other, shared_central=central, shared_raw=raw)
+
+
+def _why_plain(control, outcome):
+    """Why the control variate does not stand in for an estimator, or None."""
+    if isinstance(control, str):
+        return control
+    if outcome.failed:
+        return "some fits failed"
+    return None if outcome.plain.exact else "there are no finite moments"

@@ -1,0 +1,65 @@
+"""How many replications a cell needs: a given number, or rounds of at most twice as many until a precision is met.
+
+Where a round ends depends on the sums of the replications before it alone. So a run that was stopped takes the same
+rounds when it goes on, and one that asks for more later keeps all it has.
+"""
+
+import math
+
+from simcore import design, sums
+from simcore.summaries import INSUFFICIENT, OK, ROUGH, cell_rows
+
+_MARGIN = 1.02  # beyond the number that the round before foretold, so that the next one is mostly the last
+
+
+def missing(folder):
+    """Blocks of the next round of every cell of a run folder, in order; none when all cells are done."""
+    study = folder.study
+    if study.precision is None:
+        return folder.missing()
+    present = folder.present()
+    return [block for cell in design.cells(study) for block in _next_round(folder, cell, present.get(cell.key, ()))]
+
+
+def _next_round(folder, cell, present):
+    study, chunk = folder.study, design.chunk_size(cell.n)
+    most = study.precision.max_replications
+    reached = design.reach(cell, present)
+    nodes = folder.read_nodes(cell, present, reached) if reached else []
+    ends = [node.stop for node in nodes]
+    target = min(first_target(study, chunk), most)
+    while True:
+        target = min((end for end in ends if end >= target), default=target)  # what is there costs nothing
+        if target > reached:
+            return design.cover(cell, present, target)[1]
+        done = [node for node in nodes if node.stop <= target]
+        ratio = relative_error(study, cell, sums.total(done, chunk)) / study.precision.relative_mcse
+        if ratio <= 1.0 or target >= most:
+            return []
+        target = min(next_target(target, ratio, chunk), most)
+
+
+def first_target(study, chunk):
+    """The end of the first round: whole chunks."""
+    return _up(study.replications, chunk)
+
+
+def next_target(replications, ratio, chunk):
+    """The end of the next round after one whose relative MCSE was `ratio` times what is asked for."""
+    needed = replications * min(2.0, _MARGIN * ratio * ratio)
+    return max(replications + chunk, _up(math.ceil(needed), chunk))
+
+
+def relative_error(study, cell, total):
+    """The largest MCSE relative to its value, of the measure of the precision, among the estimators that have one."""
+    largest = 0.0
+    for row in cell_rows(study, cell, total, only=(study.precision.measure,)):
+        if row["status"] == INSUFFICIENT and row["n_ok"]:
+            return math.inf
+        if row["status"] in (OK, ROUGH) and row["value"] > 0.0:
+            largest = max(largest, row["mcse"] / row["value"])
+    return largest
+
+
+def _up(number, step):
+    return -(-number // step) * step
