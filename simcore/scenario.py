@@ -322,7 +322,8 @@ class _ScenarioChecks(Checks):
             return labels[0] if labels else None
         if label in labels or not labels:
             return label
-        return self.wrong(("reference",), "is not the label of an estimator", (label, labels), label)
+        right = (label, labels) if isinstance(label, str) else f"known: {', '.join(labels)}"
+        return self.wrong(("reference",), "is not the label of an estimator", right, label)
 
     def measures(self, data):
         """Every measure, at the parameters that the scenario gives or at its defaults."""

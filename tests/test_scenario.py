@@ -203,6 +203,36 @@ def test_what_does_not_decide_numbers_leaves_the_digest(old, new):
     assert parse(text).digest() == parse(EXAMPLE).digest()
 
 
+def test_what_is_read_from_the_sums_is_no_part_of_the_content():
+    """Measures, reference and precision may change later; whether scores are drawn may not, nor who is paired."""
+    later = 'reference = "l2"\nmeasures = [{ measure = "quantile", p = 0.3 }]\n'
+    rule = '[precision]\nmeasure = "mse"\nrelative_mcse = 0.1\n'
+    assert parse(later + SMALL + rule).digest() == parse(SMALL).digest()
+    assert parse('variance_reduction = "none"\n' + SMALL).digest() != parse(SMALL).digest()
+    for count, same in ((15, True), (16, False)):
+        many = SMALL + f'[[estimators]]\nloss = "huber"\nk = {list(range(1, count + 1))}\n'
+        assert (parse('reference = "huber(k=3)"\n' + many).digest() == parse(many).digest()) == same
+
+
+def test_precision_and_replications():
+    """The least number of replications is `min_replications`, else `replications`; --replications overrides both."""
+    rule = '[precision]\nmeasure = "mse"\nrelative_mcse = 0.1\n'
+    study = parse("replications = 500\n" + SMALL + rule)
+    assert (study.replications, study.precision.max_replications) == (500, 10_000_000)
+    study = parse("replications = 500\n" + SMALL + rule + "min_replications = 600\nmax_replications = 700\n")
+    assert (study.replications, study.precision.max_replications) == (600, 700)
+    more = study.with_changes(replications=800)
+    assert (more.replications, more.precision.max_replications, more.precision.measure) == (800, 800, "mse")
+
+
+def test_measures_stand_at_their_defaults_but_where_the_scenario_says_otherwise():
+    labels = [choice.label for choice in parse(SMALL).measures]
+    assert {"quantile(p=0.05)", "quantile(p=0.95)", "tail_probability(c=1)", "bias", "efficiency"} <= set(labels)
+    given = [c.label for c in parse('measures = [{ measure = "quantile", p = [0.5, 0.1] }]\n' + SMALL).measures]
+    assert [label for label in given if label.startswith("quantile")] == ["quantile(p=0.5)", "quantile(p=0.1)"]
+    assert "tail_probability(c=1)" in given
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -259,6 +289,26 @@ BAD = [  # what stands in SMALL, what is written there instead, and the report: 
     ("problem =", "replications = 1_000_000_000_001\nproblem =", 2, "replications", ["out of range"]),
     ("problem =", 'replications = "10"\nproblem =', 2, "replications", ['(got "10")']),
     ("problem =", "keep = true\nproblem =", 2, "keep", ['keep = "estimates"', "(got true)"]),
+    ("problem =", 'variance_reduction = "yes"\nproblem =', 2, "variance_reduction", ['"score"', '(got "yes")']),
+    ("problem =", 'reference = "l1"\nproblem =', 2, "reference", ["not the label of an", '"l1"', "known: l2"]),
+    ("problem =", "reference = 3\nproblem =", 2, "reference", ["not the label of an estimator", "(got 3)"]),
+    ("problem =", "measures = 3\nproblem =", 2, "measures", ["is not a list", "(got 3)"]),
+    ("problem =", 'measures = [{ measure = "quantil" }]\nproblem =', 2, "measures[0].measure", ["'quantile'"]),
+    ("problem =", 'measures = [{ measure = "bias" }]\nproblem =', 2, "measures[0]", ["no parameter", "leave it out"]),
+    ("problem =", 'measures = [{measure="quantile", p=1}]\nproblem =', 2, "measures[0].p", ["out of range", "(got 1)"]),
+    ("problem =", 'measures = [{measure="quantile", q=1}]\nproblem =', 2, "measures[0].q", ["is not a key of"]),
+    ("problem =", "precision = 0.01\nproblem =", 2, "precision", ["is not a table", "(got 0.01)"]),
+    ("[[", "[precision]\nrelative_mcse = 0.01\n[[", 6, "precision.measure", ["is missing", 'measure = "variance"']),
+    ("[[", '[precision]\nmeasure = "variance"\n[[', 6, "precision.relative_mcse", ["is missing", "0.01"]),
+    ("[[", '[precision]\nmeasure = "bias"\nrelative_mcse = 0.1\n[[', 7, "precision.measure", ["unknown", "mse"]),
+    ("[[", '[precision]\nmeasure = "mse"\nrelative_mcse = 0\n[[', 8, "precision.relative_mcse", ["out of range"]),
+    (
+        "[[",
+        '[precision]\nmeasure = "mse"\nrelative_mcse = 0.1\nmin_replications = 20\nmax_replications = 10\n[[',
+        10,
+        "precision.max_replications",
+        ["below the least", "at least the 20", "(got 10)"],
+    ),
     (FACTORS, "factors = 3\n", 3, "factors", ["is not a table", "(got 3)"]),
     ("n = [10, 20]", "n = 10", 4, "factors.n", ["is not a list", "write [10]"]),
     ("n = [10, 20]", "n = []", 4, "factors.n", ["is an empty list"]),

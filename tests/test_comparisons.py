@@ -1,0 +1,97 @@
+"""Paired comparisons of estimators against NumPy on the kept estimates; what people see of them."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+import simcore as sc
+from simcore import comparisons, design, execute, sums
+from simcore.errors import UsageError
+from tests.test_cli import simcore
+
+REPLICATIONS = 4000
+
+
+def study_of(distribution, reduction="none", **changes):
+    entries = {
+        "name": "paired",
+        "problem": "location",
+        "seed": 21,
+        "replications": REPLICATIONS,
+        "factors": {"n": [15], "errors": [distribution]},
+        "estimators": [{"loss": "l2"}, {"loss": "tukey"}, {"loss": "l1"}],
+        "variance_reduction": reduction,
+    }
+    return sc.Study(**(entries | changes))
+
+
+def compared(study, measure):
+    (cell,) = design.cells(study)
+    result = execute.run_block(study, cell, design.Block(0, cell.key, 0, REPLICATIONS), keep=True)
+    total = sums.total(result.nodes, design.chunk_size(cell.n))
+    table = comparisons.compare(study, [(cell, total, None)], measure)
+    return table.set_index(["estimator", "other"]), result.estimates
+
+
+LOSSES = {
+    "mse": lambda e: e**2,
+    "mae": np.abs,
+    "variance": lambda e: (e - e.mean()) ** 2 * len(e) / (len(e) - 1),
+}
+
+
+@pytest.mark.parametrize("measure", LOSSES)
+def test_differences(measure):
+    """Difference and error of the paired losses; the verdict is the sign where the interval leaves out 0."""
+    table, (mean, tukey, median) = compared(study_of({"distribution": "normal"}), measure)
+    assert list(table.index) == [("l2", "tukey(c=4.685)"), ("l2", "l1"), ("tukey(c=4.685)", "l1")]
+    pairs = ((mean, tukey), (mean, median), (tukey, median))
+    for (_, row), (a, b) in zip(table.iterrows(), pairs, strict=True):
+        paired = LOSSES[measure](a) - LOSSES[measure](b)
+        assert row["difference"] == pytest.approx(paired.mean(), rel=1e-9)
+        assert row["mcse"] == pytest.approx(paired.std(ddof=1) / math.sqrt(REPLICATIONS), rel=1e-3)
+        assert row["closer"] == np.mean(np.abs(a) < np.abs(b))
+        assert row["closer_mcse"] == pytest.approx(math.sqrt(row["closer"] * (1 - row["closer"]) / REPLICATIONS))
+        expected = "smaller" if row["high"] < 0 else "larger" if row["low"] > 0 else "within error"
+        assert row["verdict"] == expected
+    assert table.loc[("l2", "l1"), "verdict"] == "smaller" and set(table["status"]) == {"ok"}
+
+
+def test_the_control_variate_sharpens_the_same_differences():
+    plain, _ = compared(study_of({"distribution": "normal"}), "mse")
+    sharp, _ = compared(study_of({"distribution": "normal"}, "score"), "mse")
+    z = (sharp["difference"] - plain["difference"]) / plain["mcse"]
+    assert np.all(np.abs(z.to_numpy(float)) < 4.5)
+    assert np.all(sharp["mcse"] < 0.8 * plain["mcse"])
+
+
+def test_what_does_not_exist_is_not_compared_but_who_is_nearer_is():
+    table, (mean, tukey, _) = compared(study_of({"distribution": "cauchy"}), "mse")
+    row = table.loc[("l2", "tukey(c=4.685)")]
+    assert row["status"] == "undefined"
+    assert table["difference"].isna().tolist() == [True, True, False]
+    assert row["closer"] == np.mean(np.abs(mean) < np.abs(tukey)) < 0.3
+
+
+def test_an_estimator_with_itself_under_another_name_is_within_the_error():
+    twins = [{"loss": "huber", "k": 40.0, "scale": 1.0}, {"loss": "l2"}]
+    table, _ = compared(study_of({"distribution": "uniform"}, estimators=twins), "mse")
+    row = table.iloc[0]
+    assert abs(row["difference"]) < 1e-12 and row["verdict"] == "within error"
+
+
+def test_unknown_measure():
+    with pytest.raises(UsageError, match="mse"):
+        comparisons.compare(study_of({"distribution": "normal"}), [], "bias")
+
+
+def test_the_command(tmp_path):
+    (tmp_path / "paired.toml").write_text(study_of({"distribution": "cauchy"}).text)
+    assert simcore("run", "paired.toml", cwd=tmp_path).returncode == 0
+    done = simcore("compare", "results/paired", cwd=tmp_path)
+    assert done.returncode == 0 and "does not exist" in done.stdout and "better" in done.stdout
+    rows = json.loads(simcore("compare", "results/paired", "--measure", "mae", "--json", cwd=tmp_path).stdout)
+    assert len(rows) == 3 and {row["measure"] for row in rows} == {"mae"}
+    assert simcore("compare", "results/paired", "--measure", "bias", cwd=tmp_path).returncode == 2
