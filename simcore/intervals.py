@@ -41,15 +41,17 @@ def mean_square(m2, m4, m6, largest, count):
     of y into account, and half an observation as large as the largest is added to the moments of y: chances are one in
     count that the next one is larger still. Without the skewness (NaN) the interval is symmetric.
     """
-    variance, extreme = m4 - m2 * m2, largest - m2
-    third = m6 - 3.0 * m4 * m2 + 2.0 * m2 * m2 * m2
-    variance += 0.5 * extreme * extreme / count
+    if not m2 > 0.0:
+        return m2, m2
+    kurtosis, extreme = m4 / m2 / m2, largest / m2 - 1.0  # of e in units of its spread, which may be tiny or huge
+    variance = kurtosis - 1.0 + 0.5 * extreme * extreme / count
     if not variance > 0.0:
         return m2, m2
     spread = math.sqrt(variance)
-    skewness = (third + 0.5 * extreme * extreme * extreme / count) / (variance * spread)
-    ends = [m2 - _hall(z / math.sqrt(count), skewness, count) * spread for z in (Z, -Z)]
-    return max(0.0, ends[0]), max(0.0, ends[1])
+    third = m6 / m2 / m2 / m2 - 3.0 * kurtosis + 2.0 + 0.5 * extreme * extreme * extreme / count
+    skewness = third / (variance * spread)
+    low, high = (1.0 - _hall(z / math.sqrt(count), skewness, count) * spread for z in (Z, -Z))
+    return m2 * max(0.0, low), m2 * max(0.0, high)
 
 
 def _hall(t, skewness, count):

@@ -14,6 +14,7 @@ from simcore.tails import hill
 OK, ROUGH, NO_MCSE, UNDEFINED, INSUFFICIENT = "ok", "mcse_rough", "mcse_undefined", "undefined", "insufficient"
 _FROM_GOOD_TO_BAD = (OK, ROUGH, NO_MCSE, UNDEFINED)
 FEWEST = 10  # good replications for an MCSE: the kurtosis of two is 1 whatever they are
+_ALL_BUT_ROUNDING = 1e20  # a larger gain is none: the control variate has taken all of the error
 _PLAIN = ("plain_value", "plain_mcse")
 
 
@@ -102,6 +103,7 @@ def _numbers(measure, views, state):
     gain = None
     if plugin.adjustable and not why and mcse and plain[1]:
         gain = plain[1] / mcse * (plain[1] / mcse)  # not **: its last bit depends on the CPU
+        gain = gain if gain < _ALL_BUT_ROUNDING else None
     return {
         "value": value,
         "mcse": mcse,
