@@ -42,7 +42,7 @@ class Shown:
 SHOWN = {
     "variance": Shown("variance of the estimate", "data units²", log=True, scaled="n_scaled"),
     "bias": Shown("bias of the estimate", "data units"),
-    "efficiency_bound": Shown("efficiency: Cramér-Rao bound / variance of the estimate"),
+    "efficiency_bound": Shown("efficiency (Cramér-Rao bound / variance)"),
 }
 
 
