@@ -126,7 +126,7 @@ def _exponent(number):
 
 def _footnote(flags):
     meanings = {
-        "mcse_rough": "~ the Monte Carlo error exists, but is itself heavy-tailed",
+        "mcse_rough": "~ the Monte Carlo error is rough: itself heavy-tailed, or outliers too rare to be seen matter",
         "mcse_undefined": "± ? the value exists, its Monte Carlo error does not",
         "undefined": "does not exist: the moment is infinite in theory, so no number is shown",
         "insufficient": "too few good replications",
