@@ -20,6 +20,9 @@ _HOME = {
     "plot": ("runs", "plot"),
     "Fit": ("fitting", "Fit"),
     "fit": ("fitting", "fit"),
+    "LossSurface": ("surfaces", "LossSurface"),
+    "loss_surface": ("surfaces", "loss_surface"),
+    "plot_loss_surfaces": ("surface_figures", "plot_loss_surfaces"),
     "SimcoreError": ("errors", "SimcoreError"),
     "ScenarioError": ("errors", "ScenarioError"),
 }

@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from simcore.errors import ScenarioError
-from simcore.registry import unknown
+from simcore.registry import Interval, Parameter, Vector, unknown
 from simcore.toml_text import dotted, shorten, shown
 
 MOST_SHOWN = 20
@@ -102,15 +102,29 @@ class Checks:
         return self.wrong(path, wrong, f"must be a whole number from {allowed[0]} to {allowed[-1]}", value)
 
     def number(self, path, value, parameter):
-        """The value of a plugin's parameter as a float, or as its default where that is a word."""
-        if isinstance(value, str) and value == parameter.default:
+        """The value of a plugin's parameter: a float, or as its domain says; or one of its words."""
+        if isinstance(value, str) and value in parameter.words:
             return value
+        if isinstance(parameter.domain, Vector):
+            return self.vector(path, value, parameter)
+        if not isinstance(parameter.domain, Interval):
+            right = f"must be {parameter.domain} ({parameter.meaning})"
+            return value if value in parameter.domain else self.wrong(path, "is not allowed", right, value)
         number = _finite(value)
         if number is not None and number in parameter.domain:
             return number
         wrong = "is not a finite number" if number is None else "is out of range"
-        word = f' or "{parameter.default}"' if isinstance(parameter.default, str) else ""
-        return self.wrong(path, wrong, f"must be {parameter.domain}{word} ({parameter.meaning})", value)
+        words = "".join(f' or "{word}"' for word in parameter.words)
+        return self.wrong(path, wrong, f"must be {parameter.domain}{words} ({parameter.meaning})", value)
+
+    def vector(self, path, value, parameter):
+        """A list of numbers as a tuple."""
+        domain = parameter.domain
+        if not isinstance(value, list) or not 1 <= len(value) <= domain.most:
+            return self.wrong(path, "is not allowed", f"must be {domain} ({parameter.meaning})", value)
+        item = Parameter(parameter.name, parameter.meaning, domain.items)
+        found = [self.number((*path, k), one, item) for k, one in enumerate(value)]
+        return None if None in found else tuple(found)
 
     def plugin(self, path, name, kinds):
         """The plugin that a key names; `kinds`: each key that could stand in its place -> {name: plugin}."""

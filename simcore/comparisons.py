@@ -5,11 +5,13 @@ import math
 import numpy as np
 import pandas as pd
 
+from simcore import design
 from simcore.errors import UsageError
 from simcore.intervals import Z, difference_error, share
 from simcore.outcomes import CellOutcomes
 from simcore.registry import unknown
-from simcore.summaries import FEWEST, INSUFFICIENT, OK, ROUGH, UNDEFINED, exists, worse
+from simcore.statuses import INSUFFICIENT, OK, ROUGH, UNDEFINED, worse
+from simcore.summaries import FEWEST, exists
 
 ORDERS = {"mse": 2, "variance": 2, "mae": 1}  # the losses to compare by, and the moment that each needs
 
@@ -18,41 +20,50 @@ def compare(study, parts, measure="mse"):
     """A row for every pair of estimators of a cell that were summed together; parts as for `summaries.summarise`.
 
     difference: the measure of `estimator` less that of `other`, with mcse, low and high; verdict: "smaller" or "larger"
-    where the 95 % interval leaves out 0, else "within error"; null where the measure does not exist. closer: share of
-    the samples in which `estimator` was nearer to the truth (Pitman 1937), closer_mcse its error; it always exists.
+    where the 95 % interval leaves out 0, else "within error"; null where the measure does not exist. closer: of the
+    samples in which one was nearer to the truth (Pitman 1937), the share in which `estimator` was, closer_mcse its
+    error; null where none was.
     """
     if measure not in ORDERS:
         raise UsageError(f"--measure: cannot be compared (got {measure!r}), {unknown(measure, ORDERS)}")
     rows = [row for cell, total, errors in parts for row in _cell_rows(study, cell, total, errors, measure)]
-    return pd.DataFrame(rows, columns=_COLUMNS).astype(_TYPES)
+    types = {name: kind for name, kind in _TYPES.items() if name != "design" or study.design}
+    return pd.DataFrame(rows, columns=[*types]).astype(types)
 
 
 def _cell_rows(study, cell, total, errors, measure):
     outcomes = CellOutcomes(study, cell, total, errors)
-    views = [outcomes.views(row) for row in range(len(study.estimators))]
+    targets, names = design.targets(study), design.parameters(study)
+    views = [outcomes.views(row) for row in range(len(targets))]
     states = [
-        exists(study, cell, choice, ORDERS[measure], own)
-        for choice, own in zip(study.estimators, views, strict=True)
+        exists(study, cell, study.estimators[place], ORDERS[measure], own)
+        for (place, _), own in zip(targets, views, strict=True)
     ]
-    for i, one in enumerate(study.estimators):
-        for j, other in list(enumerate(study.estimators))[i + 1 :]:
+    for i, (place, parameter) in enumerate(targets):
+        for j in range(i + len(names), len(targets), len(names)):
             sums = outcomes.pair(i, j)
             if sums is None:
                 continue
+            one, other, state = study.estimators[place], study.estimators[targets[j][0]], worse(states[i], states[j])
             adjusted = measure != "mae" and not views[i].why and not views[j].why
             own = [view.adjusted if adjusted else view.plain for view in (views[i], views[j])]
             difference, mcse = _difference(measure, *own, sums, outcomes.shared(i, j, adjusted))
             both = int(sums["both"])
-            closer, closer_mcse, *_ = share(int(sums["smaller"]), both)
+            if views[i].plain.failed or views[j].plain.failed:
+                state = worse(state, ROUGH)  # not quite the same samples
+            smaller, larger = int(sums["smaller"]), int(sums["larger"])
+            closer, closer_mcse, *_ = share(smaller, smaller + larger)
             yield {
                 "cell": cell.number,
                 "errors": cell.errors.label,
                 "contamination": cell.contamination.label,
                 "n": cell.n,
+                **({"design": cell.design.label} if cell.design else {}),
+                "parameter": names[parameter],
                 "estimator": one.label,
                 "other": other.label,
                 "measure": measure,
-                **_judged(difference, mcse, worse(states[i], states[j]), both),
+                **_judged(difference, mcse, state, both),
                 "closer": closer,
                 "closer_mcse": closer_mcse,
             }
@@ -94,6 +105,7 @@ _TYPES = {
     "cell": np.int32,
     **dict.fromkeys(("errors", "contamination"), "string"),
     "n": np.int64,
+    **dict.fromkeys(("design", "parameter"), "string"),
     **dict.fromkeys(("estimator", "other", "measure"), "string"),
     **dict.fromkeys(("difference", "mcse"), "Float64"),
     "status": "string",
@@ -101,4 +113,3 @@ _TYPES = {
     "verdict": "string",
     **dict.fromkeys(("closer", "closer_mcse"), "Float64"),
 }
-_COLUMNS = list(_TYPES)

@@ -4,7 +4,7 @@ methods, performance measures. Written from the scenario alone."""
 import math
 import textwrap
 
-from simcore import design, execute
+from simcore import design, recipes
 from simcore.registry import plugins
 
 _WIDTH = 100
@@ -48,6 +48,10 @@ def _mechanisms(study):
         tail = plugins("distributions")[choice.name].tail_index(**choice.values)
         moments = "" if tail is None or math.isinf(tail) else f" Moments exist below order {tail:g}."
         yield f"- errors {choice.label}: {plugins('distributions')[choice.name].meaning}.{moments}"
+    for choice in study.design:
+        plugin, redrawn = plugins("designs")[choice.name], choice.values.get("redrawn")
+        how = "" if plugin.recur else " Drawn anew each time." if redrawn else " The same in every replication."
+        yield f"- design {choice.label}: {plugin.meaning}.{how}"
     for choice in study.contamination:
         yield f"- contamination {choice.label}: {plugins('contamination')[choice.name].meaning}."
 
@@ -64,9 +68,14 @@ def _replications(study):
 
 
 def _estimands(study):
-    places = sorted({cell.truth for cell in design.cells(study)})
-    at = "0" if places == [0.0] else ", ".join(f"{place:g}" for place in places)
-    yield f"theta, the centre of symmetry of the errors that are not contaminated: {at}."
+    estimand = recipes.problem_of(study).estimand
+    if study.model:
+        named = zip(study.model.parameters, study.model.truths, strict=True)
+        yield f"{estimand}: {', '.join(f'{name} = {truth:g}' for name, truth in named)}."
+        return
+    places = sorted({cell.truths for cell in design.cells(study)})
+    at = "0" if places == [(0.0,)] else ", ".join(f"{place:g}" for (place,) in places)
+    yield f"{estimand}: {at}."
 
 
 def _methods(study):
@@ -75,6 +84,10 @@ def _methods(study):
         scale = ""
         if choice.scale == "mad":
             scale = " Scale: the normalised median absolute deviation, fixed beforehand."
+            if study.model:
+                scale = " Scale: the normalised median absolute residual, estimated along."
+        elif choice.scale == "proposal2":
+            scale = " Scale: Huber's proposal 2, estimated along."
         elif choice.scale is not None:
             scale = f" Scale: known, {choice.scale:g}."
         source = f" [{plugin.source}]" if plugin.source else ""
@@ -102,7 +115,7 @@ def _reduction(study):
     """Where the control variate stands in, and where it does not."""
     reasons = {}
     for cell in design.cells(study):
-        control = execute.control(study, cell)
+        control = recipes.control(study, cell)
         if isinstance(control, str):
             reasons.setdefault(control, []).append(cell)
     count = len(design.cells(study)) - sum(map(len, reasons.values()))
@@ -111,7 +124,8 @@ def _reduction(study):
         yield (
             f"Variance reduction in {_counted(count, 'cell')}: with the efficient score S of the sample and its "
             f"information I, Var(T) = 1 / I + Var(T - S / I) for an estimator that moves along with the data "
-            f"(Johnstone & Velleman 1985). It sharpens {adjusted}; it is left out where a fit failed."
+            f"(Johnstone & Velleman 1985). It sharpens {adjusted}, whose MCSE then has T - S / I in the place of T; it "
+            "is left out where a fit failed."
         )
     for reason, cells in reasons.items():
         yield f"No variance reduction in {_counted(len(cells), 'cell')}: {reason}."

@@ -1,16 +1,17 @@
 """From a study to its cells, and from a cell to its blocks.
 
-A cell is one combination of n, errors and contamination. What generates its data, and nothing else, names its random
-streams: its place in the grid, the estimators and the other cells do not.
+A cell is one combination of n, errors, contamination and, in regression, design. What generates its data, and nothing
+else, names its random streams: its place in the grid, the estimators and the other cells do not.
 """
 
 import hashlib
+import itertools
 import json
 from dataclasses import dataclass
 
 from simcore.errors import UsageError
 from simcore.registry import plugins
-from simcore.scenario import MOST_PAIRED, Choice
+from simcore.scenario import MOST_PAIRED, Choice, Model
 
 _MOST_REPLICATIONS = 1 << 20  # of a block
 _MOST_BLOCKS = 1_000_000
@@ -20,18 +21,28 @@ _BLOCK_SAMPLES = 1 << 28  # of a block, about: a second of work
 
 @dataclass(frozen=True)
 class Cell:
-    """One combination of factors; `number` is its place in the grid (contamination varies fastest, n slowest)."""
+    """One combination of factors; `number` is its place in the grid (contamination varies fastest, n slowest).
+
+    design, model: of a regression, else None.
+    """
 
     number: int
     problem: str
     n: int
     errors: Choice
     contamination: Choice
+    design: Choice | None = None
+    model: Model | None = None
 
     @property
-    def truth(self):
-        """The location: the centre of symmetry of the good observations."""
-        return self.errors.loc
+    def truths(self):
+        """The true value of each parameter: the centre of symmetry of the good observations, or the model's."""
+        return self.model.truths if self.model else (self.errors.loc,)
+
+    @property
+    def coefficients(self):
+        """How many of the parameters are coefficients, and not fitted values at points."""
+        return len(self.model.beta) if self.model else 1
 
     @property
     def tail_index(self):
@@ -42,6 +53,14 @@ class Cell:
     def identity(self):
         """Canonical text of all that generates the data."""
         parts = [self.problem, self.n, self.errors.content(), self.contamination.content()]
+        if self.model:
+            parts += [self.design.content(), list(self.model.beta), self.model.intercept]
+        return json.dumps(parts, sort_keys=True, separators=(",", ":"))
+
+    @property
+    def design_identity(self):
+        """Canonical text of all that generates the design: cells that differ in errors and contamination share it."""
+        parts = [self.problem, self.n, self.design.content(), self.model.columns]
         return json.dumps(parts, sort_keys=True, separators=(",", ":"))
 
     @property
@@ -62,8 +81,33 @@ class Block:
 
 def cells(study):
     """The cells of a study, in the order of the scenario."""
-    grid = ((n, errors, bad) for n in study.n for errors in study.errors for bad in study.contamination)
-    return [Cell(number, study.problem, *factors) for number, factors in enumerate(grid)]
+    grid = itertools.product(study.n, study.design or (None,), study.errors, study.contamination)
+    return [
+        Cell(number, study.problem, n, errors, bad, plan, study.model)
+        for number, (n, plan, errors, bad) in enumerate(grid)
+    ]
+
+
+def parameters(study):
+    """The names of what is estimated."""
+    return study.model.parameters if study.model else ("theta",)
+
+
+def targets(study):
+    """Every parameter of every estimator, as pairs (place of the estimator, place of the parameter), in the order of
+    the rows that kernels fill."""
+    return list(itertools.product(range(len(study.estimators)), range(len(parameters(study)))))
+
+
+def truths(study, cell):
+    """The true value of each target."""
+    return [cell.truths[parameter] for _, parameter in targets(study)]
+
+
+def target_pairs(study):
+    """Which targets are compared: the same parameter of two estimators, as pairs of rows."""
+    count = len(parameters(study))
+    return [(i * count + k, j * count + k) for i, j in pairs(study) for k in range(count)]
 
 
 def pairs(study):

@@ -1,10 +1,11 @@
 """One fit to the user's own data, by the same kernels."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 
-from simcore import codes, jit, kernels, scenario
+from simcore import codes, jit, kernels, linear_kernels, recipes, refinement, scenario, uncertainty
 from simcore.errors import UsageError
 from simcore.lanes import WIDTH
 from simcore.order import MAD_FACTOR, padded_rows
@@ -15,8 +16,10 @@ from simcore.registry import plugins
 class Fit:
     """An estimate, the scale its residuals were divided by (None where none is used), and what became of the fit.
 
-    status: "ok", "degenerate_scale" (the MAD is 0: the estimate is the median), "not_converged" (the estimate is the
-    last iterate) or "non_finite". iterations: passes over the data; 0 for closed forms.
+    status: "ok"; "degenerate_scale" (the MAD is 0: the estimate is the median) or, in regression, "exact_fit" (most
+    responses lie on one plane: the estimate is that plane); "not_converged" (the estimate is the last iterate);
+    "rank_deficient" (columns depend on each other: no estimate); "non_finite". iterations: passes over the data; 0 for
+    closed forms.
     """
 
     estimate: float
@@ -25,15 +28,37 @@ class Fit:
     iterations: int
 
 
-def fit(x, loss=None, estimator=None, scale=None, **parameters):
-    """Fit a location estimator to a sample.
+@dataclass(frozen=True, eq=False)
+class RegressionFit(Fit):
+    """A fit of coefficients: estimate is float64 (p,), the intercept first.
 
-    x: n finite numbers. loss or estimator: a name of `simcore list losses` or `estimators`, with its parameters;
-    scale: "mad" (the default of losses that need a scale) or a known positive scale. Raises UsageError otherwise.
+    residuals, weights: float64 (n,); weights are psi(r) / r of the standardised residuals, at most 1, None where the
+    estimator has none. standard_errors: float64 (p,), asymptotic, see `uncertainty`; None where there is no formula.
     """
-    x = _checked_sample(x)
+
+    residuals: np.ndarray
+    weights: np.ndarray | None
+    standard_errors: np.ndarray | None
+
+
+def fit(x, loss=None, estimator=None, scale=None, X=None, intercept=True, **parameters):
+    """Fit a location estimator to a sample x, or with a design X a regression of the responses x on its columns.
+
+    x: n finite numbers. X: float64 (n, columns) or (n,); intercept: with a column of ones before them. loss or
+    estimator: a name of `simcore list losses` or `estimators`, with its parameters; scale: "mad" (the default of losses
+    that need a scale), a known positive scale, or in regression "proposal2". Returns a Fit or a RegressionFit; raises
+    UsageError where the arguments cannot be meant.
+    """
     entry = {"loss": loss, "estimator": estimator, "scale": scale, **parameters}
-    choice = scenario.estimator({key: value for key, value in entry.items() if value is not None})
+    entry = {key: value for key, value in entry.items() if value is not None}
+    sample = _checked_sample(x, "x" if X is None else "y")
+    if X is None:
+        return _fit_location(sample, scenario.estimator(entry, "location"))
+    choice = scenario.estimator(entry, "linear")
+    return _fit_regression(sample, _checked_design(X, len(sample), intercept), choice, intercept)
+
+
+def _fit_location(x, choice):
     shift = _binary_exponent(x)
     problem = plugins("problems")["location"]
     known = choice.scale if isinstance(choice.scale, float) else None
@@ -42,40 +67,85 @@ def fit(x, loss=None, estimator=None, scale=None, **parameters):
         numbers[0] = np.ldexp(known, -shift)
     rows = kernels.aligned_rows(padded_rows(len(x)))
     rows[: len(x)] = np.ldexp(x, -shift)[:, None]
-    cell = kernels.Cell(
-        n=len(x),
-        keys=np.zeros((2, 3), np.uint64),
-        draw=0,
-        draw_numbers=np.zeros(1),
-        contaminate=0,
-        contaminate_numbers=np.zeros(1),
-        score=0,
-        score_numbers=np.zeros(1),
+    cell = kernels.bare_cell(len(x))._replace(
         fits=kernels.function_table([kernels.fit_function(choice.name, *problem.fit(choice), jit.enabled())]),
         fit_numbers=kernels.numbers_array(numbers)[None],
     )
     work = kernels.aligned_rows(4)
     estimates, states = np.empty((1, 1, WIDTH)), np.empty((1, 1, WIDTH), np.uint32)
     jit.driver(kernels.fit_sample)(cell, rows, work, estimates, states)
-    used = known
-    if choice.scale == "mad":
-        used = float(np.ldexp(MAD_FACTOR * work[1, 0], shift))
-    iterations = int(work[3].view(np.uint64)[0] // codes.ITERATION)
-    name = codes.NAMES[states[0, 0, 0] % codes.ITERATION]
-    return Fit(float(np.ldexp(estimates[0, 0, 0], shift)), used, name, iterations)
+    used = float(np.ldexp(MAD_FACTOR * work[1, 0], shift)) if choice.scale == "mad" else known
+    return Fit(float(np.ldexp(estimates[0, 0, 0], shift)), used, *_became(states[0, 0, 0]))
 
 
-def _checked_sample(x):
+def _fit_regression(y, x, choice, intercept):
+    n, p = x.shape
+    cell = recipes.bare_regression(n, p, x)._replace(
+        fits=kernels.function_table(recipes.linear_fits([choice], jit.enabled())),
+        fit_numbers=recipes.linear_numbers(choice, n, intercept)[None],
+    )
+    sample = kernels.aligned_rows(linear_kernels.sample_rows(n, p))
+    sample[:n] = y[:, None]
+    estimates, states = np.empty((p, 1, WIDTH)), np.empty((p, 1, WIDTH), np.uint32)
+    jit.driver(linear_kernels.fit_sample)(cell, sample, estimates, states)
+    status, iterations = _became(states[0, 0, 0])
+    place, beta = linear_kernels.places(n, p), estimates[:, 0, 0].copy()
+    if status == "rank_deficient":
+        return RegressionFit(np.full(p, np.nan), None, status, iterations, np.full(n, np.nan), None, None)
+    q, r = (sample[low:high, 0].copy().reshape(-1, p) for low, high in itertools.pairwise(place[:3]))
+    if choice.loss == "l2":
+        beta = refinement.refined(x, y, q, r, beta)
+    scale = None if choice.loss in ("l1", "quantile") or choice.name == "ridge" else float(sample[place[3], 0])
+    residuals = y - x @ beta
+    weights, errors, scale = uncertainty.of(choice, residuals, r, scale)
+    return RegressionFit(beta, scale, status, iterations, residuals, weights, errors)
+
+
+def _became(state):
+    """(status, iterations) of a state as kernels write it."""
+    return codes.NAMES[state % codes.ITERATION], int(state // codes.ITERATION)
+
+
+def _checked_sample(x, name):
     try:
         x = np.asarray(x, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise UsageError(f"x: must be numbers ({error})") from error
+        raise UsageError(f"{name}: must be numbers ({error})") from error
     if x.ndim != 1 or len(x) == 0:
-        raise UsageError(f"x: must be a one-dimensional sample of at least one number (got shape {x.shape})")
-    bad = np.flatnonzero(~np.isfinite(x))
-    if len(bad):
-        raise UsageError(f"x[{bad[0]}]: must be finite (got {x[bad[0]]}); remove or replace {len(bad)} such values")
+        raise UsageError(f"{name}: must be a one-dimensional sample of at least one number (got shape {x.shape})")
+    _check_finite(x, name)
     return x
+
+
+def _check_finite(x, name):
+    bad = np.argwhere(~np.isfinite(x))
+    if len(bad):
+        place = ", ".join(map(str, bad[0]))
+        raise UsageError(
+            f"{name}[{place}]: must be finite (got {x[tuple(bad[0])]}); remove or replace {len(bad)} such values"
+        )
+
+
+def _checked_design(x, n, intercept):
+    """float64 (n, p), with the column of ones."""
+    try:
+        x = np.asarray(x, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"X: must be numbers ({error})") from error
+    x = x[:, None] if x.ndim == 1 else x
+    if x.ndim != 2 or len(x) != n:
+        raise UsageError(f"X: must have a row for each of the {n} responses (got shape {x.shape})")
+    _check_finite(x, "X")
+    if np.abs(x).max(initial=0.0) > 1e100:
+        raise UsageError("X: holds numbers beyond 1e100; give the columns in larger units")
+    x = np.hstack([np.ones((n, 1)), x]) if intercept else np.ascontiguousarray(x)
+    if not 1 <= x.shape[1] <= min(n, _MOST_COLUMNS):
+        most = f"at most {_MOST_COLUMNS} with the intercept, and no more than responses"
+        raise UsageError(f"X: has {x.shape[1]} columns with the intercept, must have at least 1 and {most} ({n})")
+    return x
+
+
+_MOST_COLUMNS = 64
 
 
 def _binary_exponent(x):

@@ -7,13 +7,13 @@ cell, as the run will.
 import math
 import time
 
-from simcore import design, execute, jit, rounds, sums
+from simcore import design, execute, jit, linear_kernels, rounds, sums
 from simcore.lanes import WIDTH
 
 _PILOT_SAMPLES = 1 << 20
-_PILOT_REPLICATIONS = 1 << 16  # for a precision: the MCSE it gives is then known to some per cent
+_PRECISION_SAMPLES = 1 << 24  # for a precision: the MCSE it gives is then known to some per cent
 _FILE_BYTES = 30_000  # a block file without its rows, measured
-_ROW_BYTES = 3_000  # an estimator in it, most of it the histogram
+_ROW_BYTES = 3_000  # a target in it, most of it the histogram
 
 
 def forecast(study, threads=None):
@@ -30,7 +30,8 @@ def forecast(study, threads=None):
     samples = _PILOT_SAMPLES // max(1, len(rates) // 20)
     rates = {key: _seconds_per_replication(study, cell, samples) for key, cell in rates.items()}
     total = sum(count for count, _ in replications.values())
-    kept = total * len(study.estimators) if study.keep else 0
+    targets = len(design.targets(study))
+    kept = total * targets if study.keep else 0
     facts = {
         "study": study.name,
         "cells": len(cells),
@@ -40,7 +41,7 @@ def forecast(study, threads=None):
         "threads": used,
         "seconds": sum(rates[_pilot_key(cell)] * replications[cell.number][0] for cell in cells),
         "memory_bytes": _memory(study, max(study.n), used),
-        "disk_bytes": len(blocks) * (_FILE_BYTES + _ROW_BYTES * len(study.estimators)) + 12 * kept,
+        "disk_bytes": len(blocks) * (_FILE_BYTES + _ROW_BYTES * targets) + 12 * kept,
     }
     if study.precision:
         facts["replications"] = total
@@ -92,10 +93,11 @@ def _needed(study, cell):
     """(replications that a precision will take, whether it will be met): the first rounds of the run itself, and from
     the error after them on the 1 / sqrt(R) law."""
     chunk, most = design.chunk_size(cell.n), study.precision.max_replications
+    pilot = min(1 << 20, max(1 << 16, _PRECISION_SAMPLES // cell.n))
     target, reached, nodes, error = min(rounds.first_target(study, chunk), most), 0, [], None
     while True:
-        if error is None or target <= _PILOT_REPLICATIONS:
-            end = min(target, _PILOT_REPLICATIONS)
+        if error is None or target <= pilot:
+            end = min(target, pilot)
             for block in design.blocks_between(cell, reached, end):
                 nodes += execute.run_block(study, cell, block).nodes
             reached = end
@@ -107,7 +109,7 @@ def _needed(study, cell):
 
 
 def _pilot_key(cell):
-    return cell.n, cell.errors, cell.contamination.name
+    return cell.n, cell.errors, cell.contamination.name, cell.design
 
 
 def _seconds_per_replication(study, cell, samples):
@@ -121,8 +123,11 @@ def _seconds_per_replication(study, cell, samples):
 
 def _memory(study, n, threads):
     samples = threads * (n + 16) * WIDTH * 8
-    estimates = len(study.estimators) * execute.span(n, design.block_size(n), len(study.estimators)) * 12
-    kept = len(study.estimators) * min(study.replications, design.block_size(n)) * 40 if study.keep else 0
+    targets = len(design.targets(study))
+    if study.model:
+        samples = threads * linear_kernels.sample_rows(n, len(study.model.beta)) * WIDTH * 8
+    estimates = targets * execute.span(n, design.block_size(n), targets) * 12
+    kept = targets * min(study.replications, design.block_size(n)) * 40 if study.keep else 0
     return 300_000_000 + samples + estimates + kept
 
 

@@ -20,7 +20,7 @@ STRETCHES = BINS // _STRETCH
 
 @lane
 def count_errors(estimates, states, stop, truth, counts, touched, keys):
-    """Count the errors T - truth of one estimator in replications 0..stop-1.
+    """Count the errors T - truth of one target in replications 0..stop-1.
 
     estimates: float64 (groups, WIDTH); states: uint32 of the same shape; counts: int32 (BINS,); touched: uint8
     (STRETCHES,), 1 where counts are not all zero; keys: uint64 (1, WIDTH) to work in.
@@ -69,6 +69,11 @@ class Ranked:
         self._ends = np.where(keys >= _NEGATIVE, -ends[::-1], ends)
         self._before = np.concatenate([[0], np.cumsum(self._counts)])
         self._keys = keys
+        step = np.diff(self._ends[0], append=np.inf)
+        width = self._ends[1] - self._ends[0]
+        near = np.where(step <= 1.5 * width, np.append(self._counts[1:], 0), 0)  # in the bin after, if it is not empty
+        beside = np.maximum(near, np.concatenate([[0], np.where(near[:-1] > 0, self._counts[:-1], 0)]))
+        self._atoms = (self._counts >= max(20, 0.01 * self.count)) & (self._counts > 10 * beside)
 
     @property
     def count(self):
@@ -78,14 +83,37 @@ class Ranked:
         """The number of a rank from 1 to count; between two ranks, in proportion."""
         return _between(self._number, rank, self.count)
 
+    def between(self, rank):
+        """Two numbers between which the one of a whole rank lies: the same, but for a bin that holds an atom.
+
+        An atom is a value that many errors share, as where outliers all have one value: its bin holds a per cent of all
+        and ten times as many as the bins beside it. Where in its bin it lies is not known.
+        """
+        row = self._row(rank)
+        if self._atoms[row]:
+            return tuple(map(float, self._ends[:, row]))
+        return (self.at_rank(rank),) * 2
+
+    def _row(self, rank):
+        return int(np.searchsorted(self._before[1:], rank, side="left"))
+
     def _number(self, rank):
-        row = int(np.searchsorted(self._before[1:], rank, side="left"))
+        row = self._row(rank)
         low, high = self._ends[:, row]
         return low + (rank - 0.5 - self._before[row]) / self._counts[row] * (high - low)
 
     def sizes(self):
         """The sizes |e| in order."""
         return Ranked(*merge_bins([(self._keys % _NEGATIVE, self._counts)]))
+
+    def above_between(self, limit):
+        """At least and at most so many are larger: the two differ where the limit stands in the bin of an atom."""
+        low, high = self._ends
+        inside = self._atoms & (low <= limit) & (limit < high)
+        if not inside.any():
+            return (self.above(limit),) * 2
+        beyond = int(self._counts[low > limit].sum())
+        return beyond, beyond + int(self._counts[inside].sum())
 
     def above(self, limit):
         """How many are larger, to the share of a bin that is."""
@@ -109,11 +137,17 @@ class Sorted:
     def at_rank(self, rank):
         return _between(lambda rank: self._errors[rank - 1], rank, self.count)
 
+    def between(self, rank):
+        return (self.at_rank(rank),) * 2
+
     def sizes(self):
         return Sorted(np.sort(np.abs(self._errors)))
 
     def above(self, limit):
         return self.count - int(np.searchsorted(self._errors, limit, side="right"))
+
+    def above_between(self, limit):
+        return (self.above(limit),) * 2
 
 
 def _between(number, rank, count):

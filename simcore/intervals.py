@@ -18,9 +18,9 @@ def quantile(errors, p):
     value = errors.at_rank(1.0 + (count - 1) * p)
     half = Z * math.sqrt(count * p * (1.0 - p))
     lower, upper = math.floor(count * p - half + 1.0), math.floor(count * p + half + 1.0)
-    if lower < 1 or upper > count:
+    if lower < 1 or upper > count or lower == upper:
         return value, math.nan, math.nan, math.nan
-    low, high = errors.at_rank(lower), errors.at_rank(upper)
+    low, high = errors.between(lower)[0], errors.between(upper)[1]
     return value, (high - low) / (2.0 * Z), low, high
 
 
@@ -31,7 +31,8 @@ def share(part, count):
     p = part / count
     centre = (p + Z * Z / (2 * count)) / (1 + Z * Z / count)
     half = Z / (1 + Z * Z / count) * math.sqrt(p * (1 - p) / count + Z * Z / (4 * count * count))
-    return p, math.sqrt(p * (1 - p) / count), max(0.0, centre - half), min(1.0, centre + half)
+    low, high = 0.0 if part == 0 else centre - half, 1.0 if part == count else centre + half  # exactly, at both ends
+    return p, math.sqrt(p * (1 - p) / count), max(0.0, low), min(1.0, high)
 
 
 def mean_square(m2, m4, m6, largest, count):
@@ -59,18 +60,22 @@ def _hall(t, skewness, count):
     a = skewness / 3.0
     if not abs(a) > 1e-6:
         return t
-    return (_cube_root(1.0 + 3.0 * a * (t - skewness / (6.0 * count))) - 1.0) / a
+    return (nth_root(1.0 + 3.0 * a * (t - skewness / (6.0 * count)), 3) - 1.0) / a
 
 
-def _cube_root(x):
-    """By Newton steps, the same bits everywhere."""
-    if x == 0.0:
-        return 0.0
-    exponent = math.frexp(x)[1] // 3
-    scaled = abs(math.ldexp(x, -3 * exponent))
-    root = 1.0
-    for _ in range(8):
-        root = (2.0 * root + scaled / (root * root)) / 3.0
+def nth_root(x, n):
+    """x^(1/n), for a negative x its negative, by Newton steps: the same bits everywhere."""
+    if x == 0.0 or not math.isfinite(x) or n == 1:
+        return x
+    exponent = math.frexp(x)[1] // n
+    scaled = abs(math.ldexp(x, -n * exponent))
+    root = 1.0 if scaled < 1.0 else 2.0  # from above: scaled is between 1/2 and 2^n
+    for _ in range(100):
+        power = math.prod([root] * (n - 1))
+        closer = ((n - 1) * root + scaled / power) / n
+        if closer >= root:
+            break
+        root = closer
     return math.copysign(math.ldexp(root, exponent), x)
 
 

@@ -18,9 +18,10 @@ prange = range  # in compiled drivers: numba.prange
 
 # x / 0 is IEEE's, not an exception: the check alone would keep loops from being vectorised. Never fastmath.
 _OPTIONS = {"error_model": "numpy"}
-FACES = (
-    *("__init__", "__main__", "checks", "cli", "comparisons", "curves", "describe", "errors", "forecast", "panels"),
-    *("runs", "scenario", "store", "tables", "toml_text"),
+FACES = (  # modules and folders that decide no stored number
+    *("__init__", "__main__", "breakdown", "checks", "cli", "comparisons", "curves", "describe", "errors", "fitting"),
+    *("forecast", "intervals", "joint", "measures", "panels", "rarity", "refinement", "runs", "scenario", "sheets"),
+    *("statuses", "store", "summaries", "surfaces", "surface_figures", "tables", "tails", "toml_text", "uncertainty"),
 )
 _lane_functions = []
 _lowerings = []
@@ -44,11 +45,14 @@ def entry(template, signature, name, **bindings):
     """Compile a copy of `template`, in which the names in `bindings` stand for other values, to a C function.
 
     The copy is a module-level function of its own name, so that Numba caches it on disk like any other: a closure over
-    compiled functions is never found again. `signature` spells each argument: u (pointer to uint64), d (pointer to
-    double) or i (integer); the template sees pointers and makes arrays of them with `carray(pointer, shape)`. Returns
-    the object that owns the code; its address is `.address`.
+    compiled functions is never found again. A bound function must differ from others in module or name. `signature`
+    spells each argument: u (pointer to uint64), d (pointer to double) or i (integer); the template sees pointers and
+    makes arrays of them with `carray(pointer, shape)`. Returns the object that owns the code, at its `.address`.
     """
     numba = _numba()
+    # Numba finds a function on disk by its name and code alone, so the name must say what is bound.
+    name = "_".join([name, *(f"{value.__module__}_{value.__qualname__}" for value in bindings.values())])
+    name = "".join(letter if letter.isalnum() else "_" for letter in name)
     types_of = {"u": numba.types.CPointer(numba.uint64), "d": numba.types.CPointer(numba.float64), "i": numba.int64}
     c_signature = numba.void(*(types_of[letter] for letter in signature))
     function = rebound(template, name, carray=numba.carray, **bindings)
@@ -103,7 +107,7 @@ def source_digest():
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py"), key=lambda path: path.relative_to(package).as_posix()):
         name = path.relative_to(package).as_posix()
-        if name.removesuffix(".py") not in FACES:
+        if name.partition("/")[0].removesuffix(".py") not in FACES:
             digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 

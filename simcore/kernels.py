@@ -33,10 +33,10 @@ from simcore.lanes import (
     store_half,
 )
 from simcore.order import mad, median, padded_rows, sort
-from simcore.streams import start
+from simcore.streams import KEY_WORDS, PURPOSES, start
 
-ERRORS, CONTAMINATION = 0, 1  # purposes of `streams`
-_TASK_SAMPLES = 1 << 16  # samples of a task, about: many enough to hide its start, few enough to share out
+ERRORS, CONTAMINATION, DESIGN = range(len(PURPOSES))
+TASK_SAMPLES = 1 << 16  # samples of a task, about: many enough to hide its start, few enough to share out
 
 
 MOST_NUMBERS = 8  # numbers a C function receives at most
@@ -58,13 +58,29 @@ class Cell(NamedTuple):
     fit_numbers: np.ndarray  # (estimators, k) float64
 
 
+def bare_cell(n):
+    """A cell that draws nothing and fits nothing."""
+    return Cell(
+        n=n,
+        keys=np.zeros((len(PURPOSES), KEY_WORDS), np.uint64),
+        draw=0,
+        draw_numbers=numbers_array(()),
+        contaminate=0,
+        contaminate_numbers=numbers_array(()),
+        score=0,
+        score_numbers=numbers_array(()),
+        fits=np.zeros(1, np.uint64),
+        fit_numbers=np.zeros((1, MOST_NUMBERS)),
+    )
+
+
 def simulate(cell, first_group, begin, end, estimates, states, controls):
     """Fit every estimator to lane groups first_group + begin, ..., first_group + end - 1, into rows begin..end-1.
 
     estimates: float64 (estimators, groups, WIDTH); states: uint32 of the same shape, a code of `codes` and the passes
     over the data; controls: float64 (groups, WIDTH), the control variate where the cell has a score.
     """
-    task_groups = max(1, _TASK_SAMPLES // (cell.n * WIDTH))
+    task_groups = max(1, TASK_SAMPLES // (cell.n * WIDTH))
     for task in prange((end - begin + task_groups - 1) // task_groups):
         x, work = aligned_rows(padded_rows(cell.n)), aligned_rows(4)
         first = begin + task * task_groups
@@ -114,8 +130,9 @@ def fit_sample(cell, x, work, estimates, states):
     fit_group(cell, x, work, 0, estimates, states)
 
 
-def sum_errors(estimates, states, controls, stop, truth, pairs, chunk, out, pair_out):
-    """Sums over replications 0..stop-1 in chunks of `chunk`, as in `sums.sum_chunk`; one out and pair_out for each."""
+def sum_errors(estimates, states, controls, stop, truths, pairs, chunk, counts, out, pair_out, joint):
+    """Sums over replications 0..stop-1 in chunks of `chunk`, as in `sums.sum_chunk` and `sums.sum_jointly`; one out,
+    pair_out and joint for each. counts: how many parameters an estimator has, and how many of them are coefficients."""
     for task in prange(out.shape[0]):
         begin, end = task * chunk, min(stop, (task + 1) * chunk)
         rows = 2 * estimates.shape[0] * ((end - begin + WIDTH - 1) // WIDTH) + 2
@@ -126,24 +143,27 @@ def sum_errors(estimates, states, controls, stop, truth, pairs, chunk, out, pair
             borrowed(controls),
             begin,
             end,
-            truth,
+            borrowed(truths),
             borrowed(pairs),
             borrowed(errors),
             borrowed(out[task]),
             borrowed(pair_out[task]),
         )
+        if joint.shape[1] > 0:
+            own = borrowed(joint[task])
+            sums.sum_jointly(borrowed(states), counts[0], counts[1], begin, end, borrowed(errors), own)
         keep(errors, pairs)
 
 
-def count_errors(estimates, states, first, stop, truth, counts, touched):
-    """Add to the histograms of the errors of estimators first, first + 1, ..., one for each row of counts.
+def count_errors(estimates, states, first, stop, truths, counts, touched):
+    """Add to the histograms of the errors of targets first, first + 1, ..., one for each row of counts.
 
     Replications 0..stop-1; see `histograms.count_errors`.
     """
     for row in prange(counts.shape[0]):
         keys = np.empty((1, WIDTH), np.uint64)
         e = first + row
-        histograms.count_errors(estimates[e], states[e], stop, truth, counts[row], touched[row], keys)
+        histograms.count_errors(estimates[e], states[e], stop, truths[e], counts[row], touched[row], keys)
 
 
 @lane
@@ -184,12 +204,12 @@ def fit_group(cell, x, work, group, estimates, states):
 
 
 def _draw_entry(keys, group, n, p, x):
-    stream = start(carray(keys, (2, 3)), ERRORS, group)
+    stream = start(carray(keys, (len(PURPOSES), KEY_WORDS)), ERRORS, group)
     draw(stream, carray(x, (padded_rows(n), WIDTH)), n, carray(p, (MOST_NUMBERS,)))
 
 
 def _contaminate_entry(keys, group, n, p, x):
-    stream = start(carray(keys, (2, 3)), CONTAMINATION, group)
+    stream = start(carray(keys, (len(PURPOSES), KEY_WORDS)), CONTAMINATION, group)
     apply(stream, carray(x, (padded_rows(n), WIDTH)), n, carray(p, (MOST_NUMBERS,)))
 
 
@@ -217,14 +237,14 @@ def _fit_entry(x, n, p, e, work):
 @functools.cache
 def draw_function(distribution, compiled):
     """What stands in `Cell.draw` for a `registry.Distribution`: an address, or the plain function."""
-    return _link(_draw_entry, "uiidd", f"draw_{distribution.name}", compiled, draw=distribution.draw)
+    return link(_draw_entry, "uiidd", f"draw_{distribution.name}", compiled, draw=distribution.draw)
 
 
 @functools.cache
 def contaminate_function(contamination, compiled):
     """What stands in `Cell.contaminate` for a `registry.Contamination`."""
     template = _contaminate_entry if contamination.random else _transform_entry
-    return _link(template, "uiidd", f"contaminate_{contamination.name}", compiled, apply=contamination.apply)
+    return link(template, "uiidd", f"contaminate_{contamination.name}", compiled, apply=contamination.apply)
 
 
 @functools.cache
@@ -233,16 +253,17 @@ def score_function(name, score, open_names, compiled):
 
     Its numbers: loc, 1 / scale, the factor of the sum of the scores, then what the score function reads.
     """
-    return _link(_score_entry, "didid", f"score_{name}", compiled, score=_closed(score, name, open_names))
+    return link(_score_entry, "didid", f"score_{name}", compiled, score=closed(score, name, open_names))
 
 
 @functools.cache
 def fit_function(name, fit, open_names, compiled):
     """What stands in `Cell.fits` for a fit function; `open_names` as for `score_function`."""
-    return _link(_fit_entry, "didid", f"fit_{name}", compiled, fit=_closed(fit, name, open_names))
+    return link(_fit_entry, "didid", f"fit_{name}", compiled, fit=closed(fit, name, open_names))
 
 
-def _closed(function, name, open_names):
+def closed(function, name, open_names):
+    """A lane function with its open names (pairs of a name and what stands there) bound, under a name of its own."""
     return lane(jit.rebound(function, f"{function.__name__}_{name}", **dict(open_names))) if open_names else function
 
 
@@ -261,7 +282,8 @@ def numbers_array(numbers):
 _ENTRIES = []  # the owners of the compiled code: it lives as long as they do
 
 
-def _link(template, signature, name, compiled, **bindings):
+def link(template, signature, name, compiled, **bindings):
+    """What a driver calls for a template with its open names bound: an address, or not `compiled` a plain function."""
     if not compiled:
         return jit.rebound(template, name, carray=lambda array, shape: array, **bindings)
     _ENTRIES.append(jit.entry(template, signature, name, **bindings))

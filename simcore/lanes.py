@@ -174,7 +174,7 @@ def _exact_fma(a, b, c):
     try:
         return float(exact)
     except OverflowError:
-        return math.copysign(math.inf, exact)
+        return math.inf if exact > 0 else -math.inf
 
 
 def _two_product(a, b):

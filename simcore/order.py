@@ -1,4 +1,4 @@
-"""Sorting lane groups, and what a sorted sample gives at once: median and MAD.
+"""Sorting lane groups, what a sorted sample gives at once (median and MAD), and order statistics without a sort.
 
 One sort serves every estimator. Sorting networks run the same comparisons in every lane: Batcher's odd-even merge sort
 (Batcher 1968) inside registers, bitonic merges of the sorted runs between them. Arrays have shape (rows, WIDTH); each
@@ -11,9 +11,25 @@ import numpy as np
 
 from simcore import jit
 from simcore.jit import lane
-from simcore.lanes import load, maximum, minimum, splat, store
+from simcore.lanes import (
+    any_lane,
+    bits,
+    both,
+    either,
+    from_bits,
+    invert,
+    load,
+    magnitude,
+    maximum,
+    minimum,
+    select,
+    splat,
+    store,
+)
 
 MAD_FACTOR = 1.482602218505602  # 1 / quantile 3/4 of the standard normal
+_SORTED = 64  # up to here a sort finds an order statistic sooner than counting
+_COUNTED = 3  # turns that only count: neighbours matter when t is near
 
 
 @lane
@@ -178,6 +194,90 @@ def mad(rows, n, centre):
     for i in range(n - k):
         upper = minimum(upper, maximum(centre - load(rows, i), load(rows, i + k) - centre))
     return 0.5 * lower + 0.5 * upper
+
+
+@lane
+def kth_smallest(rows, n, k, scratch):
+    """The k-th smallest (k = 1, ..., n) of the first n rows of each lane, exact. No row is negative.
+
+    `scratch` has `padded_rows(n)` rows. Large samples are not sorted: passes count the rows <= t, later ones also note
+    the rows next to t on both sides, and so a bracket shrinks to the row of the wanted rank. A guess follows the
+    counts; where these mislead, t halves the floating point numbers of the bracket, which ends within 64 such turns.
+    """
+    if n <= _SORTED:
+        for i in range(n):
+            store(scratch, i, load(rows, i))
+        sort(scratch[: padded_rows(n)], n)
+        return load(scratch, k - 1)
+    t, slope = _quantile_guess(rows, n, k, scratch)
+    low, high = splat(0.0), splat(np.inf)
+    below, above, kth, last_t, last_count = t, t, t, t, splat(-np.inf)
+    done = t < 0.0
+    for turn in range(256):
+        if turn < _COUNTED:
+            count = _count(rows, n, t)
+            enough = count >= float(k)
+            high, low = select(enough, t, high), select(enough, low, t)
+        else:
+            count, below, above = _neighbours(rows, n, t)
+            enough = count >= float(k)
+            at_low = both(enough, either(count == float(k), below == low))
+            next_up = count == float(k - 1)
+            kth = select(both(at_low, invert(done)), below, select(both(next_up, invert(done)), above, kth))
+            done = either(done, either(at_low, next_up))
+            if not any_lane(invert(done)):
+                break
+            high, low = select(enough, below, high), select(enough, low, above)
+        secant = (count - last_count) / (t - last_t)
+        usable = both(both(secant > 0.0, secant < np.inf), magnitude(count - last_count) >= 8.0)
+        slope = select(usable, secant, slope)
+        last_t, last_count = t, count
+        t = t + (k - 0.5 - count) / slope
+        near = magnitude(count - float(k)) <= 2.0
+        if turn >= _COUNTED:
+            t = select(near, select(enough, from_bits(bits(below) - np.uint64(1)), above), t)
+        inside = both(t >= low, t < high)
+        if turn % 3 == 2 and turn > _COUNTED:
+            inside = both(inside, near)
+        t = select(inside, t, from_bits((bits(low) + bits(high)) >> np.uint64(1)))
+    return kth
+
+
+@lane
+def _quantile_guess(rows, n, k, scratch):
+    """The k-th smallest and the number of rows per unit about it, as 32 of the n rows suggest."""
+    for i in range(32):
+        store(scratch, i, load(rows, i * n // 32))
+    _sort_32(scratch, 0, 1)
+    place = min(max(32 * k // n, 3), 28)
+    return load(scratch, place), (6.0 * n / 32.0) / (load(scratch, place + 3) - load(scratch, place - 3))
+
+
+@lane
+def _count(rows, n, t):
+    """How many of the rows are <= t."""
+    zero, one = splat(0.0), splat(1.0)
+    c0, c1, c2, c3 = zero, zero, zero, zero
+    for i in range(0, n - 3, 4):
+        c0 = select(load(rows, i) <= t, c0 + one, c0)
+        c1 = select(load(rows, i + 1) <= t, c1 + one, c1)
+        c2 = select(load(rows, i + 2) <= t, c2 + one, c2)
+        c3 = select(load(rows, i + 3) <= t, c3 + one, c3)
+    for i in range(n // 4 * 4, n):
+        c0 = select(load(rows, i) <= t, c0 + one, c0)
+    return (c0 + c1) + (c2 + c3)
+
+
+@lane
+def _neighbours(rows, n, t):
+    """How many of the rows are <= t, the largest of these, and the smallest of the others."""
+    count, below, above = splat(0.0), splat(0.0), splat(np.inf)
+    for i in range(n):
+        x = load(rows, i)
+        fits = x <= t
+        count = select(fits, count + 1.0, count)
+        below, above = select(fits, maximum(below, x), below), select(fits, above, minimum(above, x))
+    return count, below, above
 
 
 def tail_count(n, proportion):

@@ -8,22 +8,21 @@ information I. So T - S / I has the mean of T, and Var(T) = 1 / I + Var(T - S / 
 import math
 from dataclasses import dataclass, replace
 
-from simcore import codes, design, execute
+from simcore import codes, design, recipes
 from simcore.histograms import Ranked, Sorted
 from simcore.moments import Moments, mean_of_squares, moments
-from simcore.scores import efficient_score
 from simcore.sums import ERRORS, PAIRS
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one estimator in one cell: all that a measure may read.
+    """What became of one target, a parameter of an estimator, in one cell: all that a measure may read.
 
     good, failed: replications with and without an estimate. codes: how many of each of `codes.NAMES`. plain: moments of
     the errors e = T - truth; mean_size: mean of |e|; errors: e in order (`histograms.Ranked` or `Sorted`).
     moments: plain, or those of e less its control variate, which explains the variance `explained`.
-    bound: of Cramér and Rao for the variance, None where there is none. reference: the Outcome of the reference
-    estimator, None if it is this one; shared_central, shared_raw: `moments.mean_of_squares` with it.
+    bound: of Cramér and Rao for the variance, None where there is none. reference: the Outcome of the same parameter of
+    the reference estimator, None if it is this one; shared_central, shared_raw: `moments.mean_of_squares` with it.
     """
 
     good: int
@@ -45,7 +44,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Views:
-    """An estimator without and with the control variate; `adjusted` is None where it cannot stand in.
+    """A target without and with the control variate; `adjusted` is None where it cannot stand in.
 
     why, why_not_compared: the reason for that, for measures of the estimator alone and for those that compare it.
     """
@@ -57,30 +56,38 @@ class Views:
 
 
 class CellOutcomes:
-    """The estimators of one cell. total: the `sums.Node` of it; errors: each estimator's, sorted, if they were kept."""
+    """The targets of one cell. total: the `sums.Node` of it; errors: each target's, sorted, if they were kept."""
 
     def __init__(self, study, cell, total, errors=None):
-        self._total, self._reference = total, study.reference_place
-        self._places = {pair: row for row, pair in enumerate(design.pairs(study))}
-        control, bound = execute.control(study, cell), efficient_score(cell.errors, cell.contamination)
-        self._bound = None if isinstance(bound, str) else 1.0 / (cell.n * bound.information)
-        self._plain = [self._alone(row, errors) for row in range(len(study.estimators))]
-        self._why = [_why_plain(control, outcome) for outcome in self._plain]
+        self._total, self._parameters = total, len(cell.truths)
+        self._first_reference = study.reference_place * self._parameters
+        self._places = {pair: row for row, pair in enumerate(design.target_pairs(study))}
+        control, bounds = recipes.control(study, cell), recipes.explained(study, cell)
+        problem = recipes.problem_of(study)
+        self._plain = [
+            self._alone(row, bounds[parameter], errors) for row, (_, parameter) in enumerate(design.targets(study))
+        ]
+        movers = [problem.equivariant(study.estimators[place]) for place, _ in design.targets(study)]
+        self._why = [_why_plain(control, *own) for own in zip(movers, self._plain, strict=True)]
         self._adjusted = [
-            None if why else replace(own, moments=self._moments(row, own.good, "u"), explained=self._bound)
+            None if why else replace(own, moments=self._moments(row, own.good, "u"), explained=own.bound)
             for row, (why, own) in enumerate(zip(self._why, self._plain, strict=True))
         ]
 
     def views(self, row):
-        """Both views of an estimator, each with its reference."""
-        adjusted, why = self._adjusted[row], self._why[row]
-        why_not_compared = why or (f"reference: {self._why[self._reference]}" if self._why[self._reference] else None)
+        """Both views of a target, each with its reference."""
+        adjusted, why, why_other = self._adjusted[row], self._why[row], self._why[self.reference_of(row)]
+        why_not_compared = why or (f"reference: {why_other}" if why_other else None)
         if not why_not_compared:
             adjusted = self._compared(row, self._adjusted, adjusted=True)
         return Views(self._compared(row, self._plain, adjusted=False), adjusted, why, why_not_compared)
 
+    def reference_of(self, row):
+        """The row of the same parameter of the reference estimator."""
+        return self._first_reference + row % self._parameters
+
     def pair(self, row, other):
-        """The sums of two estimators as a dict of PAIRS, e the errors of the first, or None if they were not paired."""
+        """The sums of two targets as a dict of PAIRS, e the errors of the first, or None if they were not paired."""
         turned = (row, other) not in self._places
         place = self._places.get((other, row) if turned else (row, other))
         if place is None:
@@ -95,13 +102,13 @@ class CellOutcomes:
         return {exchanged.get(name, name): value for name, value in sums.items()}
 
     def shared(self, row, other, adjusted=False):
-        """`moments.mean_of_squares` of two estimators that were paired."""
+        """`moments.mean_of_squares` of two targets that were paired."""
         sums, outcomes = self.pair(row, other), self._adjusted if adjusted else self._plain
         letter, a, b = "u" if adjusted else "e", outcomes[row].moments, outcomes[other].moments
         products = [sums[f"{letter}{powers}_{part}"] for powers in (11, 21, 12, 22) for part in ("high", "low")]
         return mean_of_squares(a, b, int(sums["both"]), products)
 
-    def _alone(self, row, errors):
+    def _alone(self, row, bound, errors):
         sums = dict(zip(ERRORS.columns, self._total.errors[row].tolist(), strict=True))
         counts = [int(sums[name]) for name in codes.NAMES]
         good = sum(counts[: codes.FIRST_FAILURE])
@@ -118,7 +125,7 @@ class CellOutcomes:
             errors=Ranked(*self._total.bins[row]) if errors is None else Sorted(errors[row]),
             moments=plain,
             explained=0.0,
-            bound=self._bound,
+            bound=bound,
         )
 
     def _moments(self, row, good, letter):
@@ -128,17 +135,22 @@ class CellOutcomes:
         return moments(good, sums[at : at + 12], -float(low), float(high))
 
     def _compared(self, row, outcomes, adjusted):
-        own, other = outcomes[row], outcomes[self._reference]
-        if row == self._reference:
+        reference = self.reference_of(row)
+        own, other = outcomes[row], outcomes[reference]
+        if row == reference:
             return own
-        central, raw = self.shared(row, self._reference, adjusted)
+        central, raw = self.shared(row, reference, adjusted)
         return replace(own, reference=other, shared_central=central, shared_raw=raw)
 
 
-def _why_plain(control, outcome):
-    """Why the control variate does not stand in for an estimator, or None."""
+def _why_plain(control, equivariant, outcome):
+    """Why the control variate does not stand in for a target, or None."""
     if isinstance(control, str):
         return control
+    if not equivariant:
+        return "the estimator does not move along with the data"
+    if outcome.bound is None:
+        return "columns of the design depend on each other"
     if outcome.failed:
         return "some fits failed"
     return None if outcome.plain.exact else "there are no finite moments"

@@ -1,6 +1,7 @@
 """Summary table -> what each figure shows: its panels, their points in order, the axes they share, what to say of it.
 
-Use `pictures`. It computes no statistic but n x variance, and knows neither inches nor colours: those are of `curves`.
+Use `pictures`. It computes no statistic but n x variance, and knows neither inches nor colours: those are of `sheets`
+and `curves`. What a level is made of is read from the table's columns, one for each parameter of a factor.
 """
 
 import math
@@ -11,44 +12,59 @@ import numpy as np
 import pandas as pd
 
 from simcore.errors import UsageError
+from simcore.registry import plugins
+from simcore.statuses import INSUFFICIENT, OK, ROUGH, UNDEFINED
 
-# Order within one tail index. A distribution without one, in the table or in `_tail_order`, counts as light.
+# Order of distributions with the same tail index; one without an index in the table counts as light.
 TAILS = ("uniform", "normal", "logistic", "laplace", "contaminated_normal", "student_t", "slash", "cauchy")
-NO_VALUE = ("undefined", "insufficient")  # statuses of the table; a zero on a log axis gets one more, "zero"
-FACTORS = {"errors": "Errors", "n": "Sample size", "contamination": "Contamination", "family": "Contamination"}
-NOMINAL = ("errors", "estimator")  # factors whose levels are names, not numbers
+NO_BOUND, ZERO = "no_bound", "zero"  # more statuses: a bound that does not exist, and what a log axis cannot show
+NO_VALUE = (UNDEFINED, INSUFFICIENT, NO_BOUND)
+FACTORS = {
+    **{"errors": "Errors", "n": "Sample size", "contamination": "Contamination", "family": "Contamination"},
+    **{"design": "Design", "parameter": "Parameter", "fraction": "Fraction", "estimator": "Estimator"},
+}
+NOMINAL = ("errors", "estimator", "design", "contamination")  # factors whose levels are names, not numbers
 AXES = {
     "errors": "distribution of the errors (heavier tails to the right)",
     "n": "sample size n (log scale)",
     "fraction": "fraction of contaminated observations",
+    "contamination": "contamination",
+    "design": "design of the regressors",
     "estimator": "estimator",
 }
+MOST_PARAMETERS = 3  # with figures of their own
 
 
 @dataclass(frozen=True)
 class Shown:
-    """How a measure is shown: what it is called, its unit, if it has one, and whether on a log axis, which has no zero.
+    """How a measure is shown: what it is called, its unit, if it has one, and whether on a log axis.
 
+    short: what it is called at the axis, if not the same.
     scaled: name of the figure of n times the measure against n; all other figures then show n times it, too.
+    only: the kinds of figures it has, if not all.
     """
 
     name: str
     unit: str = ""
     log: bool = False
+    short: str = ""
     scaled: str = ""
+    only: tuple = ()
 
 
 # Every measure that has figures, in their order. The others of a table are left out.
 SHOWN = {
-    "variance": Shown("variance of the estimate", "data units²", log=True, scaled="n_scaled"),
-    "bias": Shown("bias of the estimate", "data units"),
-    "efficiency_bound": Shown("efficiency (Cramér-Rao bound / variance)"),
+    "variance": Shown("variance of the estimate", "data units²", log=True, short="variance", scaled="n_scaled"),
+    "bias": Shown("bias of the estimate", "data units", short="bias"),
+    "rmse": Shown("root mean square error", "data units", log=True, short="RMSE", only=("contamination", "kinds")),
+    "efficiency_bound": Shown("efficiency (Cramér-Rao bound / variance)", short="efficiency (bound / variance)"),
 }
 
 
 @dataclass(frozen=True)
 class View:
-    """A figure: a measure (times n if scaled) against factor x; a panel for each level of factors rows and columns."""
+    """A figure: a measure (times n if scaled) against factor x; a panel for each level of factors rows and columns,
+    of which either may be "", a factor that does not vary."""
 
     name: str
     measure: str
@@ -62,34 +78,32 @@ class View:
         return SHOWN[self.measure]
 
     @property
-    def quantity(self):
-        return f"{'n × ' if self.scaled else ''}{self.shown.name}"
+    def factors(self):
+        return self.x, self.rows, self.columns
 
-    @property
-    def y_label(self):
-        return f"{self.quantity} ({self.shown.unit})" if self.shown.unit else self.quantity
-
-
-@dataclass(frozen=True)
-class Panel:
-    """Its levels of the factors rows and (title) columns, and its points: x, y, half (2 MCSE), status, estimator."""
-
-    row: str
-    title: str
-    points: pd.DataFrame
-
-    @property
-    def short_title(self):
-        return _short(self.title)
+    def called(self, name):
+        """A name of the measure, or of n times it."""
+        return f"n × {name}" if self.scaled else name
 
 
 @dataclass(frozen=True)
 class Scale:
-    """The y axis of all panels: its limits, its kind (linear, log or symlog) and where a symlog axis is linear."""
+    """A y axis: its limits, its kind (linear, log or symlog) and where a symlog axis is linear."""
 
     limits: tuple
     kind: str = "linear"
     linear: float = 0.0  # half the width of that part
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Its levels of the factors rows and columns, its points (x, y, half (2 MCSE), status, estimator), its y axis."""
+
+    row: str
+    title: str
+    short_title: str
+    points: pd.DataFrame
+    scale: Scale
 
 
 @dataclass(frozen=True)
@@ -103,7 +117,6 @@ class Picture:
     y_label: str
     places: list  # of the levels on the x axis
     names: list  # of the same levels
-    y_scale: Scale
     estimators: list
     panels: list
     rows: int  # levels with a line of panels of their own; if there is but one, its panels wrap
@@ -136,132 +149,231 @@ class Picture:
 
 def pictures(summary: pd.DataFrame, title: str | None = None) -> list[Picture]:
     """What the figures show that the factors of a summary table allow; title: instead of the study's name."""
-    several = summary["parameter"].nunique() > 1
-    found = []
-    for parameter, table in _prepared(summary).groupby("parameter", sort=False):
-        heading = (title or str(table["study"].iloc[0])) + (f", {parameter}" if several else "")
-        suffix = f"_{parameter}" if several else ""
-        found += [_picture(view, table, view.name + suffix, heading) for view in _views(table)]
-    return found
+    table = _prepared(summary)
+    heading, found = title or str(table["study"].iloc[0]), []
+    for view in _views(table):
+        rows = table[table["measure"] == view.measure]
+        parameters = list(rows["parameter"].unique())
+        if len(parameters) == 1 or "parameter" in view.factors:
+            found.append(_picture(view, rows, view.name, heading, []))
+            continue
+        shown = _spread(parameters, MOST_PARAMETERS)
+        notes = [f"{len(shown)} of {len(parameters)} parameters have figures."] if len(shown) < len(parameters) else []
+        for parameter in shown:
+            name = f"{view.name}_{re.sub(r'[^A-Za-z0-9.+-]+', '_', parameter).strip('_')}"
+            own = rows[rows["parameter"] == parameter]
+            found.append(_picture(view, own, name, f"{heading}, {parameter}", notes))
+    return [picture for picture in found if picture is not None]
 
 
 def _prepared(summary):
     """The rows of a summary table to draw, one for each point, with the contamination's `family` and `fraction`."""
     table = summary[summary["measure"].isin(list(SHOWN))].copy()
-    key = ["parameter", "errors", "contamination", "n", "estimator", "measure"]
+    if "design" not in table:
+        table["design"] = ""
+    cell = ["parameter", "errors", "contamination", "n", "design"]
+    key = [*cell, "estimator", "measure"]
     if table.duplicated(key).any():
-        raise UsageError(f"figures show one value for each {', '.join(key)}; this table has several")
+        names = ", ".join(name for name in key if name in summary)
+        raise UsageError(f"figures show one value for each {names}; this table has several")
     for column in ("value", "mcse"):
         table[column] = table[column].to_numpy(dtype=float, na_value=np.nan)
-    parsed = [_parse(label) for label in table["contamination"]]
-    table["fraction"] = [float(given.get("fraction", 0.0)) for _, given in parsed]
-    table["family"] = [_label(name, given, without="fraction") for name, given in parsed]
-    table.loc[table["value"].isna() & ~table["status"].isin(NO_VALUE), "status"] = "insufficient"
+    given = _choices(table, "contamination")
+    table["fraction"] = [_fraction(*given[label]) for label in table["contamination"]]
+    table["family"] = [_family(label, *given[label]) for label in table["contamination"]]
+    bad = table[table["kind"] != "none"].groupby("family")["fraction"].nunique()
+    if len(bad) > 1 and bad.max() <= 1:  # nothing to draw against the fraction
+        table.loc[table["kind"] != "none", "fraction"] = np.nan
+    table.loc[table["value"].isna() & ~table["status"].isin(NO_VALUE), "status"] = INSUFFICIENT
     table.loc[table["status"].isin(NO_VALUE), "value"] = np.nan
+    table.loc[_boundless(table, cell), "status"] = NO_BOUND
     return table
+
+
+def _boundless(table, cell):
+    """Whether a row is an efficiency of a cell without a bound: where an efficiency does not exist, but a variance."""
+    measured, missing = {*table["measure"]}, table[table["status"] == UNDEFINED]
+    infinite, wanting = (missing[missing["measure"] == name] for name in ("variance", "efficiency_bound"))
+    key, frame = [*cell, "estimator"], pd.MultiIndex.from_frame
+    without = wanting[~frame(wanting[key]).isin(frame(infinite[key]))] if "variance" in measured else wanting[:0]
+    return (table["measure"] == "efficiency_bound") & frame(table[cell]).isin(frame(without[cell]))
+
+
+# Which figures
 
 
 def _views(table):
     """The figures for the factors that vary; where none does, those that compare the estimators."""
-    varies = [factor for factor in ("errors", "n", "contamination") if table[factor].nunique() > 1]
-    plans = [("tails", "errors", "contamination", "n")] if "errors" in varies else []
-    plans += [("n", "n", "contamination", "errors")] if "n" in varies else []
-    columns = "errors" if "errors" in varies else "n"
-    plans += [("contamination", "fraction", "family", columns)] if "contamination" in varies else []
+    counts = {factor: table[factor].nunique() for factor in ("errors", "n", "contamination", "design", "parameter")}
+    bad = table[table["kind"] != "none"]
+    families = bad["family"][bad["fraction"].notna()].nunique()
+    several = counts["contamination"] > 1
+    if counts["contamination"] > 3:
+        counts["contamination"] = 1  # too many for panels, and they have figures of their own
+    plans = []
+    if counts["errors"] > 1:
+        plans += [("tails", "errors", *_beside(counts, ("n", "design", "contamination")))]
+    if counts["n"] > 1:
+        others = ("errors", "design", "contamination") if counts["errors"] <= 4 else ("errors", "design")
+        plans += [("n", "n", *_beside(counts, others))]
+    if several and families:
+        plans += [("contamination", "fraction", *_beside(counts, ("errors", "design", "n"), families > 1))]
+    if several and bad["fraction"].isna().any():
+        plans += [("kinds", "contamination", *_beside(counts, ("errors", "design", "n")))]
+    if not plans:
+        only = ("design", "design") if counts["design"] > 1 else ("estimators", "estimator")
+        plans = [(*only, *_beside(counts, ()))]
     views = []
-    for name, *factors in plans or [("estimators", "estimator", "contamination", "n")]:
+    for name, *factors in plans:
         for measure, shown in SHOWN.items():
-            views += [View(f"{name}_{measure}", measure, *factors, scaled=bool(shown.scaled) and name != "n")]
-            views += [View(shown.scaled, measure, *factors, scaled=True)] if shown.scaled and name == "n" else []
+            if not shown.only or name in shown.only:
+                views += [View(f"{name}_{measure}", measure, *factors, scaled=bool(shown.scaled) and name != "n")]
+                views += [View(shown.scaled, measure, *factors, scaled=True)] if shown.scaled and name == "n" else []
     return [view for view in views if (table["measure"] == view.measure).any()]
+
+
+def _beside(counts, factors, families=False):
+    """The factors rows and columns of panels: the second and the first that vary, or `families` and the first."""
+    columns, rows, *_ = [*(factor for factor in (*factors, "parameter") if counts[factor] > 1), "", ""]
+    rows = "family" if families else rows
+    return ("parameter", rows) if columns == "parameter" else (rows, columns)  # parameters in lines: axes of their own
 
 
 # Labels and levels
 
 
-def _parse(label):
-    """'shift(fraction=0.1, size=10)' -> ('shift', {'fraction': '0.1', 'size': '10'})."""
-    match = re.fullmatch(r"(\w+)\((\w+=[^,=]+(?:, \w+=[^,=]+)*)\)", label)
-    return (match[1], dict(part.split("=") for part in match[2].split(", "))) if match else (label, {})
+def _choices(table, factor):
+    """Label -> (name, its parameters as numbers, its loc and scale, where they are not 0 and 1) of errors or
+    contamination."""
+    column, kind = {"errors": ("distribution", "distributions"), "contamination": ("kind", "contamination")}[factor]
+    found = {}
+    for row in table.drop_duplicates(factor).to_dict("records"):
+        plugin = plugins(kind).get(row[column])
+        names = [parameter.name for parameter in plugin.parameters] if plugin else []
+        columns = {name: f"{factor}_{name}" if f"{factor}_{name}" in row else name for name in names}
+        values = {name: float(row[columns[name]]) for name in names}
+        placed = {name: row[name] for name, usual in (("loc", 0.0), ("scale", 1.0)) if row.get(name, usual) != usual}
+        found[row[factor]] = row[column], values, placed if factor == "errors" else {}
+    return found
 
 
-def _label(name, given, without=""):
-    """What `_parse` took apart, together again, without one of the parameters."""
-    inside = ", ".join(f"{key}={value}" for key, value in given.items() if key != without)
-    return f"{name}({inside})" if inside else name
+def _listed(values):
+    return ", ".join(f"{name}={value:g}" for name, value in values.items())
 
 
-def _short(label):
+def _fraction(kind, values, _):
+    """The fraction of bad observations: none has 0, some kinds have none."""
+    return 0.0 if kind == "none" else values.get("fraction", math.nan)
+
+
+def _family(label, kind, values, _):
+    """A label without its fraction."""
+    others = {name: value for name, value in values.items() if name != "fraction"}
+    return f"{kind}({_listed(others)})" if others and "fraction" in values else kind if values else label
+
+
+def _short(name, values, placed, label):
     """Errors for an axis: student_t(df=3) -> t3, contaminated_normal(epsilon=0.1, ratio=3) -> CN(0.1, 3)."""
-    name, given = _parse(label)
-    if name == "student_t" and "df" in given:
-        return _label(f"t{given['df']}", given, without="df")
+    if name == "student_t":
+        return f"t{values['df']:g}({_listed(placed)})" if placed else f"t{values['df']:g}"
     if name == "contaminated_normal":
-        inside = (value if key in ("epsilon", "ratio") else f"{key}={value}" for key, value in given.items())
-        return f"CN({', '.join(inside)})"
+        inside = [f"{value:g}" for value in values.values()]
+        return f"CN({', '.join([*inside, *([_listed(placed)] if placed else [])])})"
     return label
-
-
-def _by_numbers(label):
-    """Sort key of a label: its name, then its parameters as numbers, so that 2 stands before 10."""
-    name, given = _parse(label)
-    numbers = [float(value) if re.fullmatch(r"-?\d+(\.\d*)?(e[-+]?\d+)?", value) else 0.0 for value in given.values()]
-    return name, numbers, label
-
-
-def _tail_order(table):
-    """Labels of the errors from the lightest tails to the heaviest."""
-    known = table.groupby("errors")["tail_index"].first() if "tail_index" in table else {}
-
-    def key(label):
-        name, given = _parse(label)
-        index = known.get(label)
-        if pd.isna(index):
-            index = {"student_t": float(given.get("df", "inf")), "slash": 1.0, "cauchy": 1.0}.get(name, math.inf)
-        return -index, TAILS.index(name) if name in TAILS else len(TAILS), _by_numbers(label)
-
-    return sorted(table["errors"].unique(), key=key)
 
 
 def _levels(table):
     """Every level of every factor, in the order in which figures show them."""
+    errors, bad = _choices(table, "errors"), _choices(table, "contamination")
+    index = table.groupby("errors")["tail_index"].first().to_dict() if "tail_index" in table else {}
+
+    def by_numbers(label, name, values, placed):
+        return name, [*values.values(), *placed.values()], label
+
+    def by_tail(label):
+        name, *_ = choice = errors[label]
+        tail = index.get(label, math.inf)
+        place = TAILS.index(name) if name in TAILS else len(TAILS)
+        return -(math.inf if pd.isna(tail) else tail), place, by_numbers(label, *choice)
+
+    families = {row["family"]: by_numbers(row["family"], *bad[row["contamination"]]) for row in _bad_rows(table)}
     return {
-        "errors": _tail_order(table),
+        "errors": sorted(errors, key=by_tail),
         "n": sorted(table["n"].unique()),
-        "contamination": sorted(table["contamination"].unique(), key=lambda name: (name != "none", _by_numbers(name))),
-        "family": sorted(set(table["family"]) - {"none"}, key=_by_numbers) or ["none"],
+        "contamination": sorted(bad, key=lambda label: (bad[label][0] != "none", by_numbers(label, *bad[label]))),
+        "family": sorted(families, key=families.get) or ["none"],
         "fraction": sorted(table["fraction"].unique()),
-        "estimator": list(table["estimator"].unique()),
+        **{factor: list(table[factor].unique()) for factor in ("design", "parameter", "estimator")},
+        "": [""],
     }
+
+
+def _bad_rows(table):
+    return table[table["kind"] != "none"].sort_values("fraction").drop_duplicates("family").to_dict("records")
 
 
 # One figure
 
 
-def _picture(view, table, name, heading):
-    """The Picture of a view of a prepared table."""
-    levels = _levels(table)
+def _picture(view, table, name, heading, notes):
+    """The Picture of a view of the rows of its measure, or None where that is of one level of x only."""
+    table, pinned = _pinned(view, table)
+    own, boundless = _bounded(view, table)
+    levels = _levels(own)
+    if own.empty or len(levels[view.x]) < min(2, table[view.x].nunique()):
+        return None
     at = _places(view.x, levels[view.x])
-    rows, columns, notes = _choose(view, levels)
-    own, more_notes = _at_middle(view, table[table["measure"] == view.measure], levels)
-    panels = _panels(view, own, rows, columns, at)
-    total = table["n_ok"] + table["n_failed"]
+    rows, columns, chosen = _choose(view, levels)
+    shorts = {label: _short(*choice, label) for label, choice in _choices(own, "errors").items()}
+    panels = _panels(view, own, rows, columns, at, shorts)
+    total = own["n_ok"] + own["n_failed"]
+    unit = view.shown.unit if (own["design"] == "").all() else ""  # each coefficient has one of its own
     return Picture(
         name=name,
-        title=f"{heading}: {view.quantity}",
+        title=f"{heading}: {view.called(view.shown.name)}",
         x=view.x,
         x_label=AXES[view.x],
-        y_label=view.y_label,
+        y_label=view.called(view.shown.short or view.shown.name) + (f" ({unit})" if unit else ""),
         places=list(at.values()),
-        names=[_short(level) if view.x in NOMINAL else f"{level:g}" for level in levels[view.x]],
-        y_scale=_y_scale(view.shown.log, pd.concat([panel.points for panel in panels])),
+        names=[shorts.get(level, level) if view.x in NOMINAL else f"{level:g}" for level in levels[view.x]],
         estimators=levels["estimator"],
         panels=panels,
         rows=len(rows),
         replications=(total.min(), total.max()),
-        failed=table["n_failed"].max(),
-        notes=notes + more_notes,
+        failed=own["n_failed"].max(),
+        notes=[*chosen, *pinned, *boundless, *notes],
     )
+
+
+def _pinned(view, table):
+    """The rows at one level of each factor that the view does not show, and what the caption says of that."""
+    levels, notes = _levels(table), []
+    for factor in ("errors", "n", "contamination", "design"):
+        shown = factor in view.factors or factor == "contamination" and view.x == "fraction"
+        if not shown and levels[factor] != [""]:
+            level = levels[factor][(len(levels[factor]) - 1) // 2 if factor in ("errors", "n") else 0]
+            others = len(levels[factor]) - 1
+            table = table[table[factor] == level]
+            more = f" ({others} other level{'s' * (others > 1)} not shown)" if others else ""
+            notes.append(f"{FACTORS[factor]}: {level}{more}.")
+    if view.x == "fraction":
+        table = table[table["fraction"].notna()]
+        notes += [f"Contamination: {_levels(table)['family'][0]}."] if view.rows != "family" else []
+    if view.x == "contamination":
+        table = table[table["fraction"].isna() | (table["kind"] == "none")]
+    return table, notes
+
+
+def _bounded(view, table):
+    """The rows without those levels that have no bound at all, and what the caption says of them."""
+    notes = []
+    for factor in filter(None, view.factors):
+        some = table.groupby(factor, sort=False)["status"].agg(lambda status: (status != NO_BOUND).any())
+        without = [level for level, bounded in some.items() if not bounded]
+        if without:
+            table = table[~table[factor].isin(without)]
+            notes.append(f"{FACTORS[factor]} without a bound, left out: {', '.join(map(str, without))}.")
+    return table, notes
 
 
 def _places(factor, levels):
@@ -272,25 +384,21 @@ def _places(factor, levels):
 
 
 def _wide(factor, levels):
-    """Whether so many distributions stand on the x axis that only two panels have room side by side."""
-    return factor == "errors" and len(levels) > 6
+    """Whether so many names stand on the x axis that only two panels have room side by side."""
+    return factor in NOMINAL and len(levels) > 6
 
 
 def _choose(view, levels):
     """Levels of the factors rows and columns that have panels, and what the caption must say about it."""
-    rows, columns, notes = levels[view.rows], levels[view.columns], []
-    if view.rows == "contamination" and (len(rows) > 3 or (view.columns == "errors" and len(columns) > 4)):
-        rows = rows[:1]
-    rows = _spread(rows, 4)
+    rows = _spread(levels[view.rows], 5 if view.rows == "parameter" else 4)
     beside = 2 if _wide(view.x, levels[view.x]) else 4
-    columns = _spread(columns, beside if len(rows) > 1 else 6 if view.columns == "n" else 12)
+    columns = _spread(levels[view.columns], beside if len(rows) > 1 else 6 if view.columns == "n" else 12)
+    notes = []
     for factor, shown in ((view.rows, rows), (view.columns, columns)):
-        count = len(levels[factor])
-        if len(shown) == 1 and factor == view.rows:
-            others = f" ({count - 1} other levels not shown)" if count > 1 else ""
-            notes.append(f"{FACTORS[factor]}: {shown[0]}{others}.")
-        elif len(shown) < count:
-            notes.append(f"{FACTORS[factor]}: {len(shown)} of {count} levels shown.")
+        if len(shown) < len(levels[factor]):
+            notes.append(f"{FACTORS[factor]}: {len(shown)} of {len(levels[factor])} levels shown.")
+        elif factor and factor == view.rows and len(shown) == 1:
+            notes.append(f"{FACTORS[factor]}: {shown[0]}.")
     return rows, columns, notes
 
 
@@ -299,36 +407,42 @@ def _spread(levels, count):
     return [levels[round(place)] for place in np.linspace(0, len(levels) - 1, min(count, len(levels)))]
 
 
-def _at_middle(view, table, levels):
-    """The rows at the middle level of each factor that the view does not show, and what the caption says of that."""
-    notes = []
-    for factor in [factor for factor in ("errors", "n") if factor not in (view.x, view.columns)]:
-        middle = levels[factor][(len(levels[factor]) - 1) // 2]
-        table = table[table[factor] == middle]
-        notes.append(f"{FACTORS[factor]}: {middle}.")
-    return table, notes
-
-
-def _panels(view, table, rows, columns, at):
+def _panels(view, table, rows, columns, at, shorts):
     """A Panel for each of the levels rows and columns, line by line; at: level -> place on the x axis."""
+    lines = [_at(table, view.rows, row) for row in rows]
+    grid = [[_points(view, _at(line, view.columns, column), at) for column in columns] for line in lines]
+    common = _y_scale(view.shown.log, pd.concat([points for line in grid for points in line]))
     panels = []
-    for row in rows:
-        own = table[table[view.rows] == row]
-        if view.rows == "family" and (own["fraction"] > 0).all():  # a family starts from the clean sample
-            own = pd.concat([own, table[table["family"] == "none"]])
-        for column in columns:
-            title = f"n = {column}" if view.columns == "n" else column
-            panels.append(Panel(row, title, _points(view, own[own[view.columns] == column], at)))
+    for row, line in zip(rows, grid, strict=True):
+        own = view.rows == "parameter" and view.shown.unit  # parameters need not have the same unit
+        scale = _y_scale(view.shown.log, pd.concat(line)) if own else common
+        for column, points in zip(columns, line, strict=True):
+            title = _titled(view.columns, column)
+            panels.append(Panel(_titled(view.rows, row), title, shorts.get(title, title), points, scale))
     return panels
+
+
+def _titled(factor, level):
+    return f"n = {level}" if factor == "n" else level
+
+
+def _at(table, factor, level):
+    """The rows at a level of a factor."""
+    if not factor:
+        return table
+    own = table[table[factor] == level]
+    if factor == "family" and (own["fraction"] > 0).all():  # a family starts from the clean sample
+        own = pd.concat([own, table[table["family"] == "none"]])
+    return own
 
 
 def _points(view, rows, at):
     """Rows of the table -> the points of a Panel, by x; a bar only where the MCSE exists, no zero on a log axis."""
     factor = rows["n"] if view.scaled else 1.0
     points = pd.DataFrame({"x": rows[view.x].map(at), "y": rows["value"] * factor, "estimator": rows["estimator"]})
-    points["half"] = (2.0 * rows["mcse"] * factor).where(rows["status"].isin(["ok", "mcse_rough"]))
+    points["half"] = (2.0 * rows["mcse"] * factor).where(rows["status"].isin([OK, ROUGH]))
     off = (points["y"] <= 0) & view.shown.log
-    points["y"], points["status"] = points["y"].mask(off), rows["status"].mask(off, "zero")
+    points["y"], points["status"] = points["y"].mask(off), rows["status"].mask(off, ZERO)
     return points.sort_values("x", kind="stable")
 
 

@@ -1,8 +1,8 @@
 """What can stand in a scenario: the records that describe a plugin, and finding plugins by name.
 
-A plugin is one module in `distributions/`, `contamination/`, `losses/`, `estimators/`, `measures/` or `problems/` that
-defines `PLUGIN`, one of the records below. Nothing is listed by hand: the folder is the list. The functions in a record
-are plain Python (see `jit.lane`); a lane value is `lanes.WIDTH` numbers side by side.
+A plugin is one module in a folder of KINDS that defines `PLUGIN`, one of the records below. Nothing is listed by hand:
+the folder is the list. The functions in a record are plain Python (see `jit.lane`); a lane value is `lanes.WIDTH`
+numbers side by side.
 """
 
 import difflib
@@ -13,7 +13,7 @@ import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-KINDS = ("problems", "distributions", "contamination", "losses", "estimators", "measures")
+KINDS = ("problems", "designs", "distributions", "contamination", "losses", "estimators", "measures")
 
 
 @dataclass(frozen=True)
@@ -43,21 +43,57 @@ class Interval:
         return " ".join([kind, " and ".join(ends)]).strip()
 
 
+@dataclass(frozen=True)
+class Flag:
+    """true or false."""
+
+    def __contains__(self, value):
+        return isinstance(value, bool)
+
+    def __str__(self):
+        return "true or false"
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text on one line."""
+
+    def __contains__(self, value):
+        return isinstance(value, str) and 0 < len(value) <= 1000 and value.isprintable()
+
+    def __str__(self):
+        return "a text in quotes"
+
+
+@dataclass(frozen=True)
+class Vector:
+    """A list of numbers of an interval: one value, not several."""
+
+    items: Interval
+    most: int = 20
+
+    def __str__(self):
+        return f"a list of 1 to {self.most} values, each {self.items}"
+
+
 REAL = Interval(low=-1e50, high=1e50)  # fourth powers of errors must neither overflow nor vanish
 SIZE = Interval(low=1e-50, high=1e50)
 POSITIVE = Interval(low=0.0, open_low=True)
 PROPORTION = Interval(low=0.0, high=1.0)
+BELOW_ONE = Interval(low=0.0, high=1.0, open_high=True)
 BELOW_HALF = Interval(low=0.0, high=0.5, open_high=True)
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A number a scenario gives to a plugin; without a default it must be given."""
+    """A value, mostly a number, that a scenario gives to a plugin; without a default it must be given."""
 
     name: str
     meaning: str
-    domain: Interval = REAL
-    default: float | tuple | None = None
+    domain: Interval | Flag | Text | Vector = REAL
+    default: float | bool | str | tuple | None = None
+    words: tuple[str, ...] = ()  # that may stand in place of a number
+    quiet: bool = False  # no part of a label while it has its default
 
 
 @dataclass(frozen=True)
@@ -103,12 +139,33 @@ class Contamination(Plugin):
     errors placed anew: (weight, shift, ratio) of each, at most two, and the first as it was. None: it has no density.
     outliers(values, loc, scale, m): the probability of an outlier, and how far m of them carry an estimate; None where
     there are none.
+    apply_design(stream, e, x, n, p, first, q): in place of `apply`, for regression alone: turn n standard errors e into
+    contaminated ones and contaminate the design x (n * p, WIDTH), of which columns first..p-1 are not the intercept; q
+    holds the scale and then the parameters.
     """
 
     apply: Callable = None
+    apply_design: Callable | None = None
     random: bool = True
     components: Callable | None = None
     outliers: Callable | None = None
+
+
+@dataclass(frozen=True)
+class Design(Plugin):
+    """The columns of a regression beside the intercept: one of three kinds.
+
+    draw(stream, x, n, p): they are random and independent but for a common part; a function as of a `Distribution`,
+    which fills one of them.
+    matrix(n, columns, values): they are given; float64 (n, columns). Raises UsageError.
+    recur(e, x, n, p, first, beta): they are past responses; fills columns first..p-1 of x from the errors.
+    columns(values): how many there must be; None: as many as the scenario has coefficients for.
+    """
+
+    draw: Callable | None = None
+    matrix: Callable | None = None
+    recur: Callable | None = None
+    columns: Callable = field(default=lambda values: None)
 
 
 @dataclass(frozen=True)
@@ -116,7 +173,8 @@ class Loss(Plugin):
     """A loss as scalar functions of one standardised residual r (lane values) and the parameters p.
 
     rho(r, p), psi = rho', psi_prime = psi', weight = psi / r. `monotone`: psi never decreases, so the root is unique.
-    `scaled`: residuals are divided by a scale, which a scenario chooses. `smooth`: psi' is continuous.
+    `scaled`: residuals are divided by a scale, which a scenario chooses. `smooth`: psi' is continuous. `symmetric`: rho
+    is even.
     """
 
     rho: Callable = None
@@ -126,20 +184,27 @@ class Loss(Plugin):
     monotone: bool = True
     smooth: bool = True
     scaled: bool = True
+    symmetric: bool = True
 
 
 @dataclass(frozen=True)
 class Estimator(Plugin):
-    """An estimator of location.
+    """An estimator that is no loss, of the parameters of one `problem`.
 
-    fit(x, n, p, median, mad): lane function of the sorted sample and its median and MAD; returns (estimate, code).
+    fit: the lane function, whose arguments its problem fixes: see `problems.location` and `problems.linear`.
     numbers(n, values): the array p of the kernel for samples of n, from the parameter values by name.
-    carried_by(n, values): how many of n observations must go bad to carry the estimate away.
+    carried_by(n, values): how many of n observations must go bad to carry the estimate away; of regression,
+    carried_by(n, p): how many of n responses, for p coefficients.
+    equivariant: it moves along with the data, as the control variate needs.
+    loss: of a regression, the loss whose psi it solves for in the end, at its own parameters.
     """
 
+    problem: str = "location"
     fit: Callable = None
     numbers: Callable = field(default=lambda n, values: tuple(values.values()))
     carried_by: Callable = None
+    equivariant: bool = True
+    loss: str | None = None
 
 
 @dataclass(frozen=True)
@@ -155,6 +220,10 @@ class Measure(Plugin):
     adjustable: it reads `outcome.moments` and `outcome.explained`, so a control variate may stand in.
     compares: it reads `outcome.reference`, whose moments must exist too.
     relative: it is positive, so its MCSE can be asked for relative to it.
+    problem: the only problem that has it; None: every one.
+    of_all: it is of all replications, also of those without an estimate.
+    joint(v, reference): in place of `value`, a number from the covariance matrix v of all coefficients, rows of floats,
+    and that of the reference estimator; its MCSE is by the jackknife. pairwise: joint(v, reference, j, k), for any two.
     """
 
     value: Callable = None
@@ -164,6 +233,10 @@ class Measure(Plugin):
     adjustable: bool = False
     compares: bool = False
     relative: bool = False
+    problem: str | None = None
+    of_all: bool = False
+    joint: Callable | None = None
+    pairwise: bool = False
 
 
 @dataclass(frozen=True)
@@ -172,12 +245,20 @@ class Problem(Plugin):
 
     fit(choice): the lane fit function of an estimator of a scenario and the values it binds, see `location`.
     numbers(choice, n): the array p that the fit receives.
-    carried_by(choice, n): as for `Estimator`.
+    carried_by(choice, n): as for `Estimator`; of regression see `linear`.
+    equivariant(choice): as for `Estimator`.
+    scales: words for scales that are estimated, beside "mad".
+    designed: it has a design and coefficients.
+    estimand: what is estimated, for people.
     """
 
     fit: Callable = None
     numbers: Callable = None
     carried_by: Callable = None
+    equivariant: Callable = field(default=lambda choice: True)
+    scales: tuple[str, ...] = ()
+    designed: bool = False
+    estimand: str = ""
 
 
 @functools.cache

@@ -7,7 +7,8 @@ rounds when it goes on, and one that asks for more later keeps all it has.
 import math
 
 from simcore import design, sums
-from simcore.summaries import INSUFFICIENT, OK, ROUGH, cell_rows
+from simcore.statuses import INSUFFICIENT, OK, ROUGH
+from simcore.summaries import cell_rows
 
 _MARGIN = 1.02  # beyond the number that the round before foretold, so that the next one is mostly the last
 

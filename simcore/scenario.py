@@ -7,13 +7,14 @@ import hashlib
 import itertools
 import json
 import math
+import operator
 import re
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from simcore import toml_text
 from simcore.checks import Checks
-from simcore.registry import REAL, SIZE, Interval, Parameter, Plugin, plugins
+from simcore.registry import BELOW_ONE, REAL, SIZE, Flag, Interval, Parameter, Plugin, Vector, plugins
 
 DEFAULT_SEED = 20261122
 DEFAULT_REPLICATIONS = 10_000
@@ -30,31 +31,74 @@ _KEEP = lambda text: text == "estimates", 'write keep = "estimates", or leave it
 _REDUCTION = lambda text: text in ("score", "none"), 'write variance_reduction = "score" (the default) or "none"'
 _RELATIVE_MCSE = Parameter("relative_mcse", "MCSE over value at which a cell is done", Interval(1e-6, 1.0))
 
+_BETA = Vector(REAL, 21)  # with the intercept
+_POINTS = 'write predict = [[0.5, 1.0]], a list with a value for each column of the design'
+
 _KEYS = {
     "name": _NAME[1],
-    "problem": 'write problem = "location"',
+    "problem": 'write problem = "location" or problem = "linear"',
     "factors": "write [factors] and, below it, n and errors",
     "estimators": 'write [[estimators]] and, below it, loss = "l2"',
 }
 _OPTIONAL_KEYS = (
     *("title", "seed", "replications", "keep", "reference", "variance_reduction", "measures", "precision"),
 )
+_DESIGNED = {"beta": "write beta = [1.0, 2.0], the true coefficients, the intercept first"}
+_DESIGNED_OPTIONS = ("intercept", "predict")
 _PRECISION = {"measure": 'write measure = "variance"', "relative_mcse": "write relative_mcse = 0.01"}
 _FACTORS = {"n": "write n = [10, 100]", "errors": 'write errors = [{ distribution = "normal" }]'}
+_DESIGN_FACTOR = {"design": 'write design = [{ design = "gaussian" }]'}
 
 _ESTIMATOR_KINDS = {"loss": "losses", "estimator": "estimators"}
 _LOC_AND_SCALE = (
     Parameter("loc", "where the errors are centred", REAL, 0.0),
     Parameter("scale", "their scale", SIZE, 1.0),
 )
-_RESIDUAL_SCALE = Parameter("scale", "the scale of the residuals", SIZE, "mad")
+_RANDOM_DESIGN = (
+    Parameter("correlation", "of any two columns, by a common part", BELOW_ONE, 0.0),
+    Parameter("redrawn", "a new design in every replication, not one for the cell", Flag(), False),
+)
+_RESIDUAL_SCALE = Parameter("scale", "the scale of the residuals", SIZE, "mad", ("mad", "proposal2"))
+
+
+@dataclass(frozen=True)
+class Model:
+    """Of a regression: the true coefficients, whether the first is an intercept, and points whose fit is wanted."""
+
+    beta: tuple[float, ...]
+    intercept: bool
+    points: tuple[tuple[float, ...], ...]  # a value for each column beside the intercept
+
+    @property
+    def parameters(self):
+        """beta0 is always the intercept, so without one the names start with beta1."""
+        start = 0 if self.intercept else 1
+        names = [f"beta{start + j}" for j in range(len(self.beta))]
+        return (*names, *(_label("at", [("", value) for value in point]).replace("=", "") for point in self.points))
+
+    @property
+    def columns(self):
+        """Of the design, beside the intercept."""
+        return len(self.beta) - self.intercept
+
+    @property
+    def rows(self):
+        """The points as rows of the design."""
+        return tuple((1.0, *point) if self.intercept else point for point in self.points)
+
+    @property
+    def truths(self):
+        return (*self.beta, *(math.fsum(map(operator.mul, row, self.beta)) for row in self.rows))
+
+    def content(self):
+        return {"beta": self.beta, "intercept": self.intercept, "points": self.points}
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A distribution, a kind of contamination or a measure, with all parameters in the order of the plugin."""
+    """A distribution, a contamination, a design or a measure, with all parameters in the order of the plugin."""
 
-    kind: str  # "distributions", "contamination" or "measures"
+    kind: str  # of plugin
     name: str
     parameters: tuple[tuple[str, float], ...] = ()
     loc: float = 0.0
@@ -66,8 +110,10 @@ class Choice:
 
     @property
     def label(self):
+        unsaid = {(p.name, p.default) for p in _RANDOM_DESIGN} if self.kind == "designs" else ()
+        own = [pair for pair in self.parameters if pair not in unsaid]
         placed = [(p.name, getattr(self, p.name)) for p in _LOC_AND_SCALE if getattr(self, p.name) != p.default]
-        return _label(self.name, [*self.parameters, *placed])
+        return _label(self.name, [*own, *placed])
 
     def __str__(self):
         return self.label
@@ -129,6 +175,8 @@ class Study:
     n: tuple[int, ...]
     errors: tuple[Choice, ...]
     contamination: tuple[Choice, ...]
+    design: tuple[Choice, ...]  # empty but in regression
+    model: Model | None
     estimators: tuple[EstimatorChoice, ...]
     reference: str
     variance_reduction: str  # "score" or "none"
@@ -156,6 +204,9 @@ class Study:
         lists = ("errors", "contamination", "estimators")
         chosen = {key: sorted((choice.content() for choice in getattr(self, key)), key=_canonical) for key in lists}
         chosen["variance_reduction"] = self.variance_reduction
+        if self.model:
+            chosen["design"] = sorted((choice.content() for choice in self.design), key=_canonical)
+            chosen["model"] = self.model.content()
         if len(self.estimators) > MOST_PAIRED:
             chosen["reference"] = self.estimators[self.reference_place].content()
         return {"problem": self.problem, "seed": self.seed, "n": sorted(self.n), **chosen}
@@ -184,6 +235,8 @@ def parameters_of(kind, plugin):
     """What an entry may say of a plugin: its own parameters, loc and scale of errors, the scale of a scaled loss."""
     if kind == "distributions":
         return plugin.parameters + _LOC_AND_SCALE
+    if kind == "designs":
+        return plugin.parameters + (_RANDOM_DESIGN if plugin.draw else ())
     return plugin.parameters + ((_RESIDUAL_SCALE,) if kind == "losses" and plugin.scaled else ())
 
 
@@ -192,10 +245,12 @@ def as_values(default):
     return default if isinstance(default, tuple) else (default,)
 
 
-def estimator(entry):
-    """The estimator of one table of `estimators`, without a study."""
+def estimator(entry, problem):
+    """The estimator of one table of `estimators`, without a study, for a problem by name."""
     data, checks = toml_text.plain(entry), _ScenarioChecks()
     found = checks.entry((), data, _ESTIMATOR_KINDS)
+    if found:
+        checks.belongs(found, plugins("problems")[problem])
     if found and found.size > 1:
         checks.wrong((), "are several estimators", "write one value for each key", data)
     checks.report()
@@ -221,9 +276,16 @@ def _canonical(value):
 
 
 def _label(name, values):
-    """huber(k=1.345): numbers in their shortest form."""
-    inside = ", ".join(f"{key}={str(value).removesuffix('.0')}" for key, value in values)
+    """huber(k=1.345): numbers in their shortest form; of a flag its name, where it is set."""
+    said = ((key, value) for key, value in values if value is not False)
+    inside = ", ".join(key if value is True else f"{key}={_short(value)}" for key, value in said)
     return f"{name}({inside})" if inside else name
+
+
+def _short(value):
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_short, value))}]"
+    return str(value).removesuffix(".0")
 
 
 class _Entry(NamedTuple):
@@ -243,7 +305,8 @@ class _Entry(NamedTuple):
         """For each combination: the parameters of the plugin, and all values by name."""
         for combination in itertools.product(*self.axes.values()):
             values = dict(zip(self.axes, combination, strict=True))
-            yield tuple((p.name, values[p.name]) for p in self.plugin.parameters), values
+            own = parameters_of(self.kind, self.plugin) if self.kind == "designs" else self.plugin.parameters
+            yield tuple((p.name, values[p.name]) for p in own), values
 
     def choices(self):
         for parameters, values in self.crossed():
@@ -253,8 +316,9 @@ class _Entry(NamedTuple):
         name, varying = self.plugin.name, [key for key, values in self.axes.items() if len(values) > 1]
         for parameters, values in self.crossed():
             scale = values.get("scale")
-            known = [("scale", scale)] if isinstance(scale, float) else []
-            label = _label(name, [*parameters, *known])
+            known = [("scale", scale)] if scale not in (None, "mad") else []
+            quiet = {(p.name, p.default) for p in self.plugin.parameters if p.quiet}
+            label = _label(name, [*(pair for pair in parameters if pair not in quiet), *known])
             if self.label:
                 label = _label(f"{self.label} ", [(key, values[key]) for key in varying]).strip()
             yield EstimatorChoice(name, name if self.kind == "losses" else None, parameters, scale, label)
@@ -265,57 +329,131 @@ class _ScenarioChecks(Checks):
 
     def study(self, data):
         """The fields of a Study, to be used if there is no mistake."""
-        self.keys((), data, "a scenario", _KEYS, _OPTIONAL_KEYS)
-        estimators = self.read(data, ("estimators",), self.estimators) or ()
+        problem = self.read(data, ("problem",), self.problem)
+        designed = problem is not None and plugins("problems")[problem].designed
+        required, optional = _KEYS | (_DESIGNED if designed else {}), _DESIGNED_OPTIONS if designed else ()
+        self.keys((), data, "a scenario" + f" of {problem}" * designed, required, _OPTIONAL_KEYS + optional)
+        model = self.model(data) if designed else None
+        estimators = self.read(data, ("estimators",), self.estimators, problem) or ()
         replications = self.read(data, ("replications",), self.whole, _REPLICATIONS, default=DEFAULT_REPLICATIONS)
         precision, least = self.read(data, ("precision",), self.precision, replications) or (None, replications)
         return {
             "name": self.read(data, ("name",), self.text, *_NAME),
             "title": self.read(data, ("title",), self.text, *_TITLE, default=""),
-            "problem": self.read(data, ("problem",), self.problem),
+            "problem": problem,
+            "model": model,
             "seed": self.read(data, ("seed",), self.whole, _SEED, default=DEFAULT_SEED),
             "replications": least,
             "keep": self.read(data, ("keep",), self.text, *_KEEP),
-            **self.read(data, ("factors",), self.factors, default={}),
+            **self.read(data, ("factors",), self.factors, problem, designed, model, default={}),
             "estimators": estimators,
             "reference": self.reference(data.get("reference"), [choice.label for choice in estimators]),
             "variance_reduction": self.read(data, ("variance_reduction",), self.text, *_REDUCTION, default="score"),
-            "measures": self.measures(data.get("measures")),
+            "measures": self.measures(data.get("measures"), problem),
             "precision": precision,
         }
+
+    def model(self, data):
+        """The Model, or None where it has a mistake."""
+        before = len(self.mistakes)
+        beta = self.read(data, ("beta",), self.number, Parameter("beta", "true coefficients", _BETA))
+        intercept = self.read(data, ("intercept",), self.number, Parameter("", "is there one?", Flag()), default=True)
+        if beta is None or len(self.mistakes) > before:
+            return None
+        columns, points = len(beta) - intercept, []
+        if columns < 1:
+            right = "write the intercept and at least one slope, or intercept = false"
+            return self.wrong(("beta",), "has no slope", right, data["beta"])
+        if columns > 20:
+            return self.wrong(("beta",), "is too long", "at most 20 columns and an intercept fit", len(beta))
+        for path, point in self.items(("predict",), data["predict"]) if "predict" in data else ():
+            row = self.number(path, point, Parameter("", "a point of the design", Vector(REAL)))
+            if row and len(row) != columns:
+                self.wrong(path, f"has not one value for each of the {columns} columns", _POINTS, point)
+            points.append(row)
+        return None if len(self.mistakes) > before else Model(beta, intercept, tuple(points))
 
     def problem(self, path, name):
         plugin = self.plugin(path, name, {"problem": plugins("problems")})
         return plugin and plugin.name
 
-    def factors(self, path, data):
+    def factors(self, path, data, problem, designed, model):
         if not isinstance(data, dict):
             self.wrong(path, "is not a table", _KEYS["factors"], data)
             return {}
-        self.keys(path, data, "factors", _FACTORS, ("contamination",))
+        self.keys(path, data, "factors", _FACTORS | (_DESIGN_FACTOR if designed else {}), ("contamination",))
         data = {"contamination": [{"kind": "none"}]} | data
         n = self.read(data, (*path, "n"), self.each, self.whole, _N, default=())
         errors = self.read(data, (*path, "errors"), self.entries, {"distribution": "distributions"}, default=[])
         contamination = self.entries((*path, "contamination"), data["contamination"], {"kind": "contamination"})
-        sizes = len(n), sum(entry.size for entry in errors), sum(entry.size for entry in contamination)
+        design = self.read(data, (*path, "design"), self.entries, {"design": "designs"}, default=[]) if designed else []
+        found = {"errors": errors, "contamination": contamination, "design": design}
+        sizes = [len(n), *(sum(entry.size for entry in entries) for entries in found.values())]
         if math.prod(max(1, size) for size in sizes) > MOST_CELLS:
-            got = "{} n x {} errors x {} contamination".format(*sizes)
+            got = "{} n x {} errors x {} contamination".format(*sizes) + (f" x {sizes[3]} design" if designed else "")
             self.wrong(path, "cross to too many cells", f"at most {MOST_CELLS} fit in a scenario", got)
             return {}
-        return {"n": n, "errors": self.choices(errors), "contamination": self.choices(contamination)}
+        if problem:
+            self.fitting_together(path, contamination, errors, design, n, problem, model)
+        return {"n": n} | {factor: self.choices(entries) for factor, entries in found.items()}
+
+    def fitting_together(self, path, contamination, errors, design, n, problem, model):
+        """Mistakes that only the factors, the problem and the model make together."""
+        for entry in contamination:
+            if entry.plugin.apply is None and not design:
+                right = 'it needs a design: write problem = "linear", or another kind'
+                self.wrong((*entry.path, "kind"), f"is not for {problem}", right, entry.plugin.name)
+            elif entry.plugin.apply is None and any(plan.plugin.recur for plan in design):
+                right = "its columns are past responses: choose another kind, or another design"
+                self.wrong((*entry.path, "kind"), "cannot change the design ar", right, entry.plugin.name)
+        if not model:
+            return
+        for entry in errors:
+            if any(entry.axes["loc"]):
+                right = "the intercept of beta says where the responses are centred: leave loc out"
+                self.wrong((*entry.path, "loc"), f"is not for {problem}", right, list(entry.axes["loc"]))
+        for entry in design:
+            for choice in entry.choices():
+                wanted = entry.plugin.columns(choice.values)
+                if wanted is not None and wanted != model.columns:
+                    right = f"it has {wanted} columns: write a beta of {wanted + model.intercept} values"
+                    right += ", the intercept first" * model.intercept
+                    self.wrong(entry.path, "does not fit beta", right, choice.label)
+        for k, size in enumerate(n):
+            if size < len(model.beta):
+                right = f"must be at least {len(model.beta)}, the length of beta"
+                self.wrong((*path, "n", k), "is too small", right, size)
 
     def choices(self, entries):
         found = [(entry.path, choice) for entry in entries for choice in entry.choices()]
         return tuple(choice for _, choice in self.distinct(found))
 
-    def estimators(self, path, data):
+    def estimators(self, path, data, problem):
         entries = self.entries(path, data, _ESTIMATOR_KINDS)
+        if problem:
+            entries = [entry for entry in entries if self.belongs(entry, plugins("problems")[problem])]
         if (size := sum(entry.size for entry in entries)) > MOST_ESTIMATORS:
             self.wrong(path, "are too many", f"at most {MOST_ESTIMATORS} fit in a scenario", size)
             return ()
         found = [(entry.path, choice) for entry in entries for choice in entry.estimators()]
         found = self.distinct(found, key=lambda choice: replace(choice, label=""))
         return tuple(choice for _, choice in self.distinct(found, str, "has the label of"))
+
+    def belongs(self, entry, problem):
+        """Whether an entry of `estimators` is for a problem."""
+        own, known = entry.kind == "losses", ("mad", *problem.scales)
+        if not own and entry.plugin.problem != problem.name:
+            names = [name for name, plugin in plugins("estimators").items() if plugin.problem == problem.name]
+            right = f"it is an estimator of {entry.plugin.problem}; those of {problem.name}: {', '.join(names)}"
+            self.wrong((*entry.path, "estimator"), f"is not for {problem.name}", right, entry.plugin.name)
+            return False
+        for word in (value for value in entry.axes.get("scale", ()) if isinstance(value, str) and value not in known):
+            right = f"write {' or '.join(map(json.dumps, known))}, or a positive number: a known scale"
+            self.wrong((*entry.path, "scale"), f"is not for {problem.name}", right, word)
+        if "proposal2" in entry.axes.get("scale", ()) and not entry.plugin.monotone:
+            right = f'psi of {entry.plugin.name} redescends: write "mad", or a positive number'
+            self.wrong((*entry.path, "scale"), "is not for this loss", right, "proposal2")
+        return True
 
     def reference(self, label, labels):
         if label is None:
@@ -325,9 +463,9 @@ class _ScenarioChecks(Checks):
         right = (label, labels) if isinstance(label, str) else f"known: {', '.join(labels)}"
         return self.wrong(("reference",), "is not the label of an estimator", right, label)
 
-    def measures(self, data):
-        """Every measure, at the parameters that the scenario gives or at its defaults."""
-        known = plugins("measures")
+    def measures(self, data, problem):
+        """Every measure of a problem, at the parameters that the scenario gives or at its defaults."""
+        known = {name: plugin for name, plugin in plugins("measures").items() if plugin.problem in (None, problem)}
         entries = [] if data is None else self.entries(("measures",), data, {"measure": "measures"})
         given = self.choices(entries)
         for entry in entries:
@@ -384,7 +522,8 @@ class _ScenarioChecks(Checks):
         """The values of a parameter in an entry: one, or those of a list."""
         if isinstance(given, tuple):  # of defaults
             return given
-        if isinstance(given, list):
+        whole = isinstance(parameter.domain, Vector) and not (given and isinstance(given[0], list))
+        if isinstance(given, list) and not whole:
             return self.each(path, given, self.number, parameter)
         value = None if given is None else self.number(path, given, parameter)
         return () if value is None else (value,)

@@ -97,6 +97,13 @@ def _undisturbed(name, parameters):
     return _mean_square(plugins("distributions")[name].score, tuple(dict(parameters).values()), name, parameters)
 
 
+@functools.cache
+def normal_mean_square(psi, numbers):
+    """E psi(z)^2 for a standard normal z."""
+    one = _mean_square(lambda z, q: splat(1.0), (), "normal", ())
+    return _mean_square(psi, numbers, "normal", ()) / one
+
+
 def _mean_square(s, q, name, parameters, places=_IN_PLACE):
     """The mean of s(z, q)^2 over a mixture of a distribution in several places, but for the constant of its density.
 

@@ -4,6 +4,7 @@ A block file is written elsewhere, synced, then linked to its name: of two write
 nothing visible. A folder belongs to one scenario content, code and stream version; anything else is refused.
 """
 
+import dataclasses
 import functools
 import json
 import os
@@ -23,7 +24,7 @@ from simcore import codes, design, jit, scenario, sums
 from simcore.errors import DamagedError, UsageError
 from simcore.streams import STREAM_VERSION
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,7 @@ class RunFolder:
             record = _read_json(path / "run.json")
             order = {"order": _order(study)} if study.keep and "order" in record else {}
             _refuse_other_content(record, _belonging(study) | order, path)
-            if record["replications"] > study.replications:
-                raise UsageError(
-                    f"{path}: was run with {record['replications']} replications per cell; ask for at least as many "
-                    f"(--replications {record['replications']}, got {study.replications}), or choose another --out"
-                )
+            folder.refuse_fewer(record["replications"])
         try:
             for name in ("blocks", "temporary", "figures"):
                 (path / name).mkdir(parents=True, exist_ok=True)
@@ -71,6 +68,19 @@ class RunFolder:
         own = _belonging(study) | {"code": record["code"]}  # results of an older simcore stay readable
         _refuse_other_content(record, own, path)
         return cls(path, study, own)
+
+    def refuse_fewer(self, replications):
+        """Raise UsageError where the study asks for a number of replications that is less than what is there."""
+        if self.study.precision is not None:
+            return  # which goes on from whatever is there
+        present = self.present()
+        reached = [design.reach(cell, present.get(cell.key, ())) for cell in design.cells(self.study)]
+        most = max(replications if not any(reached) else 0, *reached, 0)
+        if most > self.study.replications:
+            raise UsageError(
+                f"{self.path}: was run with {most} replications per cell; ask for at least as many "
+                f"(--replications {most}, got {self.study.replications}), or choose another --out"
+            )
 
     def present(self, folder=None):
         """The blocks that are stored: cell key -> pairs (first, count); of those whose estimates the study asks to
@@ -112,15 +122,17 @@ class RunFolder:
         return nodes
 
     def read_errors(self, cell, present, replications):
-        """With kept estimates: the errors T - truth of each estimator's good replications, sorted."""
-        found, stop = [[] for _ in self.study.estimators], 0
+        """With kept estimates: the errors T - truth of each target's good replications, sorted."""
+        names, labels, stop = design.parameters(self.study), self._labels(), 0
+        found = [[] for _ in design.targets(self.study)]
         for first, count in design.cover(cell, present, replications)[0]:
             table = self._read("estimates", design.Block(cell.number, cell.key, first, count))
             fresh = table.filter(pc.greater_equal(table["replication"], stop))
             stop = first + count
-            for errors, label in zip(found, self._labels(), strict=True):
-                own = fresh.filter(pc.equal(fresh["estimator"], label))["estimate"].drop_null()
-                errors.append(own.to_numpy() - cell.truth)
+            for errors, (place, parameter) in zip(found, design.targets(self.study), strict=True):
+                own = pc.equal(fresh["estimator"], labels[place])
+                own = pc.and_(own, pc.equal(fresh["parameter"], names[parameter]))
+                errors.append(fresh.filter(own)["estimate"].drop_null().to_numpy() - cell.truths[parameter])
         return [np.sort(np.concatenate(errors)) for errors in found]
 
     def replace(self, name, data):
@@ -166,11 +178,14 @@ class RunFolder:
         return table
 
     def _keys(self):
-        return [choice.key for choice in self.study.estimators]
+        """(estimator, parameter) of each target, the estimator as what it is."""
+        keys, names = [choice.key for choice in self.study.estimators], design.parameters(self.study)
+        return [(keys[place], names[parameter]) for place, parameter in design.targets(self.study)]
 
     def _paired_keys(self):
+        """(estimator, parameter, other estimator) of each pair of targets."""
         keys = self._keys()
-        return [(keys[i], keys[j]) for i, j in design.pairs(self.study)]
+        return [(*keys[i], keys[j][0]) for i, j in design.target_pairs(self.study)]
 
     def _labels(self):
         return [choice.label for choice in self.study.estimators]
@@ -187,7 +202,8 @@ class RunFolder:
         )
 
     def _estimates_table(self, result):
-        block, count = result.block, len(result.estimates)
+        block, count, names = result.block, len(result.estimates), design.parameters(self.study)
+        place, parameter = np.array(design.targets(self.study), np.int32).T
         replication = np.arange(block.first, block.first + block.count)
         found = result.states.ravel() % codes.ITERATION
         good = found < codes.FIRST_FAILURE
@@ -195,8 +211,8 @@ class RunFolder:
             {
                 "cell": pa.array(np.full(good.size, block.cell, np.int32)),
                 "replication": pa.array(np.tile(replication, count)),
-                "estimator": _coded(np.repeat(np.arange(count, dtype=np.int32), block.count), self._labels()),
-                "parameter": _coded(np.zeros(good.size, np.int32), ["theta"]),
+                "estimator": _coded(np.repeat(place, block.count), self._labels()),
+                "parameter": _coded(np.repeat(parameter, block.count), names),
                 "estimate": pa.array(result.estimates.ravel(), mask=~good),
                 "state": _coded(found.astype(np.int32), codes.NAMES),
             }
@@ -253,9 +269,10 @@ class RunFolder:
 
 
 def _nodes_table(result, keys, paired_keys):
-    """A row for each node and estimator, and for each node and pair of estimators; what does not apply is null."""
+    """A row for each node and target, and for each node and pair of targets; what does not apply is null."""
     nodes, whole = result.nodes, len(keys) + len(paired_keys)
-    first, second = keys + [key for key, _ in paired_keys], [None] * len(keys) + [key for _, key in paired_keys]
+    columns = [(*key, None) for key in keys] + paired_keys
+    first, names, second = (list(column) for column in zip(*columns, strict=True))
     rows = whole * len(nodes)
     columns = {
         "cell": pa.array([result.block.cell_key] * rows),
@@ -265,7 +282,7 @@ def _nodes_table(result, keys, paired_keys):
         "node_count": pa.array(np.repeat([node.count for node in nodes], whole)),
         "estimator": pa.array(first * len(nodes)),
         "other": pa.array(second * len(nodes), pa.string()),
-        "parameter": pa.array(["theta"] * rows),
+        "parameter": pa.array(names * len(nodes)),
     }
     of_errors = np.tile(np.arange(whole) < len(keys), len(nodes))
     for layout, part, own in ((sums.ERRORS, "errors", of_errors), (sums.PAIRS, "pairs", ~of_errors)):
@@ -277,29 +294,38 @@ def _nodes_table(result, keys, paired_keys):
     histograms = [bins for node in nodes for bins in (*node.bins, *(None,) * len(paired_keys))]
     for k, name in enumerate(_HISTOGRAM):
         columns[name] = pa.array([bins and bins[k] for bins in histograms], pa.list_(pa.int64()))
+    joint = [None] * rows  # with the first target of each estimator
+    for at, node in enumerate(nodes):
+        step = len(keys) // max(1, len(node.joint))
+        for place, own in enumerate(node.joint):
+            joint[at * whole + place * step] = own.ravel()
+    columns["joint"] = pa.array(joint, pa.list_(pa.float64()))
     return pa.table(columns)
 
 
 def _nodes(table, keys, paired_keys):
     """The nodes in such a table, their rows in the order of the keys. Raises KeyError, ValueError."""
-    place = {(key, None): row for row, key in enumerate(keys)}
+    place = {(*key, None): row for row, key in enumerate(keys)}
     place |= {pair: len(keys) + row for row, pair in enumerate(paired_keys)}
     table = table.sort_by("node_first")
-    rows = [place[pair] for pair in zip(*(table[name].to_pylist() for name in ("estimator", "other")), strict=True)]
+    named = (table[name].to_pylist() for name in ("estimator", "parameter", "other"))
+    rows = [place[key] for key in zip(*named, strict=True)]
     if sorted(rows) != sorted([*range(len(place))] * (len(rows) // len(place))):
-        raise ValueError("not one row for each estimator and each pair")
+        raise ValueError("not one row for each target and each pair")
     firsts, counts = table["node_first"].to_numpy(), table["node_count"].to_numpy()
     values = {
         layout: np.stack([table[name].to_numpy(zero_copy_only=False) for name in layout.columns], axis=1)
         for layout in (sums.ERRORS, sums.PAIRS)
     }
-    histograms = [table[name].combine_chunks() for name in _HISTOGRAM]
+    histograms, joint = [table[name].combine_chunks() for name in _HISTOGRAM], table["joint"].combine_chunks()
     for begin in range(0, len(rows), len(place)):
         order = begin + np.argsort(rows[begin : begin + len(place)])
         own, paired = order[: len(keys)], order[len(keys) :]
         bins = tuple(tuple(part[int(row)].values.to_numpy() for part in histograms) for row in own)
         errors, pairs = values[sums.ERRORS][own].astype(float), values[sums.PAIRS][paired].astype(float)
-        yield sums.Node(int(firsts[begin]), int(counts[begin]), errors, pairs, bins)
+        found = [joint[int(row)].values.to_numpy() for row in own if joint[int(row)].is_valid]
+        shared = np.stack(found).reshape(len(found), -1, sums.GROUPS) if found else np.zeros((0, 0, sums.GROUPS))
+        yield sums.Node(int(firsts[begin]), int(counts[begin]), errors, pairs, bins, shared)
 
 
 def _coded(numbers, names):
@@ -310,13 +336,15 @@ def _coded(numbers, names):
 def _write_parquet(table, path):
     floats = [field.name for field in table.schema if pa.types.is_floating(field.type)]
     strings = [field.name for field in table.schema if pa.types.is_string(field.type)]
-    lists = [f"{field.name}.list.element" for field in table.schema if pa.types.is_list(field.type)]
+    lists = [name for name in table.schema.names if pa.types.is_list(table.schema.field(name).type)]
+    whole = [f"{name}.list.element" for name in lists if pa.types.is_integer(table.schema.field(name).type.value_type)]
+    floats += [f"{name}.list.element" for name in lists if f"{name}.list.element" not in whole]
     pq.write_table(
         table,
         path,
         compression="zstd",
         use_dictionary=strings,
-        column_encoding=dict.fromkeys(floats, "BYTE_STREAM_SPLIT") | dict.fromkeys(lists, "DELTA_BINARY_PACKED"),
+        column_encoding=dict.fromkeys(floats, "BYTE_STREAM_SPLIT") | dict.fromkeys(whole, "DELTA_BINARY_PACKED"),
         write_statistics=False,
         write_page_checksum=True,
     )
@@ -363,6 +391,7 @@ def _provenance(study):
         "name": study.name,
         "title": study.title,
         "replications": study.replications,
+        "precision": study.precision and dataclasses.asdict(study.precision),
         "scenario": study.content(),
         "versions": {"python": platform.python_version(), **versions},
     }

@@ -14,7 +14,7 @@ from simcore.jit import lane
 from simcore.lanes import WIDTH, from_bits, lane_numbers, magnitude, root, splat_u64
 
 STREAM_VERSION = 1
-PURPOSES = ("errors", "contamination")
+PURPOSES = ("errors", "contamination", "design")
 KEY_WORDS = 3
 
 
@@ -49,14 +49,14 @@ def philox(c0, c1, c2, c3, key0, key1):
 
 
 @lane
-def start(keys, purpose, group):
-    """Start state of the streams of lane group `group`: replications group * WIDTH + lane."""
+def start(keys, purpose, group, column=0):
+    """Start state of the streams of lane group `group`: replications group * WIDTH + lane; `column`: of a design."""
     replication = splat_u64(group) * WIDTH + lane_numbers()
     low = replication & 0xFFFFFFFF
     high = replication >> 32
     third = splat_u64(keys[purpose, 2])
-    a0, a1, a2, a3 = philox(low, high, splat_u64(0), third, keys[purpose, 0], keys[purpose, 1])
-    b0, b1, b2, b3 = philox(low, high, splat_u64(1), third, keys[purpose, 0], keys[purpose, 1])
+    a0, a1, a2, a3 = philox(low, high, splat_u64(2 * column), third, keys[purpose, 0], keys[purpose, 1])
+    b0, b1, b2, b3 = philox(low, high, splat_u64(2 * column + 1), third, keys[purpose, 0], keys[purpose, 1])
     return (a0 | (a1 << 32), a2 | (a3 << 32), b0 | (b1 << 32), b2 | (b3 << 32))
 
 

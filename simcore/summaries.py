@@ -1,18 +1,19 @@
 """From merged sums to the long table: every measure with its MCSE, or the reason why there is none."""
 
+import functools
 import math
 
 import numpy as np
 import pandas as pd
 
+from simcore import design, joint, recipes
 from simcore.intervals import Z
 from simcore.outcomes import CellOutcomes
 from simcore.rarity import ENOUGH, swept_away
 from simcore.registry import plugins
+from simcore.statuses import FROM_GOOD_TO_BAD, INSUFFICIENT, NO_MCSE, OK, ROUGH, UNDEFINED, worse
 from simcore.tails import hill
 
-OK, ROUGH, NO_MCSE, UNDEFINED, INSUFFICIENT = "ok", "mcse_rough", "mcse_undefined", "undefined", "insufficient"
-_FROM_GOOD_TO_BAD = (OK, ROUGH, NO_MCSE, UNDEFINED)
 FEWEST = 10  # good replications for an MCSE: the kurtosis of two is 1 whatever they are
 _ALL_BUT_ROUNDING = 1e20  # a larger gain is none: the control variate has taken all of the error
 _PLAIN = ("plain_value", "plain_mcse")
@@ -68,21 +69,26 @@ def cell_rows(study, cell, total, errors=None, only=None):
         "errors": cell.errors.label,
         "contamination": cell.contamination.label,
         **_factor_values(study, cell),
-        "parameter": "theta",
-        "truth": cell.truth,
     }
-    all_views = [outcomes.views(row) for row in range(len(study.estimators))]
-    reference = study.reference_place
+    targets, names = design.targets(study), design.parameters(study)
+    all_views = [outcomes.views(row) for row in range(len(targets))]
     states = [
-        {order: exists(study, cell, choice, order, views) for order in (0, 1, 2)}
-        for choice, views in zip(study.estimators, all_views, strict=True)
+        {order: exists(study, cell, study.estimators[place], order, views) for order in (0, 1, 2)}
+        for (place, _), views in zip(targets, all_views, strict=True)
     ]
-    for choice, views, own in zip(study.estimators, all_views, states, strict=True):
+    for row, ((place, parameter), views, own) in enumerate(zip(targets, all_views, states, strict=True)):
+        choice = study.estimators[place]
         for measure in (measure for measure in study.measures if only is None or measure.name in only):
             plugin = plugins("measures")[measure.name]
-            compared = states[reference] if plugin.compares else own
-            numbers = _numbers(measure, views, worse(own[plugin.order], compared[plugin.order]))
+            if plugin.joint:
+                continue
+            state = own[plugin.order]
+            if plugin.compares:
+                state = _compared(state, states[outcomes.reference_of(row)][plugin.order], views.plain)
+            numbers = _numbers(measure, views, state)
             yield common | {
+                "parameter": names[parameter],
+                "truth": cell.truths[parameter],
                 "estimator": choice.label,
                 "loss": choice.loss,
                 "measure": measure.label,
@@ -91,14 +97,68 @@ def cell_rows(study, cell, total, errors=None, only=None):
                 "n_ok": views.plain.good,
                 "n_failed": views.plain.failed,
             }
+    if only is None and len(total.joint):
+        for row in _joint_rows(study, cell, total, outcomes, states):
+            yield common | row
+
+
+def _joint_rows(study, cell, total, outcomes, states):
+    """The rows of measures of all coefficients together, of each estimator; parameter: "beta", or two of them."""
+    count, names, p = len(cell.truths), design.parameters(study), cell.coefficients
+    explained = recipes.explained_matrix(study, cell)
+    views = [outcomes.views(place * count) for place in range(len(study.estimators))]
+    plain = [joint.Covariances(sums, p) for sums in total.joint]
+    adjusted = [
+        joint.Covariances(sums, p, explained) if not own.why else None
+        for sums, own in zip(total.joint, views, strict=True)
+    ]
+    worst = [functools.reduce(worse, (own[2] for own in states[place * count :][:p])) for place in range(len(plain))]
+    reference = study.reference_place
+    for place, choice in enumerate(study.estimators):
+        for measure in (measure for measure in study.measures if plugins("measures")[measure.name].joint):
+            plugin, own = plugins("measures")[measure.name], views[place]
+            state = worst[place]
+            if plugin.compares:
+                state = _compared(state, worst[reference], own.plain)
+            why = own.why_not_compared if plugin.compares else own.why
+            chosen = plain if why else adjusted
+            pairs = [(j, k) for j in range(p) for k in range(j)] if plugin.pairwise else [()]
+            for pair in pairs:
+                result = joint.jackknife(
+                    functools.partial(_of_pair, plugin.joint, pair), chosen[place], chosen[reference]
+                )
+                value, mcse, low, high, now = _honest(result, state, own.plain.good)
+                yield {
+                    "parameter": ",".join(names[j] for j in reversed(pair)) or "beta",
+                    "estimator": choice.label,
+                    "loss": choice.loss,
+                    "measure": measure.label,
+                    **{"value": value, "mcse": mcse, "status": now, "low": low, "high": high},
+                    "variance_reduction": f"none: {why}" if why else "score",
+                    "n_ok": own.plain.good,
+                    "n_failed": own.plain.failed,
+                }
+
+
+def _of_pair(function, pair, v, reference):
+    return function(v, reference, *pair)
+
+
+def _compared(state, other, outcome):
+    """The status of a number that compares an outcome, whose moment has a status, with its reference."""
+    if outcome.reference is None:  # 1, whatever the moment is
+        return OK if state != UNDEFINED else UNDEFINED
+    state = worse(state, other)
+    return worse(state, ROUGH) if outcome.failed or outcome.reference.failed else state  # not quite the same samples
 
 
 def _numbers(measure, views, state):
     """What the columns say of one measure; `state` is what theory says of it."""
     plugin = plugins("measures")[measure.name]
-    plain = _honest(measured(measure, views.plain), state, views.plain)
+    good = views.plain.good + (views.plain.failed if plugin.of_all else 0)
+    plain = _honest(measured(measure, views.plain), state, good)
     why = views.why_not_compared if plugin.compares else views.why
-    adjusted = plain if why or not plugin.adjustable else _honest(measured(measure, views.adjusted), state, views.plain)
+    adjusted = plain if why or not plugin.adjustable else _honest(measured(measure, views.adjusted), state, good)
     value, mcse, low, high, state = adjusted
     gain = None
     if plugin.adjustable and not why and mcse and plain[1]:
@@ -117,14 +177,14 @@ def _numbers(measure, views, state):
     }
 
 
-def _honest(result, state, outcome):
+def _honest(result, state, good):
     """(value, mcse, low, high, status) with nothing shown that does not exist or is not known."""
     value, mcse, low, high = result
     if value is None or state == UNDEFINED:
         return None, None, None, None, UNDEFINED
     if mcse is None:
         state = NO_MCSE
-    elif not math.isfinite(value) or state in (OK, ROUGH) and not (math.isfinite(mcse) and outcome.good >= FEWEST):
+    elif not math.isfinite(value) or state in (OK, ROUGH) and not (math.isfinite(mcse) and good >= FEWEST):
         state = INSUFFICIENT
     if state not in (OK, ROUGH):
         mcse = low = high = None
@@ -141,12 +201,14 @@ def _precision(rule, measure, numbers):
 
 def exists(study, cell, choice, order, views):
     """The status that theory gives a moment of the estimates; where it is silent, a warning from their tail."""
-    bad_needed = plugins("problems")[study.problem].carried_by(choice, cell.n)
     if order == 0:
         return OK
+    bad_needed = recipes.carried_by(study, cell, choice)
     if cell.tail_index is None or bad_needed is None:
-        warning = status(order, hill(views.plain.errors.sizes()))
-        return min(warning, NO_MCSE, key=_FROM_GOOD_TO_BAD.index)
+        light = cell.tail_index is not None and math.isinf(cell.tail_index)  # then every moment exists
+        index = hill(views.plain.errors.sizes())
+        warning = ROUGH if math.isnan(index) else status(order, index)
+        return min(warning, ROUGH if light else NO_MCSE, key=FROM_GOOD_TO_BAD.index)
     state = status(order, cell.tail_index * bad_needed)
     return worse(state, ROUGH) if _unseen(cell, bad_needed, order, views) else state
 
@@ -166,11 +228,6 @@ def _unseen(cell, bad_needed, order, views):
     )
 
 
-def worse(one, other):
-    """The status of a number that needs the moments of two estimators."""
-    return max(one, other, key=_FROM_GOOD_TO_BAD.index)
-
-
 def _factor_values(study, cell):
     tail = cell.tail_index
     return {
@@ -181,23 +238,40 @@ def _factor_values(study, cell):
         "tail_index": None if tail is None or math.isinf(tail) else tail,
         **cell.errors.values,
         "kind": cell.contamination.name,
-        **{_contamination_column(study, name): value for name, value in cell.contamination.values.items()},
+        **{_column(study, "contamination", name): value for name, value in cell.contamination.values.items()},
+        **_design_values(study, cell),
     }
 
 
-def _contamination_column(study, name):
-    """A parameter of a contamination, told from one of the same name of the study's errors: contamination_ratio."""
+def _design_values(study, cell):
+    if cell.design is None:
+        return {}
+    named = {
+        _column(study, "design", name): value if isinstance(value, float | bool) else str(value)
+        for name, value in cell.design.values.items()
+    }
+    return {"design": cell.design.label, "regressors": cell.design.name, **named}
+
+
+def _column(study, factor, name):
+    """A parameter of a factor, told from one of the same name of the study's errors: contamination_ratio, design_df."""
     taken = {"loc", "scale"}.union(*(choice.values for choice in study.errors))
-    return f"contamination_{name}" if name in taken else name
+    if factor == "design":
+        taken = taken.union(*(choice.values for choice in study.contamination))
+    return f"{factor}_{name}" if name in taken else name
 
 
 def _columns(study):
     errors = dict.fromkeys(name for choice in study.errors for name in choice.values)
-    bad = dict.fromkeys(_contamination_column(study, name) for choice in study.contamination for name in choice.values)
+    bad, planned = (
+        dict.fromkeys(_column(study, factor, name) for choice in choices for name in choice.values)
+        for factor, choices in (("contamination", study.contamination), ("design", study.design))
+    )
+    planned = ("design", "regressors", *planned) if study.design else ()
     return (
         *("study", "problem", "cell", "errors", "contamination", "n", "distribution", "loc", "scale", "tail_index"),
         *errors,
-        *("kind", *bad, "estimator", "loss", "parameter", "truth", "measure", "value", "mcse", "status"),
+        *("kind", *bad, *planned, "estimator", "loss", "parameter", "truth", "measure", "value", "mcse", "status"),
         *("n_ok", "n_failed", "low", "high", "variance_reduction", "gain", "precision"),
     )
 
@@ -205,6 +279,7 @@ def _columns(study):
 def _typed(table, study):
     strings = {"study", "problem", "errors", "contamination", "distribution", "kind"}
     strings |= {"estimator", "loss", "parameter", "measure", "status", "variance_reduction", "precision"}
-    integers = {"cell": np.int32, "n": np.int64, "n_ok": np.int64, "n_failed": np.int64}
-    kinds = {name: "string" if name in strings else integers.get(name, "Float64") for name in table.columns}
+    strings |= {"design", "regressors", "frequencies", "path"}
+    others = {"cell": np.int32, "n": np.int64, "n_ok": np.int64, "n_failed": np.int64, "redrawn": "boolean"}
+    kinds = {name: "string" if name in strings else others.get(name, "Float64") for name in table.columns}
     return table.astype(kinds)

@@ -6,7 +6,7 @@ rounds, so it follows a fixed tree: chunks of replications are its leaves, and t
 the work was cut into pieces, the same chunks give the same bits.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -45,45 +45,51 @@ class Layout:
         return result
 
 
-# Of an estimator: e = T - truth of the good replications, a = |e|, u = e less its control variate; powers 1 to 6, and
+# Of a target: e = T - truth of the good replications, a = |e|, u = e less its control variate; powers 1 to 6, and
 # the largest of e, -e, u and -u.
 ERRORS = Layout(
     (*codes.NAMES, "iterations", "iterations_squared"),
     ("most_iterations", "e_high", "e_low", "u_high", "u_low"),
     ("e1", "e2", "e3", "e4", "e5", "e6", "a1", "u1", "u2", "u3", "u4", "u5", "u6"),
 )
-# Of two estimators, errors e and f where both are good: how often |e| is the smaller or the larger; e21 sums e^2 f.
+# Of two targets, errors e and f where both are good: how often |e| is the smaller or the larger; e21 sums e^2 f.
 PAIRS = Layout(
     ("both", "smaller", "larger"),
     (),
     ("e11", "e21", "e12", "e22", "a11", "u11", "u21", "u12", "u22"),
 )
 
-_ITERATIONS, _MOST, _E_HIGH, _U_HIGH, _E1, _A1, _U1 = 4, 6, 7, 9, 11, 23, 25  # columns of ERRORS
-_E11, _A11, _U11 = 3, 11, 13  # columns of PAIRS
+_ITERATIONS, _MOST, _E_HIGH, _U_HIGH, _E1, _A1, _U1 = (
+    ERRORS.columns.index(name)
+    for name in ("iterations", "most_iterations", "e_high", "u_high", "e1_high", "a1_high", "u1_high")
+)
+_E11, _A11, _U11 = (PAIRS.columns.index(name) for name in ("e11_high", "a11_high", "u11_high"))
 
 
 @lane
-def sum_chunk(estimates, states, controls, begin, stop, truth, pairs, errors, out, pair_out):
+def sum_chunk(estimates, states, controls, begin, stop, truths, pairs, errors, out, pair_out):
     """Sums over replications begin..stop-1 (begin a multiple of WIDTH) as in ERRORS and PAIRS.
 
-    estimates: float64 (estimators, groups, WIDTH); states: uint32 of the same shape; controls: float64 (groups, WIDTH),
-    or (0, WIDTH) where there is no control variate; pairs: int64 (pairs, 2); errors: float64 (rows, WIDTH) to work in,
-    2 estimators * groups of the chunk + 2 rows; out: (estimators, columns); pair_out: (pairs, columns).
+    estimates: float64 (targets, groups, WIDTH), a target being a parameter of an estimator, all parameters of the
+    first estimator before those of the next; states: uint32 of the same shape; controls: float64 (parameters * groups,
+    WIDTH), or (0, WIDTH) where there is no control variate; truths: (targets,); pairs: int64 (pairs, 2); errors:
+    float64 (rows, WIDTH) to work in, 2 targets * groups of the chunk + 2 rows; out: (targets, columns); pair_out:
+    (pairs, columns).
     """
     count, groups = estimates.shape[0], estimates.shape[1]
     rows, first = (stop - begin + WIDTH - 1) // WIDTH, begin // WIDTH
     controlled = controls.shape[0] > 0
+    parameters = max(1, controls.shape[0] // groups)
     estimate_rows = estimates.reshape((-1, WIDTH))
     spill = 2 * count * rows
     out[:] = 0.0
     pair_out[:] = 0.0
     for e in range(count):
         for g in range(rows):
-            error = load(estimate_rows, e * groups + first + g) - truth
+            error = load(estimate_rows, e * groups + first + g) - truths[e]
             store(errors, e * rows + g, error)
             if controlled:
-                store(errors, (count + e) * rows + g, error - load(controls, first + g))
+                store(errors, (count + e) * rows + g, error - load(controls, e % parameters * groups + first + g))
         _count_states(states, e, begin, stop, out)
         if out[e, codes.OK] < rows * WIDTH:
             _clear_failures(states, e, begin, stop, rows, errors)
@@ -278,12 +284,55 @@ def _compare_some(states, i, j, begin, stop, rows, errors, out, row):
             out[row, 2] += a > b
 
 
+GROUPS = 4 * WIDTH  # a replication's group is its number modulo this: for the jackknife
+
+
+def joint_columns(coefficients, controlled):
+    """Numbers of an estimator's joint sums of a group: how many replications, then the sums of e and of the products of
+    any two e, of all coefficients; with a control variate the same of u. 0 where there is but one coefficient."""
+    if coefficients < 2:
+        return 0
+    views = 2 if controlled else 1
+    return 1 + views * (coefficients + coefficients * (coefficients + 1) // 2)
+
+
+@lane
+def sum_jointly(states, parameters, coefficients, begin, stop, errors, joint):
+    """Joint sums of each estimator's coefficients, by groups of replications, as `joint_columns` names them.
+
+    errors: as `sum_chunk` leaves them, the coefficients being the first of an estimator's `parameters`; joint: float64
+    (estimators * columns * 4, WIDTH).
+    """
+    rows, count = (stop - begin + WIDTH - 1) // WIDTH, states.shape[0]
+    columns = joint.shape[0] // 4 // (count // parameters)
+    views = 1 if columns == 1 + coefficients + coefficients * (coefficients + 1) // 2 else 2
+    joint[:] = 0.0
+    for e in range(count // parameters):
+        target, at = e * parameters, e * columns * 4
+        for r in range(stop - begin):
+            if not failed(states[target, begin // WIDTH + r // WIDTH, r % WIDTH]):
+                joint[at + r // WIDTH % 4, r % WIDTH] += 1.0
+        for view in range(views):
+            for j in range(coefficients):
+                first, at = (view * count + target + j) * rows, at + 4
+                for g in range(rows):
+                    store(joint, at + g % 4, load(joint, at + g % 4) + load(errors, first + g))
+            for j in range(coefficients):
+                for k in range(j + 1):
+                    one, other = (view * count + target + j) * rows, (view * count + target + k) * rows
+                    at += 4
+                    for g in range(rows):
+                        product = load(errors, one + g) * load(errors, other + g)
+                        store(joint, at + g % 4, load(joint, at + g % 4) + product)
+
+
 @dataclass(frozen=True)
 class Node:
     """Everything that is summed over replications first .. first + count - 1 of a cell.
 
-    errors: float64 (estimators, len(ERRORS.columns)); pairs: float64 (pairs, len(PAIRS.columns)); bins: for each
-    estimator the histogram of its errors, as in `histograms`.
+    errors: float64 (targets, len(ERRORS.columns)), a target being a parameter of an estimator; pairs: float64 (pairs of
+    targets, len(PAIRS.columns)); bins: for each target the histogram of its errors, as in `histograms`; joint: float64
+    (estimators, columns, GROUPS), see `joint_columns`.
     """
 
     first: int
@@ -291,6 +340,7 @@ class Node:
     errors: np.ndarray
     pairs: np.ndarray
     bins: tuple
+    joint: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, GROUPS)))
 
     @property
     def stop(self):
@@ -300,7 +350,7 @@ class Node:
         """The node of both together; `other` starts where this one stops."""
         errors, pairs = ERRORS.add(self.errors, other.errors), PAIRS.add(self.pairs, other.pairs)
         bins = tuple(merge_bins(own) for own in zip(self.bins, other.bins, strict=True))
-        return Node(self.first, self.count + other.count, errors, pairs, bins)
+        return Node(self.first, self.count + other.count, errors, pairs, bins, self.joint + other.joint)
 
 
 def aligned_runs(first, stop):
@@ -318,6 +368,13 @@ def fold(layout, leaves):
     """The sums of a node from those of its leaves, an array (leaves, ...) of a power of two of them."""
     while len(leaves) > 1:
         leaves = layout.add(leaves[0::2], leaves[1::2])
+    return leaves[0]
+
+
+def fold_joint(leaves):
+    """The joint sums of a node from those of its leaves, as `fold`."""
+    while len(leaves) > 1:
+        leaves = leaves[0::2] + leaves[1::2]
     return leaves[0]
 
 

@@ -6,46 +6,92 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from simcore.statuses import INSUFFICIENT, MEANINGS, NO_MCSE, ROUGH, UNDEFINED
+
 COLUMNS = ("bias", "variance", "efficiency", "median_abs_error")  # of the many measures, those of a first look
 _ROUNDING = 1e-13
-_SHORT = {"undefined": "does not exist", "insufficient": "too few replications"}
+_SHORT = {UNDEFINED: "does not exist", INSUFFICIENT: "too few replications"}
+_MARKS = {ROUGH: "~ ", NO_MCSE: "± ? "}
+_UNITS = {"bias": 1, "empirical_se": 1, "rmse": 1, "variance": 2, "mse": 2}  # powers of the data's unit, if any
 
 
 def print_summary(table, measures=COLUMNS, plain=False, console=None):
-    """Print one rich table per cell: a row per estimator, a column per measure, `value ± mcse`.
+    """Print one rich table per cell: a row per parameter and estimator, a column per measure, `value ± mcse`.
 
-    plain: below each, where a control variate stands in, the same without it.
+    plain: below each, where a control variate stands in, the same without it. Measures that the terminal has no room
+    for are left out, and named at the end.
     """
     console = console or _console()
     table = table[table["measure"].isin(list(measures))]
-    for _, rows in table.groupby("cell", sort=False):
-        console.print(Text(_title(rows.iloc[0]), style="bold"), soft_wrap=True)
-        console.print(_cell_table(rows, measures, plain))
+    measures = [measure for measure in measures if (table["measure"] == measure).any()]
+    cells = [(_title(rows.iloc[0]), _lines(rows, measures, plain)) for _, rows in table.groupby("cell", sort=False)]
+    widths = _widths([line for _, lines in cells for line, _ in lines], measures)
+    shown = len(measures)
+    while shown > 1 and sum(widths[: shown + 2]) + widths[-1] > console.width:
+        shown -= 1
+    for title, lines in cells:
+        console.print(Text(title, style="bold"), soft_wrap=True)
+        console.print(_laid_out(lines, measures, shown, widths))
+    if shown < len(measures):
+        console.print(Text(f"no room for: {', '.join(measures[shown:])}; a wider terminal shows them", style="dim"))
     flags = sorted(set(table["status"]) - {"ok"})
-    if flags:
-        console.print(Text(_footnote(flags), style="dim"))
+    notes = [_MARKS.get(flag, "") + MEANINGS[flag] for flag in flags]
+    notes += _precision_note(table)
+    if notes:
+        console.print(Text("\n".join(notes), style="dim"))
 
 
 def _title(row):
     bad = "" if row["contamination"] == "none" else f"   contamination {row['contamination']}"
-    replications = row["n_ok"] + row["n_failed"]
-    return f"errors {row['errors']}{bad}   n = {row['n']}   {replications:,} replications"
+    plan = f"   design {row['design']}" if "design" in row.index else ""
+    count = f"   {row['n_ok'] + row['n_failed']:,} replications" if "n_ok" in row.index else ""
+    return f"errors {row['errors']}{bad}{plan}   n = {row['n']}{count}"
 
 
-def _cell_table(rows, measures, plain):
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("estimator")
-    for measure in measures:
-        table.add_column(measure, justify="right")
-    table.add_column("failed", justify="right")
-    for estimator, own in rows.groupby("estimator", sort=False):
-        by_measure = own.set_index("measure")
-        cells = [_cell(by_measure.loc[measure]) for measure in measures]
-        table.add_row(Text(estimator), *cells, f"{own.iloc[0]['n_failed']:,}")
-        if plain:
-            cells = [_plain_cell(by_measure.loc[measure]) for measure in measures]
-            table.add_row(Text("  plain"), *cells, "", style="dim")
+def _lines(rows, measures, plain):
+    """(texts, style) of each line of a cell: parameter, estimator, measures and failures."""
+    lines, several = [], rows["parameter"].nunique() > 1
+    for parameter, own in rows.groupby("parameter", sort=False):
+        for estimator, mine in own.groupby("estimator", sort=False):
+            found = mine.set_index("measure", drop=False)
+            head = [Text(parameter if several else ""), Text(estimator)]
+            texts = [_cell(found.loc[measure]) if measure in found.index else Text("") for measure in measures]
+            lines.append(([*head, *texts, Text(f"{mine.iloc[0]['n_failed']:,}")], ""))
+            if plain:
+                texts = [_plain_cell(found.loc[name]) if name in found.index else Text("") for name in measures]
+                lines.append(([Text(""), Text("  plain"), *texts, Text("")], "dim"))
+    return lines
+
+
+def _widths(lines, measures):
+    """Of each column of all tables together, with what parts it from the next."""
+    heads = ("", "estimator", *measures, "failed")
+    return [2 + max([len(head), *(line[k].cell_len for line in lines)]) for k, head in enumerate(heads)]
+
+
+def _laid_out(lines, measures, shown, widths):
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    several = any(line[0].plain for line, _ in lines)
+    names = ("", "estimator", *measures[:shown], "failed")
+    kept = [k for k in range(shown + 2) if k or several] + [len(measures) + 2]
+    for k in kept:
+        name = names[-1] if k == kept[-1] else names[k]
+        side = "left" if k < 2 else "right"
+        table.add_column(name, justify=side, min_width=widths[k] - 2, no_wrap=True, overflow="fold")
+    before = None
+    for line, style in lines:
+        if before not in (None, line[0].plain) and line[0].plain:
+            table.add_section()
+        before = line[0].plain or before
+        table.add_row(*(line[k] for k in kept), style=style)
     return table
+
+
+def _precision_note(table):
+    if "precision" not in table or table["precision"].isna().all():
+        return []
+    counts = table["precision"].value_counts()
+    return [f"precision asked for: met by {counts.get('met', 0)} numbers, not met by {counts.get('not_met', 0)}"]
 
 
 def _plain_cell(row):
@@ -59,30 +105,36 @@ def _plain_cell(row):
 def print_comparisons(table, console=None):
     """Print one rich table per cell: a row for every pair of estimators."""
     console = console or _console()
+    several = table["parameter"].nunique() > 1
     for _, rows in table.groupby("cell", sort=False):
         first = rows.iloc[0]
-        bad = "" if first["contamination"] == "none" else f"   contamination {first['contamination']}"
-        console.print(Text(f"errors {first['errors']}{bad}   n = {first['n']}", style="bold"), soft_wrap=True)
+        console.print(Text(_title(first), style="bold"), soft_wrap=True)
         printed = Table(box=box.SIMPLE_HEAD)
-        for column in ("estimator", "other"):
-            printed.add_column(column)
-        for column in (f"difference of {first['measure']}", "verdict", "nearer to the truth"):
-            printed.add_column(column, justify="right")
+        for column in ("parameter", "estimator", "other")[0 if several else 1 :]:
+            printed.add_column(column, overflow="fold")
+        for column in (f"difference of {first['measure']}", "better", "nearer to the truth"):
+            printed.add_column(column, justify="right", overflow="fold")
         for _, row in rows.iterrows():
             closer = f"{100 * row['closer']:.1f} % ± {100 * row['closer_mcse']:.1f}" if pd.notna(row["closer"]) else ""
-            printed.add_row(row["estimator"], row["other"], _difference(row), _VERDICTS.get(row["verdict"], ""), closer)
+            names = [row["parameter"]] * several + [row["estimator"], row["other"]]
+            printed.add_row(*map(Text, names), _difference(row), _better(row), closer)
         console.print(printed)
-    note = "difference: of estimator less that of other; nearer: share of samples in which estimator was"
+    note = (
+        "difference: of estimator less that of other; better: beyond a 95 % interval of this pair alone; nearer: share "
+        "of the samples in which estimator was nearer, of those where they differ"
+    )
     console.print(Text(note, style="dim"))
 
 
-_VERDICTS = {"smaller": "estimator better", "larger": "other better", "within error": "within the error"}
+def _better(row):
+    found = {"smaller": row["estimator"], "larger": row["other"], "within error": "within the error"}
+    return Text(found.get(row["verdict"], "") if pd.notna(row["verdict"]) else "")
 
 
 def _difference(row):
     if row["status"] in _SHORT:
         return Text(_SHORT[row["status"]], style="dim italic")
-    if row["status"] == "mcse_undefined":
+    if row["status"] == NO_MCSE:
         return Text(f"{row['difference']:.4g} ± ?", style="yellow")
     return Text(with_error(row["difference"], row["mcse"]))
 
@@ -90,7 +142,7 @@ def _difference(row):
 def _console():
     console = Console(highlight=False)
     if not console.is_terminal:
-        console.width = 120
+        console.width = 140
     return console
 
 
@@ -98,16 +150,22 @@ def _cell(row):
     status = row["status"]
     if status in _SHORT:
         return Text(_SHORT[status], style="dim italic")
-    if status == "mcse_undefined":
+    if status == NO_MCSE:
         return Text(f"{row['value']:.4g} ± ?", style="yellow")
     if row["variance_reduction"] is not pd.NA and row["variance_reduction"] == "score" and _exact(row):
-        return Text(f"{row['value'] if abs(row['value']) > _ROUNDING * row['scale'] else 0:.6g} exact")
-    return Text(with_error(row["value"], row["mcse"]) + ("~" if status == "mcse_rough" else ""))
+        return Text(f"{row['value'] if abs(row['value']) > _ROUNDING * _unit(row) else 0:.6g} exact")
+    return Text(with_error(row["value"], row["mcse"]) + ("~" if status == ROUGH else ""))
 
 
 def _exact(row):
     """Whether the control variate has taken all of the error but for rounding, as for the mean of normal errors."""
-    return 0.0 < row["mcse"] <= _ROUNDING * max(abs(row["value"]), row["scale"])
+    return 0.0 < row["mcse"] <= _ROUNDING * max(abs(row["value"]), _unit(row))
+
+
+def _unit(row):
+    """The size of the errors in the unit of a measure; 0 where it has none, as an efficiency."""
+    power = _UNITS.get(row["measure"], 0)
+    return row["scale"] ** power if power else 0.0
 
 
 def with_error(value, mcse):
@@ -117,18 +175,9 @@ def with_error(value, mcse):
     places = max(0, 1 - _exponent(mcse))
     if places > 7 or _exponent(mcse) > 4:
         return f"{value:.4g} ± {mcse:.1e}"
-    return f"{value:.{places}f} ± {mcse:.{places}f}"
+    shown = f"{value:.{places}f}"
+    return f"{shown if float(shown) else shown.lstrip('-')} ± {mcse:.{places}f}"
 
 
 def _exponent(number):
     return int(f"{number:.1e}".partition("e")[2])
-
-
-def _footnote(flags):
-    meanings = {
-        "mcse_rough": "~ the Monte Carlo error is rough: itself heavy-tailed, or outliers too rare to be seen matter",
-        "mcse_undefined": "± ? the value exists, its Monte Carlo error does not",
-        "undefined": "does not exist: the moment is infinite in theory, so no number is shown",
-        "insufficient": "too few good replications",
-    }
-    return "\n".join(meanings[flag] for flag in flags)

@@ -240,10 +240,10 @@ def render(data):
     """A TOML document of plain values: tables and lists of tables as sections, the rest inline."""
     pieces = []
     for key, value in sorted(data.items(), key=lambda item: _is_section(item[1])):
+        if not _is_section(value):
+            pieces.append(f"{key} = {inline(value)}")
+            continue
         for table in value if isinstance(value, list) else [value]:
-            if not _is_section(value):
-                pieces.append(f"{key} = {inline(value)}")
-                continue
             pieces += ["", f"[[{key}]]" if isinstance(value, list) else f"[{key}]"]
             pieces += [f"{name} = {inline(item)}" for name, item in table.items()]
     return "\n".join(pieces) + "\n"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import simcore as sc
-from simcore import design, execute, jit, kernels, summaries, sums
+from simcore import design, execute, jit, kernels, recipes, summaries, sums
 from simcore.histograms import DROPPED_BITS
 from simcore.lanes import WIDTH
 
@@ -110,7 +110,7 @@ def test_plain_kernels_give_the_same_bits_as_compiled_ones():
             shape = (len(study.estimators), groups, WIDTH)
             estimates, states, controls = np.zeros(shape), np.zeros(shape, np.uint32), np.zeros(shape[1:])
             with np.errstate(all="ignore"):
-                simulate(execute.kernel_cell(study, cell, compiled), 3, 0, groups, estimates, states, controls)
+                simulate(recipes.kernel_cell(study, cell, compiled), 3, 0, groups, estimates, states, controls)
             found.append((estimates.tobytes(), states.tobytes(), controls.tobytes()))
         assert found[0] == found[1], cell
         assert np.any(controls) == (cell.errors.name != "uniform"), cell

@@ -31,7 +31,7 @@ def _histograms(estimates, states=None, truth=0.0, compiled=True):
     counts = np.zeros((len(estimates) - 1, BINS), np.int32)
     touched = np.zeros((len(counts), STRETCHES), np.uint8)
     with np.errstate(all="ignore"):  # compiled code is silent too
-        count_errors(estimates, states, 1, count, truth, counts, touched)
+        count_errors(estimates, states, 1, count, np.full(len(estimates), truth), counts, touched)
     keys, numbers = np.empty(BINS, np.int32), np.empty(BINS, np.int64)
     for row, marks in zip(counts, touched, strict=True):
         found = take(row, marks, keys, numbers)
@@ -196,3 +196,19 @@ def test_no_errors():
     for nothing in (Ranked(*empty), Ranked(*merge_bins([empty, empty])), Sorted(np.empty(0))):
         assert nothing.count == nothing.sizes().count == nothing.above(1.0) == 0
         assert all(map(math.isnan, (*quantile(nothing, 0.5), *quantile(nothing.sizes(), 0.5), hill(nothing.sizes()))))
+
+
+def test_an_atom_is_known_to_its_bin_and_no_better():
+    """Of errors of which many have one value, the interval of a quantile and of a tail share holds the exact one."""
+    rng = np.random.default_rng(4)
+    errors = np.concatenate([rng.standard_normal(8000), np.full(2000, 10.3)])
+    own, exact = Ranked(*_by_hand(errors)), Sorted(np.sort(errors))
+    for p in (0.85, 0.9, 0.95):
+        _, _, low, high = quantile(own, p)
+        assert low <= 10.3 <= high < 10.3 * 1.01
+    for c in (10.29, 10.3, 10.31):
+        fewest, most = own.above_between(c)
+        assert fewest <= exact.above(c) <= most and most - fewest == 2000
+    assert own.above_between(2.0)[0] == own.above_between(2.0)[1]
+    smooth = Ranked(*_by_hand(rng.standard_normal(10_000)))
+    assert not smooth._atoms.any()

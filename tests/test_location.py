@@ -32,6 +32,7 @@ TWINS = {
     "huber_known": ({"loss": "huber", "k": 1.345, "scale": 0.2}, lambda x: oracle.huber(x, 1.345, 0.2)),
     "tukey": ({"loss": "tukey"}, lambda x: oracle.tukey(x, 4.685, oracle.mad_scale(x))),
     "tukey_known": ({"loss": "tukey", "scale": 2.0}, lambda x: oracle.tukey(x, 4.685, 2.0)),
+    "quantile": ({"loss": "quantile", "tau": 0.5}, np.median),
     "hodges_lehmann": ({"estimator": "hodges_lehmann"}, oracle.hodges_lehmann),
     "trimmed": ({"estimator": "trimmed_mean", "proportion": 0.2}, lambda x: oracle.trimmed_mean(x, len(x) // 5)),
     "winsorized": (
@@ -134,6 +135,19 @@ def test_shift_scale_and_sign_equivariance(x, shift, factor, name):
         tolerance = 1e-9 * (factor * np.max(np.abs(x)) + abs(shift) + 1)
         assert abs(other.estimate - (factor * base.estimate + shift)) <= tolerance
     assert mirrored.estimate == pytest.approx(-base.estimate, rel=1e-9, abs=1e-9)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(samples, st.sampled_from([0.05, 0.1, 0.25, 0.3, 0.7, 0.9]))
+def test_a_quantile_minimises_the_check_loss(x, tau):
+    """No order statistic gives less, and the middle of the minimisers gives as little."""
+    x = np.array(x)
+
+    def total(centre):
+        return np.sum(np.where(x < centre, (tau - 1) * (x - centre), tau * (x - centre)))
+
+    found = total(sc.fit(x, loss="quantile", tau=tau).estimate)
+    assert found <= min(map(total, x)) * (1 + 1e-12) + 1e-12
 
 
 def test_order_of_the_sample_does_not_matter():

@@ -37,7 +37,7 @@ def rows_of(study, count=None):
     block = design.Block(0, cell.key, 0, count or study.replications)
     result = execute.run_block(study, cell, block, keep=True)
     total = sums.total(result.nodes, design.chunk_size(cell.n))
-    errors = [np.sort(own) for own in result.estimates - cell.truth]
+    errors = [np.sort(own) for own in result.estimates - cell.truths[0]]
     rows = summaries.cell_rows(study, cell, total, errors)
     return {(row["estimator"], row["measure"]): row for row in rows}, result
 
@@ -101,7 +101,8 @@ def measured():
 
 
 def test_every_measure_has_an_oracle():
-    assert {name.partition("(")[0] for name in ORACLES} | COUNTS == set(plugins("measures"))
+    known = {name for name, plugin in plugins("measures").items() if plugin.problem != "linear"}
+    assert {name.partition("(")[0] for name in ORACLES} | COUNTS == known
     assert {choice.label for choice in study_of().measures} == set(ORACLES) | COUNTS
 
 

@@ -3,6 +3,7 @@ forecast foretells them. Most tests make blocks small, so that a round has sever
 
 import dataclasses
 import json
+import tomllib
 
 import pytest
 
@@ -238,8 +239,12 @@ def test_more_replications_on_a_precision_study(tmp_path):
     assert {row["precision"] for row in rows if row["measure"] == "mse"} == {None}
     opened = sc.open(tmp_path / "precise")
     assert opened.study == changed and len(opened.summary()) == len(rows)
-    with pytest.raises(UsageError, match="6000"):
-        sc.run(study, tmp_path)
+    again = sc.run(study, tmp_path).summary()  # the first rule once more: it goes on from what is there
+    assert set(replications_of(again)) == {6000}
+    entries = tomllib.loads(study.text)
+    del entries["precision"]
+    with pytest.raises(UsageError, match="6000"):  # a number of replications is meant as it stands
+        sc.run(sc.Study(**entries | {"replications": 3000}), tmp_path)
 
 
 @pytest.mark.parametrize("measure", ["variance", "mae", "efficiency_mse", "median_abs_error"])

@@ -153,7 +153,7 @@ def test_mistakes_in_python_have_no_line():
 
 
 def test_an_estimator_without_a_study():
-    assert estimator({"loss": "huber", "k": np.float32(2)}) == estimators('loss = "huber"', "k = 2")[0]
+    assert estimator({"loss": "huber", "k": np.float32(2)}, "location") == estimators('loss = "huber"', "k = 2")[0]
     for entry, said in [
         ({"loss": "huber", "k": 0}, "k: is out of range (got 0)"),
         ({"loss": "huber", "k": [1, 2]}, "are several estimators"),
@@ -162,7 +162,7 @@ def test_an_estimator_without_a_study():
         ({"estimator": "trimmed_mean"}, "proportion: is missing"),
     ]:
         with pytest.raises(ScenarioError) as caught:
-            estimator(entry)
+            estimator(entry, "location")
         (problem,) = caught.value.problems
         assert problem.startswith(said)
 

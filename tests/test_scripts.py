@@ -1,4 +1,4 @@
-"""The scripts: a folder of scenarios survives a broken one, and the benchmark's competitors do the same work."""
+"""The scripts: a folder of scenarios survives a broken one, and the benchmarks' competitors do the same work."""
 
 import importlib
 import os
@@ -102,3 +102,74 @@ def test_the_check_of_the_benchmark_accepts_equals_and_refuses_others(scripts, t
     assert benchmark.agree([simcore, contestant], 10, np.stack(moments[:2]))["z"] < 5.0
     with pytest.raises(SystemExit, match="does not do the same work"):
         benchmark.agree([simcore, contestant], 10, np.stack(moments[::2]))
+
+
+@pytest.fixture(scope="module")
+def r():
+    """A running R, or None: it starts once for all tests."""
+    sys.path.insert(0, str(ROOT / "scripts"))
+    competitors = importlib.import_module("regression_competitors")
+    sys.path.remove(str(ROOT / "scripts"))
+    try:
+        with competitors.R() as running:
+            yield running
+    except competitors.Absent:
+        yield None
+
+
+REGRESSIONS = [
+    *(("l2", name) for name in ("Product", "BareProduct", "Lstsq", "StatsmodelsOLS", "RSquares")),
+    *(("huber", name) for name in ("StatsmodelsRLM", "ScikitHuber", "RHuber", "RHuberDefault")),
+    *(("l1", name) for name in ("StatsmodelsQuantReg", "ScikitQuantile", "RQuantile")),
+    ("mm", "RMM"),
+]
+
+
+def test_every_competitor_of_regression_is_tested(scripts):
+    kinds = scripts("regression_competitors").CONTESTANTS
+    assert [(estimator, kind.__name__) for estimator in kinds for kind in kinds[estimator]] == REGRESSIONS
+
+
+@pytest.mark.parametrize(("estimator", "name"), REGRESSIONS)
+def test_competitors_of_regression_fit_the_same(scripts, r, estimator, name):
+    benchmark, competitors = scripts("regression_benchmark"), scripts("regression_competitors")
+    rng = np.random.default_rng(11)
+    x = np.column_stack([np.ones(25), rng.normal(size=(25, 2))])
+    try:
+        contestant = getattr(competitors, name)(x, 7, r)
+    except competitors.Absent as reason:
+        pytest.skip(str(reason))
+    for _ in range(3):
+        y = x @ [3.0, -1.0, 0.5] + rng.standard_t(3, size=25)
+        assert benchmark.distance(estimator, contestant, y) <= contestant.accuracy
+    out = np.full((3, 8), np.nan)
+    contestant.simulate(25, out)
+    assert np.isfinite(out).all()
+
+
+def test_the_check_of_the_regression_benchmark_refuses_others(scripts):
+    benchmark, competitors = scripts("regression_benchmark"), scripts("regression_competitors")
+    simcore = benchmark.Simcore("l2", 3, 20, 1)
+    same, other = competitors.Lstsq(simcore.x, 7), competitors.Lstsq(simcore.x, 7)
+    other.fit = lambda y: same.fit(y) * (1 + 1e-6)
+    assert benchmark.agree_on_samples("l2", [simcore, same])[same.name] <= same.accuracy
+    with pytest.raises(SystemExit, match="does not do the same work"):
+        benchmark.agree_on_samples("l2", [simcore, other])
+
+
+@pytest.mark.parametrize(("estimator", "name"), [("l2", "Product"), ("huber", "RHuber"), ("l1", "RQuantile")])
+def test_kernels_of_the_regression_benchmark_do_the_same_work(scripts, r, estimator, name):
+    benchmark, competitors = scripts("regression_benchmark"), scripts("regression_competitors")
+    simcore = benchmark.Simcore(estimator, 3, 20, 1)
+    try:
+        contestant = getattr(competitors, name)(simcore.x, 7, r)
+    except competitors.Absent as reason:
+        pytest.skip(str(reason))
+    ours, theirs = np.empty((3, 1 << 12)), np.empty((3, 200))
+    simcore.simulate(20, ours)
+    contestant.simulate(20, theirs)
+    clipped = [scripts("benchmark").clipped_moments(20, out) for out in (ours, theirs, 2.0 * theirs)]
+    names = ["beta0", "beta1", "beta2"]
+    assert benchmark.agree([simcore, contestant], 20, np.stack(clipped[:2]), names)["z"] < 5.0
+    with pytest.raises(SystemExit, match="does not do the same work"):
+        benchmark.agree([simcore, contestant], 20, np.stack(clipped[::2]), names)

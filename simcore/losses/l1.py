@@ -27,7 +27,7 @@ def weight(r, p):
 
 PLUGIN = Loss(
     "l1",
-    "absolute error; in location, the median",
+    "absolute error: the median, the least absolute deviations fit",
     "Boscovich (1757); Laplace (1793)",
     rho=rho,
     psi=psi,

@@ -27,7 +27,7 @@ def weight(r, p):
 
 PLUGIN = Loss(
     "l2",
-    "squared error; in location, the mean",
+    "squared error: the mean, the least squares fit",
     "Legendre (1805); Gauss (1809)",
     rho=rho,
     psi=psi,

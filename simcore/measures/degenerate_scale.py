@@ -10,4 +10,6 @@ PLUGIN = Measure(
     value=lambda outcome: share(outcome.codes["degenerate_scale"], outcome.good + outcome.failed),
     formula="sqrt(p (1 - p) / R); interval of Wilson",
     order=0,
+    of_all=True,
+    problem="location",
 )

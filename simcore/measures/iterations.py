@@ -19,4 +19,5 @@ PLUGIN = Measure(
     value=value,
     formula="standard deviation of the passes / sqrt(R)",
     order=0,
+    of_all=True,
 )

@@ -8,4 +8,5 @@ PLUGIN = Measure(
     value=lambda outcome: (float(outcome.most_iterations), None),
     formula="none: the largest of R grows with R",
     order=0,
+    of_all=True,
 )

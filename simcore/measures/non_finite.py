@@ -10,4 +10,5 @@ PLUGIN = Measure(
     value=lambda outcome: share(outcome.codes["non_finite"], outcome.good + outcome.failed),
     formula="sqrt(p (1 - p) / R); interval of Wilson",
     order=0,
+    of_all=True,
 )

@@ -4,6 +4,8 @@ The sample arrives sorted, with its median and MAD; residuals are taken from the
 costs no digits.
 """
 
+from fractions import Fraction
+
 from simcore.codes import DEGENERATE_SCALE, ITERATION, NOT_CONVERGED, OK
 from simcore.jit import lane
 from simcore.lanes import (
@@ -38,6 +40,12 @@ def fit_mean(x, n, p, median, mad):
 def fit_median(x, n, p, median, mad):
     """L1: the median."""
     return median, splat_u64(OK)
+
+
+@lane
+def fit_quantile(x, n, p, median, mad):
+    """Check loss: an order statistic, or the middle between the two that are both minimisers; p holds their places."""
+    return 0.5 * load(x, int(p[0])) + 0.5 * load(x, int(p[1])), splat_u64(OK)
 
 
 def fit_loss(x, n, p, median, mad):
@@ -92,7 +100,7 @@ def fit_loss(x, n, p, median, mad):
     return estimate, select(done, code, splat_u64(NOT_CONVERGED)) + passes
 
 
-_CLOSED_FORMS = {"l2": fit_mean, "l1": fit_median}
+_CLOSED_FORMS = {"l2": fit_mean, "l1": fit_median, "quantile": fit_quantile}
 
 
 def fit(choice):
@@ -109,14 +117,26 @@ def numbers(choice, n):
     """The array p that the fit function reads: for a loss its scale (0: MAD) and its parameters."""
     if choice.loss is None:
         return plugins("estimators")[choice.name].numbers(n, choice.values)
+    if choice.loss == "quantile":
+        return _quantile_places(n, **choice.values)
     scale = choice.scale if isinstance(choice.scale, float) else 0.0
     return (scale, *choice.values.values())
+
+
+def _quantile_places(n, tau):
+    """Of the two order statistics between which a share tau is below, from 0 on; tau as the decimal it was typed."""
+    below = Fraction(repr(tau)) * n
+    whole = int(below)
+    return (whole - 1, whole) if whole == below else (whole, whole)
 
 
 def carried_by(choice, n):
     """How many of n observations must go bad to carry the estimate away: 1 for the mean, half for the other losses."""
     if choice.loss is None:
         return plugins("estimators")[choice.name].carried_by(n, choice.values)
+    if choice.loss == "quantile":
+        low, high = _quantile_places(n, **choice.values)
+        return min(low + 1, n - high)
     return 1 if choice.loss == "l2" else (n + 1) // 2
 
 
@@ -126,4 +146,5 @@ PLUGIN = Problem(
     fit=fit,
     numbers=numbers,
     carried_by=carried_by,
+    estimand="theta, the centre of symmetry of the errors that are not contaminated",
 )

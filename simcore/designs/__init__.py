@@ -1,0 +1,1 @@
+"""Designs of a regression, the columns beside the intercept: one file each."""

@@ -1,0 +1,67 @@
+"""Numbers from the covariance of all coefficients of an estimator, with errors by the jackknife.
+
+A smooth function of covariances has no simple formula for its error. Replications fall into groups by their number;
+leaving out one group at a time shows how much the function owes to chance (Efron & Stein 1981).
+"""
+
+import math
+
+import numpy as np
+
+from simcore.sums import GROUPS
+
+_T = 2.0395134463964077  # quantile 0.975 of Student's t with GROUPS - 1 degrees of freedom
+
+
+class Covariances:
+    """Of one estimator in one cell: covariance matrices from the joint sums of its groups.
+
+    sums: float64 (columns, GROUPS) of p coefficients, see `sums.joint_columns`. explained: (p, p), what the control
+    variate explains, or None to leave it out.
+    """
+
+    def __init__(self, sums, p, explained=None):
+        columns = p + p * (p + 1) // 2
+        begin = 1 + columns if explained is not None else 1
+        self.p, self.explained = p, explained
+        self.counts, own = sums[0], sums[begin : begin + columns]
+        self.first, self.second = own[:p], own[p:]
+
+    def matrix(self, without=None):
+        """Rows of the covariance matrix, of all groups or all but one."""
+        kept = [group for group in range(GROUPS) if group != without]
+        count = math.fsum(self.counts[kept])
+        means = [math.fsum(row[kept]) / count for row in self.first]
+        rows = [[0.0] * self.p for _ in range(self.p)]
+        at = 0
+        for j in range(self.p):
+            for k in range(j + 1):
+                raw = math.fsum(self.second[at][kept]) / count
+                known = 0.0 if self.explained is None else self.explained[j][k]
+                rows[j][k] = rows[k][j] = (raw - means[j] * means[k]) * count / (count - 1.0) + known
+                at += 1
+        return rows
+
+
+def jackknife(function, *covariances):
+    """(value, mcse, low, high) of a function of the matrices of some `Covariances` of the same replications."""
+    if any(min(own.counts) < 2 for own in covariances):
+        return math.nan, math.nan, math.nan, math.nan
+    value = function(*(own.matrix() for own in covariances))
+    parts = [function(*(own.matrix(group) for own in covariances)) for group in range(GROUPS)]
+    mean = math.fsum(parts) / GROUPS
+    spread = math.fsum((part - mean) * (part - mean) for part in parts)
+    mcse = math.sqrt((GROUPS - 1) / GROUPS * spread) if math.isfinite(spread) else math.nan
+    return value, mcse, value - _T * mcse, value + _T * mcse
+
+
+def explained_matrix(r, information):
+    """(X'X)^-1 / information for X = Q R."""
+    inverse = np.zeros_like(r)
+    for k in range(len(r)):  # R^-1 by back substitution, column by column
+        for j in range(k, -1, -1):
+            unit = 1.0 if j == k else 0.0
+            rest = math.fsum(float(r[j, i] * inverse[i, k]) for i in range(j + 1, k + 1))
+            inverse[j, k] = (unit - rest) / r[j, j]
+    products = [[math.fsum((a * b).tolist()) for b in inverse] for a in inverse]
+    return [[value / information for value in row] for row in products]

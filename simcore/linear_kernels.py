@@ -1,0 +1,363 @@
+"""The parallel loop of regression: errors, design and contamination of a lane group, then every fit to it.
+
+Like `kernels.simulate`, with a design: y = X beta + error, where X is the same in every sample (`fresh` is false: its
+orthonormal basis is then made once for many lane groups) or made anew for each lane group. Fits see X as Q R, see
+`dense`. Parameters are the coefficients, then the fitted values at some points.
+"""
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+
+from simcore.codes import ITERATION, NON_FINITE, RANK_DEFICIENT
+from simcore.dense import back_substitute, orthonormalise, project, work_rows
+from simcore.jit import call, lane, prange
+from simcore.kernels import (
+    CONTAMINATION,
+    DESIGN,
+    MOST_NUMBERS,
+    TASK_SAMPLES,
+    aligned_rows,
+    closed,
+    link,
+)
+from simcore.lanes import (
+    WIDTH,
+    any_lane,
+    bits,
+    borrowed,
+    both,
+    fma,
+    from_bits,
+    invert,
+    keep,
+    load,
+    magnitude,
+    select,
+    splat,
+    splat_u64,
+    store,
+    store_half,
+)
+from simcore.order import padded_rows
+from simcore.streams import KEY_WORDS, PURPOSES, start
+
+DESIGN_NUMBERS = 32  # numbers that make a design
+carray = draw = recur = apply_design = score = fit = None  # open names of the entries below
+
+
+class Regression(NamedTuple):
+    """What the kernel needs of a cell: its samples, and C functions with the numbers each receives."""
+
+    n: int
+    p: int  # coefficients
+    keys: np.ndarray  # (purposes, KEY_WORDS) uint64
+    draw: int
+    draw_numbers: np.ndarray  # (k,) float64
+    contaminate: int
+    contaminate_numbers: np.ndarray
+    design: int  # 0: X is given
+    design_numbers: np.ndarray  # (DESIGN_NUMBERS,)
+    late: bool  # the design is made of contaminated errors
+    fresh: bool  # X is made, and its basis found, for each lane group
+    x: np.ndarray  # float64 (n, p); (0, p) where X is not given
+    beta: np.ndarray  # (p,)
+    points: np.ndarray  # (points, p)
+    score: int  # 0: none
+    score_numbers: np.ndarray
+    fits: np.ndarray  # (estimators,) addresses
+    fit_numbers: np.ndarray  # (estimators, k) float64
+
+
+@lane
+def places(n, p):
+    """Where in the rows of a sample stand, after the errors or responses: X or Q, R, gamma, the facts of a fit (scale,
+    code, dependent columns), beta, the least squares gamma, scratch."""
+    q = padded_rows(n)
+    r = q + n * p
+    gamma = r + p * p
+    facts = gamma + p
+    beta = facts + 3
+    squares = beta + p
+    return q, r, gamma, facts, beta, squares, squares + p
+
+
+@lane
+def sample_rows(n, p):
+    """Rows of a sample and all that is worked out from it."""
+    return padded_rows(n) + n * p + p * p + 3 * p + 3 + work_rows(n, p)
+
+
+def simulate(cell, first_group, begin, end, estimates, states, controls):
+    """Fit every estimator to lane groups first_group + begin, ..., first_group + end - 1, into rows begin..end-1.
+
+    estimates: float64 (targets, groups, WIDTH), the parameters of the first estimator, then those of the next; states:
+    uint32 of the same shape, a code of `codes` and the passes over the data; controls: float64 (parameters * groups,
+    WIDTH), the control variates where the cell has a score.
+    """
+    task_groups = max(1, TASK_SAMPLES // (cell.n * WIDTH))
+    for task in prange((end - begin + task_groups - 1) // task_groups):
+        sample = aligned_rows(sample_rows(cell.n, cell.p))
+        first = begin + task * task_groups
+        _simulate_groups(
+            _borrowed(cell),
+            first_group,
+            first,
+            min(end, first + task_groups),
+            borrowed(sample),
+            borrowed(estimates),
+            borrowed(states),
+            borrowed(controls),
+        )
+        keep(sample, sample)
+
+
+def fit_sample(cell, sample, estimates, states):
+    """Fit to one lane group of given responses and the cell's X: sample float64 (sample_rows(n, p), WIDTH)."""
+    _fill(cell, sample)
+    _orthonormalise(cell, sample)
+    _fit_group(cell, sample, splat(0.0) == 0.0, 0, estimates, states)
+
+
+def draw_design(cell, sample, x):
+    """The design of replication 0 into x, float64 (n, p)."""
+    q = padded_rows(cell.n)
+    _fill(cell, sample)
+    call(cell.design, cell.keys, 0, cell.n, cell.design_numbers, sample)
+    for i in range(cell.n):
+        for j in range(cell.p):
+            x[i, j] = sample[q + i * cell.p + j, 0]
+
+
+def orthonormal_basis(cell, sample, r):
+    """R of the cell's X = Q R into r, float64 (p, p), Q into the sample; returns whether columns are dependent."""
+    _fill(cell, sample)
+    _orthonormalise(cell, sample)
+    place = places(cell.n, cell.p)
+    for j in range(cell.p * cell.p):
+        r[j // cell.p, j % cell.p] = sample[place[1] + j, 0]
+    return sample[place[3] + 2, 0] > 0.0
+
+
+@lane
+def _simulate_groups(cell, first_group, begin, end, sample, estimates, states, controls):
+    if not cell.fresh:
+        _fill(cell, sample)
+        _orthonormalise(cell, sample)
+    for group in range(begin, end):
+        finite = _draw_group(cell, first_group + group, sample)
+        if cell.score != 0:
+            call(cell.score, sample, cell.n, cell.score_numbers, cell.p, 0)
+            _store_controls(cell, sample, group, estimates.shape[1], controls)
+        _respond(cell, sample)
+        if cell.fresh:
+            _orthonormalise(cell, sample)
+        _fit_group(cell, sample, finite, group, estimates, states)
+
+
+@lane
+def _borrowed(cell):
+    """The cell with arrays that count no references."""
+    return Regression(
+        cell.n,
+        cell.p,
+        borrowed(cell.keys),
+        cell.draw,
+        borrowed(cell.draw_numbers),
+        cell.contaminate,
+        borrowed(cell.contaminate_numbers),
+        cell.design,
+        borrowed(cell.design_numbers),
+        cell.late,
+        cell.fresh,
+        borrowed(cell.x),
+        borrowed(cell.beta),
+        borrowed(cell.points),
+        cell.score,
+        borrowed(cell.score_numbers),
+        borrowed(cell.fits),
+        borrowed(cell.fit_numbers),
+    )
+
+
+@lane
+def _fill(cell, sample):
+    """X into the sample: as it is given, or ones for the intercept to stand beside."""
+    q = padded_rows(cell.n)
+    for i in range(cell.n):
+        for j in range(cell.p):
+            store(sample, q + i * cell.p + j, splat(cell.x[i, j] if cell.x.shape[0] > 0 else 1.0))
+
+
+@lane
+def _draw_group(cell, number, sample):
+    """Contaminated errors, and a fresh design; returns the lanes where all is finite, and puts 0 elsewhere."""
+    call(cell.draw, cell.keys, number, cell.n, cell.draw_numbers, sample)
+    if cell.fresh:
+        _fill(cell, sample)
+        if cell.design != 0 and not cell.late:
+            call(cell.design, cell.keys, number, cell.n, cell.design_numbers, sample)
+    call(cell.contaminate, cell.keys, number, cell.n, cell.contaminate_numbers, sample)
+    if cell.late:
+        call(cell.design, cell.keys, number, cell.n, cell.design_numbers, sample)
+    poison, place = splat(0.0), places(cell.n, cell.p)  # becomes NaN at the first number that is not finite
+    first = place[0] if cell.fresh else place[1]
+    for i in range(cell.n):
+        poison = fma(load(sample, i), splat(0.0), poison)
+    for i in range(first, place[1]):
+        poison = fma(load(sample, i), splat(0.0), poison)
+    finite = poison == 0.0
+    if any_lane(invert(finite)):
+        for i in range(cell.n):
+            store(sample, i, select(finite, load(sample, i), splat(0.0)))
+        for i in range(first, place[1]):
+            store(sample, i, select(finite, load(sample, i), splat(0.0)))
+    return finite
+
+
+@lane
+def _respond(cell, sample):
+    """Responses X beta + error in the place of the errors."""
+    q = padded_rows(cell.n)
+    for i in range(cell.n):
+        y = load(sample, i)
+        if cell.fresh:
+            for j in range(cell.p):
+                y = fma(splat(cell.beta[j]), load(sample, q + i * cell.p + j), y)
+        else:
+            mean = 0.0
+            for j in range(cell.p):
+                mean += cell.beta[j] * cell.x[i, j]
+            y = y + mean
+        store(sample, i, y)
+
+
+@lane
+def _orthonormalise(cell, sample):
+    q, r, gamma, facts, _, _, _ = places(cell.n, cell.p)
+    dependent = orthonormalise(sample[q:r], cell.n, cell.p, sample[r:gamma])
+    store(sample, facts + 2, select(dependent, splat(1.0), splat(0.0)))
+
+
+@lane
+def _store_controls(cell, sample, group, groups, controls):
+    """(X'X)^-1 X's for the scores s in the scratch of the sample, times the factor of the score."""
+    q, r, gamma, facts, beta, _, scratch = places(cell.n, cell.p)
+    project(sample[q:r], sample[scratch:], cell.n, cell.p, sample[gamma:facts])
+    back_substitute(sample[r:gamma], sample[gamma:facts], cell.p, sample[beta:])
+    for t in range(cell.p + cell.points.shape[0]):
+        store(controls, t * groups + group, _parameter(cell, sample, beta, t) * cell.score_numbers[2])
+
+
+@lane
+def _parameter(cell, sample, beta, t):
+    """Parameter t: a coefficient, or from p on the fitted value at a point."""
+    if t < cell.p:
+        return load(sample, beta + t)
+    value = splat(0.0)
+    for j in range(cell.p):
+        value = fma(splat(cell.points[t - cell.p, j]), load(sample, beta + j), value)
+    return value
+
+
+@lane
+def _fit_group(cell, sample, finite, group, estimates, states):
+    """Fit every estimator to the responses and Q of a sample, from the least squares fit; store all its parameters."""
+    n, p, groups = cell.n, cell.p, estimates.shape[1]
+    q, r, gamma, facts, beta, squares, _ = places(n, p)
+    estimate_rows, state_rows = estimates.reshape((-1, WIDTH)), states.reshape((-1, WIDTH))
+    parameters = p + cell.points.shape[0]
+    independent = load(sample, facts + 2) == 0.0
+    project(sample[q:r], sample, n, p, sample[squares:])
+    for e in range(len(cell.fits)):
+        for j in range(p):
+            store(sample, gamma + j, load(sample, squares + j))
+        call(cell.fits[e], sample, n, cell.fit_numbers, e, p)
+        back_substitute(sample[r:gamma], sample[gamma:facts], p, sample[beta:])
+        usable = finite
+        for j in range(p):
+            usable = both(usable, magnitude(load(sample, beta + j)) < np.inf)
+        code = bits(load(sample, facts + 1))
+        passes = code - (code & (ITERATION - 1))
+        code = select(usable, code, passes + NON_FINITE)
+        code = select(both(finite, invert(independent)), splat_u64(RANK_DEFICIENT), code)
+        for t in range(parameters):
+            row = (e * parameters + t) * groups + group
+            store(estimate_rows, row, _parameter(cell, sample, beta, t))
+            store_half(state_rows, row, code)
+
+
+def _design_entry(keys, group, n, numbers, sample):
+    q = carray(numbers, (DESIGN_NUMBERS,))
+    p, first = int(q[0]), int(q[1])
+    words = carray(keys, (len(PURPOSES), KEY_WORDS))
+    rows, place = carray(sample, (sample_rows(n, p), WIDTH)), places(n, p)
+    x, common, column = rows[place[0] :], rows[place[6] :], rows[place[6] + padded_rows(n) :]
+    if q[3] != 0.0:
+        draw(start(words, DESIGN, group, 0), common, n, q[4:])
+    for j in range(first, p):
+        draw(start(words, DESIGN, group, j - first + 1), column, n, q[4:])
+        for i in range(n):
+            value = q[2] * load(column, i)
+            if q[3] != 0.0:
+                value = fma(splat(q[3]), load(common, i), value)
+            store(x, i * p + j, value)
+
+
+def _recur_entry(keys, group, n, numbers, sample):
+    q = carray(numbers, (DESIGN_NUMBERS,))
+    p, first = int(q[0]), int(q[1])
+    rows = carray(sample, (sample_rows(n, p), WIDTH))
+    recur(rows, rows[padded_rows(n) :], n, p, first, q[2:])
+
+
+def _contaminate_entry(keys, group, n, numbers, sample):
+    q = carray(numbers, (MOST_NUMBERS,))
+    p, first = int(q[0]), int(q[1])
+    rows = carray(sample, (sample_rows(n, p), WIDTH))
+    stream = start(carray(keys, (len(PURPOSES), KEY_WORDS)), CONTAMINATION, group)
+    apply_design(stream, rows, rows[padded_rows(n) :], n, p, first, q[2:])
+
+
+def _scores_entry(sample, n, numbers, p, _unused):
+    rows, q = carray(sample, (sample_rows(n, p), WIDTH)), carray(numbers, (MOST_NUMBERS,))
+    scratch = places(n, p)[6]
+    for i in range(n):
+        store(rows, scratch + i, score((load(rows, i) - q[0]) * q[1], q[3:]))
+
+
+def _fit_entry(sample, n, numbers, e, p):
+    rows = carray(sample, (sample_rows(n, p), WIDTH))
+    q, r, gamma, facts, _, _, scratch = places(n, p)
+    own = carray(numbers, (e + 1, MOST_NUMBERS))[e]
+    code, scale = fit(rows[q:r], rows, rows[r:gamma], n, p, own, rows[gamma:facts], rows[scratch:])
+    store(rows, facts, scale)
+    store(rows, facts + 1, from_bits(code))
+
+
+@functools.cache
+def design_function(design, compiled):
+    """What stands in `Regression.design` for a `registry.Design` whose columns are random or past responses."""
+    if design.recur:
+        return link(_recur_entry, "uiidd", f"recur_{design.name}", compiled, recur=design.recur)
+    return link(_design_entry, "uiidd", f"design_{design.name}", compiled, draw=design.draw)
+
+
+@functools.cache
+def contaminate_function(contamination, compiled):
+    """What stands in `Regression.contaminate` for a `registry.Contamination` that sees the design."""
+    bound = {"apply_design": contamination.apply_design}
+    return link(_contaminate_entry, "uiidd", f"contaminate_design_{contamination.name}", compiled, **bound)
+
+
+@functools.cache
+def score_function(name, score, open_names, compiled):
+    """What stands in `Regression.score`, as `kernels.score_function`."""
+    return link(_scores_entry, "didii", f"scores_{name}", compiled, score=closed(score, name, open_names))
+
+
+@functools.cache
+def fit_function(name, fit, open_names, compiled):
+    """What stands in `Regression.fits`, as `kernels.fit_function`."""
+    return link(_fit_entry, "didii", f"regress_{name}", compiled, fit=closed(fit, name, open_names))

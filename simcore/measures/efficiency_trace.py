@@ -1,0 +1,19 @@
+"""Relative efficiency of all coefficients together: by the sum of their variances."""
+
+from simcore.registry import Measure
+
+
+def joint(v, reference):
+    return sum(reference[j][j] for j in range(len(v))) / sum(v[j][j] for j in range(len(v)))
+
+
+PLUGIN = Measure(
+    "efficiency_trace",
+    "sum of the variances of all coefficients of the reference estimator / that of T",
+    "Pukelsheim (1993), chapter 6",
+    joint=joint,
+    formula="jackknife over 32 groups of replications, both estimators in the same groups",
+    adjustable=True,
+    compares=True,
+    problem="linear",
+)

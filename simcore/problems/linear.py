@@ -1,0 +1,87 @@
+"""Linear regression: y = X beta + error, fitted under each loss.
+
+Fits see the design as Q R with orthonormal Q and start from the least squares coefficients Q'y: see `m_regression` for
+what they receive and return.
+"""
+
+import functools
+
+from simcore import jit, lad
+from simcore.codes import OK
+from simcore.jit import lane
+from simcore.lanes import splat, splat_u64
+from simcore.m_regression import KNOWN, MAD, PROPOSAL_2, descend
+from simcore.registry import Problem, plugins
+
+_TAU = 5  # the place in the numbers of a redescending loss where that of its start stands
+descent = None  # open name of `fit_redescending`: `descend` for its loss
+
+
+@lane
+def fit_squares(q, y, r, n, p, numbers, gamma, work):
+    """L2: the least squares fit, where every fit starts."""
+    return splat_u64(OK), splat(0.0)
+
+
+def fit_redescending(q, y, r, n, p, numbers, gamma, work):
+    """M-estimate of a loss whose psi redescends: the root below the least absolute deviations fit."""
+    lad.fit(q, y, r, n, p, numbers[_TAU:], gamma, work)
+    return descent(q, y, r, n, p, numbers, gamma, work)
+
+
+@functools.cache
+def fit(choice):
+    """The fit function of an estimator of a scenario, and pairs of each name it leaves open and what stands there."""
+    if choice.loss is None:
+        return plugins("estimators")[choice.name].fit, ()
+    if choice.loss in _CLOSED_FORMS:
+        return _CLOSED_FORMS[choice.loss], ()
+    loss = plugins("losses")[choice.loss]
+    opened = tuple((name, getattr(loss, name)) for name in ("psi", "psi_prime", "weight", "smooth"))
+    if loss.monotone:
+        return descend, opened
+    return fit_redescending, (("descent", lane(jit.rebound(descend, f"descend_{loss.name}", **dict(opened)))),)
+
+
+_CLOSED_FORMS = {"l2": fit_squares, "l1": lad.fit, "quantile": lad.fit}
+
+
+def numbers(choice, n, normal_square):
+    """The array that the fit function reads.
+
+    Of a loss: the kind of its scale, and the scale, or what proposal 2 needs: normal_square(), E psi^2 under the
+    normal; then its parameters.
+    """
+    if choice.loss is None:
+        return plugins("estimators")[choice.name].numbers(n, choice.values)
+    if choice.loss in _CLOSED_FORMS:
+        return tuple(choice.values.values()) or (0.5,)
+    kinds = {"mad": (MAD, 0.0), "proposal2": (PROPOSAL_2, normal_square() if choice.scale == "proposal2" else 0.0)}
+    kind = kinds[choice.scale] if isinstance(choice.scale, str) else (KNOWN, choice.scale)
+    own = (*kind, *choice.values.values())
+    return own + (0.0,) * (_TAU - len(own)) + (0.5,)
+
+
+def carried_by(choice, n, p, bad_responses):
+    """How many of n bad responses carry the fit of p coefficients away: 1 for least squares, `bad_responses` where psi
+    is bounded (see `breakdown`; None where the design is not known)."""
+    if choice.loss is None:
+        return plugins("estimators")[choice.name].carried_by(n, p)
+    return 1 if choice.loss == "l2" else bad_responses
+
+
+def equivariant(choice):
+    return choice.loss is not None or plugins("estimators")[choice.name].equivariant
+
+
+PLUGIN = Problem(
+    "linear",
+    "the coefficients of a linear regression: y = X beta + error",
+    fit=fit,
+    numbers=numbers,
+    carried_by=carried_by,
+    equivariant=equivariant,
+    scales=("proposal2",),
+    designed=True,
+    estimand="the coefficients beta (beta0 the intercept), and fitted values at points that are asked for",
+)

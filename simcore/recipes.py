@@ -1,0 +1,250 @@
+"""From a cell to what kernels and measures need of it: C functions and their numbers, the design, and what the score of
+the errors explains.
+
+With the efficient score (see `scores`) a regression-equivariant estimator has Cov(T, X's) = identity, so the control
+variate of its coefficients is (X'X)^-1 X's / I, which explains the variance (X'X)^-1 / I: of location, 1 / (n I).
+"""
+
+import functools
+
+import numpy as np
+
+from simcore import breakdown, jit, joint, kernels, linear_kernels, scores
+from simcore.registry import plugins
+from simcore.streams import KEY_WORDS, PURPOSES, stream_keys
+
+
+def problem_of(study):
+    return plugins("problems")[study.problem]
+
+
+def control(study, cell):
+    """The efficient score of a cell, as a `scores.Score`, or half a sentence: why there is no control variate."""
+    if study.variance_reduction == "none":
+        return "switched off in the scenario"
+    return _score(cell)
+
+
+def explained(study, cell):
+    """What the score explains of the variance of each parameter, which is also the Cramér-Rao bound for it: a tuple of
+    numbers, or of None where there is no score."""
+    score = _score(cell)
+    if isinstance(score, str):
+        return (None,) * len(cell.truths)
+    if cell.model is None:
+        return (1.0 / (cell.n * score.information),)
+    r = given_design(study.seed, cell)[1]
+    if r is None:
+        return (None,) * len(cell.truths)
+    p = len(cell.model.beta)
+    units = [tuple(float(j == k) for k in range(p)) for j in range(p)]
+    return tuple(_leverage(r, row) / score.information for row in (*units, *cell.model.rows))
+
+
+def explained_matrix(study, cell):
+    """What the score explains of the covariance of the coefficients, rows of floats; None where there is no score."""
+    score = _score(cell)
+    r = None if isinstance(score, str) else given_design(study.seed, cell)[1]
+    return None if r is None else joint.explained_matrix(r, score.information)
+
+
+def carried_by(study, cell, choice):
+    """How many bad observations carry an estimator away in a cell; None where theory is silent."""
+    if cell.model is None:
+        return problem_of(study).carried_by(choice, cell.n)
+    if plugins("designs")[cell.design.name].recur:
+        return None  # a bad response is a regressor later on
+    return problem_of(study).carried_by(choice, cell.n, len(cell.model.beta), _bad_responses(study.seed, cell))
+
+
+@functools.lru_cache(maxsize=64)
+def _bad_responses(seed, cell):
+    design = plugins("designs")[cell.design.name]
+    fixed = not design.recur and not cell.design.values.get("redrawn")
+    if not fixed or plugins("contamination")[cell.contamination.name].apply is None:
+        return None
+    x, r = given_design(seed, cell)
+    return None if r is None else breakdown.bad_responses(x)
+
+
+def simulate(cell):
+    """The driver of a cell's problem."""
+    return jit.driver(linear_kernels.simulate if cell.model else kernels.simulate)
+
+
+@functools.lru_cache(maxsize=64)
+def kernel_cell(study, cell, compiled=True):
+    """The `kernels.Cell` or `linear_kernels.Regression` of a cell; not `compiled`, its functions are plain Python."""
+    return _regression(study, cell, compiled) if cell.model else _location(study, cell, compiled)
+
+
+def _score(cell):
+    if cell.model:
+        if plugins("designs")[cell.design.name].recur:
+            return "errors enter the design"
+        if plugins("contamination")[cell.contamination.name].apply is None:
+            return f"{cell.contamination.name} contamination changes with the design"
+        if cell.design.values.get("redrawn"):
+            return "the design is drawn anew in every replication"
+    return scores.efficient_score(cell.errors, cell.contamination)
+
+
+def _score_numbers(score, cell, information):
+    if isinstance(score, str):
+        return kernels.numbers_array(())
+    errors = cell.errors
+    return kernels.numbers_array((errors.loc, 1.0 / errors.scale, 1.0 / (errors.scale * information), *score.numbers))
+
+
+def _score_function(module, score, cell, compiled):
+    if isinstance(score, str):
+        return 0
+    name = f"{cell.errors.name}_{cell.contamination.name}"
+    return module.score_function(name, score.template, score.open_names, compiled)
+
+
+def _location(study, cell, compiled):
+    problem, errors, bad, score = problem_of(study), cell.errors, cell.contamination, control(study, cell)
+    fits = [kernels.fit_function(choice.name, *problem.fit(choice), compiled) for choice in study.estimators]
+    information = 0.0 if isinstance(score, str) else cell.n * score.information
+    return kernels.Cell(
+        n=cell.n,
+        keys=stream_keys(study.seed, cell.identity),
+        draw=kernels.draw_function(plugins("distributions")[errors.name], compiled),
+        draw_numbers=kernels.numbers_array(errors.values.values()),
+        contaminate=kernels.contaminate_function(plugins("contamination")[bad.name], compiled),
+        contaminate_numbers=kernels.numbers_array((errors.loc, errors.scale, *bad.values.values())),
+        score=_score_function(kernels, score, cell, compiled),
+        score_numbers=_score_numbers(score, cell, information),
+        fits=kernels.function_table(fits),
+        fit_numbers=np.array([kernels.numbers_array(problem.numbers(choice, cell.n)) for choice in study.estimators]),
+    )
+
+
+def _regression(study, cell, compiled):
+    errors, bad, score = cell.errors, cell.contamination, control(study, cell)
+    contamination, design = plugins("contamination")[bad.name], plugins("designs")[cell.design.name]
+    given = not design.recur and not cell.design.values.get("redrawn")
+    if contamination.apply:
+        contaminate = kernels.contaminate_function(contamination, compiled)
+        contaminate_numbers = errors.loc, errors.scale, *bad.values.values()
+    else:
+        contaminate = linear_kernels.contaminate_function(contamination, compiled)
+        contaminate_numbers = len(cell.model.beta), cell.model.intercept, errors.scale, *bad.values.values()
+    return _bare_model(cell)._replace(
+        keys=_keys(study.seed, cell),
+        draw=kernels.draw_function(plugins("distributions")[errors.name], compiled),
+        draw_numbers=kernels.numbers_array(errors.values.values()),
+        contaminate=contaminate,
+        contaminate_numbers=kernels.numbers_array(contaminate_numbers),
+        design=0 if given else linear_kernels.design_function(design, compiled),
+        late=design.recur is not None,
+        fresh=not given or contamination.apply is None,
+        x=given_design(study.seed, cell)[0] if given else np.empty((0, len(cell.model.beta))),
+        score=_score_function(linear_kernels, score, cell, compiled),
+        score_numbers=_score_numbers(score, cell, 0.0 if isinstance(score, str) else score.information),
+        fits=kernels.function_table(linear_fits(study.estimators, compiled)),
+        fit_numbers=np.array([linear_numbers(choice, cell.n, cell.model.intercept) for choice in study.estimators]),
+    )
+
+
+def linear_fits(choices, compiled):
+    """The fit functions of estimators of regression."""
+    problem = plugins("problems")["linear"]
+    return [linear_kernels.fit_function(choice.name, *problem.fit(choice), compiled) for choice in choices]
+
+
+def linear_numbers(choice, n, intercept):
+    """What a fit of regression receives; the last number says how many columns are an intercept."""
+    loss = plugins("losses").get(choice.loss)
+    own = tuple(choice.values.values())
+    numbers = plugins("problems")["linear"].numbers(choice, n, lambda: scores.normal_mean_square(loss.psi, own))
+    array = kernels.numbers_array(numbers)
+    array[-1] = intercept
+    return array
+
+
+def bare_regression(n, p, x=None):
+    """A `linear_kernels.Regression` that draws nothing and fits nothing, of a given X or none."""
+    return linear_kernels.Regression(
+        n=n,
+        p=p,
+        keys=np.zeros((len(PURPOSES), KEY_WORDS), np.uint64),
+        draw=0,
+        draw_numbers=kernels.numbers_array(()),
+        contaminate=0,
+        contaminate_numbers=kernels.numbers_array(()),
+        design=0,
+        design_numbers=np.zeros(linear_kernels.DESIGN_NUMBERS),
+        late=False,
+        fresh=False,
+        x=np.empty((0, p)) if x is None else x,
+        beta=np.zeros(p),
+        points=np.zeros((0, p)),
+        score=0,
+        score_numbers=kernels.numbers_array(()),
+        fits=np.zeros(1, np.uint64),
+        fit_numbers=np.zeros((1, kernels.MOST_NUMBERS)),
+    )
+
+
+@functools.lru_cache(maxsize=16)
+def given_design(seed, cell):
+    """(X, R) of a cell whose design is the same in every sample: float64 (n, p) and (p, p), X = Q R; R is None where
+    columns depend on each other."""
+    model, design = cell.model, plugins("designs")[cell.design.name]
+    if design.matrix:
+        x = design.matrix(cell.n, model.columns, cell.design.values)
+        x = np.hstack([np.ones((cell.n, 1)), x]) if model.intercept else np.ascontiguousarray(x)
+    else:
+        x = np.empty((cell.n, len(model.beta)))
+        recipe = _bare_model(cell)._replace(
+            keys=_keys(seed, cell), design=linear_kernels.design_function(design, jit.enabled())
+        )
+        jit.driver(linear_kernels.draw_design)(recipe, _sample(recipe), x)
+    return x, basis_of(x)
+
+
+def _keys(seed, cell):
+    """Stream keys of a cell of regression: its design has the same draws in cells of other errors."""
+    keys = stream_keys(seed, cell.identity)
+    keys[kernels.DESIGN] = stream_keys(seed, cell.design_identity)[kernels.DESIGN]
+    return keys
+
+
+def basis_of(x):
+    """R with X = Q R, or None where columns depend on each other."""
+    recipe, r = bare_regression(*x.shape, x), np.empty((x.shape[1], x.shape[1]))
+    dependent = jit.driver(linear_kernels.orthonormal_basis)(recipe, _sample(recipe), r)
+    return None if dependent else r
+
+
+def _sample(recipe):
+    return kernels.aligned_rows(linear_kernels.sample_rows(recipe.n, recipe.p))
+
+
+def _bare_model(cell):
+    """The recipe of a cell's model, its design still to be named."""
+    model, values = cell.model, dict(cell.design.values)
+    numbers = [len(model.beta), float(model.intercept)]
+    if plugins("designs")[cell.design.name].recur:
+        numbers += model.beta
+    elif plugins("designs")[cell.design.name].draw:
+        correlation = values.pop("correlation")
+        values.pop("redrawn")
+        numbers += [np.sqrt(1.0 - correlation), np.sqrt(correlation), *values.values()]
+    padded = np.zeros(linear_kernels.DESIGN_NUMBERS)
+    padded[: len(numbers)] = numbers
+    return bare_regression(cell.n, len(model.beta))._replace(
+        design_numbers=padded,
+        beta=np.array(model.beta),
+        points=np.array(model.rows).reshape(-1, len(model.beta)),
+    )
+
+
+def _leverage(r, row):
+    """row (X'X)^-1 row' for X = Q R: the square of the length of z with z R = row."""
+    z = []
+    for k in range(len(row)):
+        z.append((row[k] - sum(z[j] * float(r[j, k]) for j in range(k))) / float(r[k, k]))
+    return sum(value * value for value in z)

@@ -1,0 +1,58 @@
+"""Asymptotic standard errors and weights of a regression that was fitted to the user's own data."""
+
+import math
+from statistics import NormalDist
+
+import numpy as np
+
+from simcore.lanes import WIDTH
+from simcore.registry import plugins
+
+
+def of(choice, residuals, r, scale):
+    """(weights, standard errors, scale) of a fit with residuals float64 (n,) and R of its design, (p, p).
+
+    weights: psi(z) / z of the residuals in scales, None where there is no psi to divide. standard errors: float64 (p,),
+    None where there is no formula, or too few observations for it.
+    """
+    n, p = len(residuals), len(r)
+    root = np.linalg.inv(r)
+    units = np.sqrt((root * root).sum(axis=1))  # of (X'X)^-1
+    if n <= p:
+        return None, None, scale
+    if choice.loss == "l2":
+        deviation = math.sqrt(residuals @ residuals / (n - p))
+        return np.ones(n), deviation * units, deviation
+    if choice.loss in ("l1", "quantile"):
+        return None, _sparsity(residuals, p, *(choice.values.values() or (0.5,))) * units, None
+    loss = plugins("losses").get(choice.loss or plugins("estimators")[choice.name].loss)
+    if loss is None or not scale:
+        return None, None, scale
+    numbers = np.array([*choice.values.values(), 0.0])
+    z = np.repeat((residuals / scale)[:, None], WIDTH, axis=1)
+    with np.errstate(all="ignore"):
+        verbs = (np.broadcast_to(f(z, numbers), z.shape) for f in (loss.weight, loss.psi, loss.psi_prime))
+        weights, psi, slopes = (values[:, 0].copy() for values in verbs)
+    return weights, _huber(psi, slopes, p) * scale * units, scale
+
+
+def _huber(psi, slopes, p):
+    """Standard deviation of a response that would give least squares the errors of the M-estimate (Huber 1981, 7.6)."""
+    n, mean = len(psi), slopes.mean()
+    if not mean > 0.0:
+        return math.nan
+    correction = 1.0 + p / n * slopes.var() / (mean * mean)
+    return correction * math.sqrt(psi @ psi / (n - p)) / mean
+
+
+def _sparsity(residuals, p, tau):
+    """sqrt(tau (1 - tau)) / f at the tau-quantile of the errors: a difference quotient of the residuals' quantiles,
+    with the bandwidth of Hall & Sheather (1988); Koenker (2005), section 3.4."""
+    n, normal = len(residuals), NormalDist()
+    at = normal.inv_cdf(tau)
+    density = normal.pdf(at)
+    bandwidth = (normal.inv_cdf(0.975) ** 2 * 1.5 * density**2 / (2 * at * at + 1) / n) ** (1 / 3)
+    bandwidth = min(bandwidth, 0.999 * tau, 0.999 * (1 - tau))
+    found = np.delete(residuals, np.argsort(np.abs(residuals))[:p]) if n > 2 * p else residuals  # less the zeros
+    low, high = np.quantile(found, [tau - bandwidth, tau + bandwidth])
+    return math.sqrt(tau * (1 - tau)) * (high - low) / (2 * bandwidth)
