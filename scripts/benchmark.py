@@ -22,7 +22,7 @@ from competitors import ESTIMATORS, HUBER_K, TUKEY_C, Absent, Cpp, NumPy, PlainN
 from rich.console import Console
 from rich.table import Table
 
-from simcore import design, execute, jit, kernels, runs, scenario
+from simcore import design, execute, jit, kernels, recipes, runs, scenario
 from simcore.lanes import WIDTH
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,32 +43,43 @@ for text in sys.argv[2:]:
 
 
 def main():
-    arguments = _arguments()
     parts = {
         "kernel": benchmark_kernel,
         "measures": benchmark_measures,
         "run": benchmark_run,
         "start": benchmark_start,
     }
+    arguments = arguments_of(__doc__, list(parts))
     results = {"machine": machine(), "quick": arguments.quick}
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 120
-    console.print(", ".join(f"{key} {value}" for key, value in results["machine"].items()))
+    console = console_of(results["machine"])
     for name, part in parts.items():
         if arguments.only in (None, name):
             results[name] = part(arguments.quick, console)
-    results["load_at_end"] = os.getloadavg()[0]
-    if arguments.json:
-        Path(arguments.json).write_text(json.dumps(results, indent=2) + "\n")
+    write(results, arguments.json)
 
 
-def _arguments():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def arguments_of(description, parts):
+    """The command line of a benchmark."""
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="seconds instead of minutes; rough figures")
-    parser.add_argument("--only", choices=["kernel", "measures", "run", "start"], help="only this part")
+    parser.add_argument("--only", choices=parts, help="only this part")
     parser.add_argument("--json", metavar="FILE", help="also write every figure to this file")
     return parser.parse_args()
+
+
+def console_of(facts):
+    """A console that has told what the figures depend on."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 120
+    console.print(", ".join(f"{key} {value}" for key, value in facts.items()))
+    return console
+
+
+def write(results, path):
+    results["load_at_end"] = os.getloadavg()[0]
+    if path:
+        Path(path).write_text(json.dumps(results, indent=2) + "\n")
 
 
 def machine():
@@ -104,7 +115,7 @@ class Simcore:
     def simulate(self, n, out):
         jit.set_threads(self.threads)
         study = study_of(n)
-        cell = execute.kernel_cell(study, design.cells(study)[0])._replace(score=0)
+        cell = recipes.kernel_cell(study, design.cells(study)[0])._replace(score=0)
         estimates = out.reshape((len(ESTIMATORS), -1, WIDTH))
         states = self._states[: out.size].reshape(estimates.shape)
         groups = estimates.shape[1]
@@ -155,11 +166,12 @@ def benchmark_kernel(quick, console):
     return {"rows": rows, "absent": absent, "agreement": agreement}
 
 
-def race(present, n, rounds, seconds):
+def race(present, n, rounds, seconds, names=ESTIMATORS):
     """Per contestant: ns per replication of each round, and what `agree` needs of its estimates."""
-    buffers = [np.zeros((len(ESTIMATORS), calibrated(contestant, n, seconds))) for contestant in present]
+    targets = len(names)
+    buffers = [np.zeros((targets, calibrated(contestant, n, seconds, targets))) for contestant in present]
     nanoseconds = [[] for _ in present]
-    moments = np.zeros((len(present), 3, len(ESTIMATORS)))  # count, sum, sum of squares
+    moments = np.zeros((len(present), 3, targets))  # count, sum, sum of squares
     for number in range(rounds + 1):  # the first one touches memory and does not count
         for c, (contestant, out) in enumerate(zip(present, buffers, strict=True)):
             taken = _seconds(contestant.simulate, n, out)
@@ -175,25 +187,26 @@ def clipped_moments(n, out):
     return np.stack([np.full(len(out), out.shape[1]), squares.sum(axis=1), (squares * squares).sum(axis=1)])
 
 
-def calibrated(contestant, n, seconds):
+def calibrated(contestant, n, seconds, targets):
     """Replications that take about so long; compiles on the way."""
-    count = contestant.least
-    contestant.simulate(n, np.empty((len(ESTIMATORS), count)))
+    count, step = contestant.least, getattr(contestant, "step", WIDTH)
+    contestant.simulate(n, np.empty((targets, count)))
     while True:
-        out = np.zeros((len(ESTIMATORS), count))
+        out = np.zeros((targets, count))
         taken = min(_seconds(contestant.simulate, n, out) for _ in range(3))
         if taken > seconds / 8 or count == MOST_AT_ONCE:
-            return min(MOST_AT_ONCE, max(WIDTH, int(count * seconds / taken) // WIDTH * WIDTH))
+            return min(MOST_AT_ONCE, max(step, int(count * seconds / taken) // step * step))
         count = min(MOST_AT_ONCE, 4 * count)
 
 
 def _seconds(function, *arguments, **options):
+    """Seconds of a call, unless it returns its own (those of another process, without the way there and back)."""
     start = time.perf_counter()
-    function(*arguments, **options)
-    return time.perf_counter() - start
+    own = function(*arguments, **options)
+    return own if isinstance(own, float) else time.perf_counter() - start
 
 
-def agree(present, n, moments):
+def agree(present, n, moments, names=ESTIMATORS):
     """n * variance by simcore (errors clipped at CLIP) and the greatest |z| of the others; exits from z = 5 on.
 
     The standard errors take simcore's spread for all: it knows it best, and who does the same work has the same.
@@ -204,10 +217,10 @@ def agree(present, n, moments):
     z = np.abs(mean - mean[0]) / (spread * np.sqrt(1 / count + 1 / count[0]))
     for c, e in np.argwhere(~(z < 5.0)):
         sys.exit(
-            f"benchmark: {present[c].name} does not do the same work: n * variance of {ESTIMATORS[e]} at n = {n} is "
+            f"benchmark: {present[c].name} does not do the same work: n * variance of {names[e]} at n = {n} is "
             f"{mean[c, e]:.4f}, of simcore {mean[0, e]:.4f}, z = {z[c, e]:.1f}"
         )
-    variances = dict(zip(ESTIMATORS, mean[0].tolist(), strict=True))
+    variances = dict(zip(names, mean[0].tolist(), strict=True))
     replications = {f"{p.name}, {p.threads}": int(r) for p, r in zip(present, count[:, 0], strict=True)}
     return {"n_variance": variances, "z": float(z.max()), "replications": replications}
 
@@ -221,7 +234,7 @@ def _print_kernel(console, rows, absent, agreement):
         table.add_column("times", justify="right")
     for contestant, threads in dict.fromkeys((row["contestant"], row["threads"]) for row in rows):
         own = [row for row in rows if (row["contestant"], row["threads"]) == (contestant, threads)]
-        cells = [cell for row in own for cell in (f"{row['ns']:,.0f}", _times(row["ratio"]))]
+        cells = [cell for row in own for cell in (f"{row['ns']:,.0f}", as_times(row["ratio"]))]
         table.add_row(contestant, str(threads), *cells)
     console.print(table)
     for name, reason in absent.items():
@@ -230,7 +243,7 @@ def _print_kernel(console, rows, absent, agreement):
     console.print(f"All agree on n * variance of every estimator: greatest z = {worst:.1f}")
 
 
-def _times(ratio):
+def as_times(ratio):
     return f"{ratio:.2f}" if ratio < 10 else f"{ratio:,.0f}"
 
 
@@ -270,7 +283,7 @@ def benchmark_measures(quick, console):
     table = Table("ns per replication of a block", *(f"n = {row['n']}" for row in rows))
     table.add_row("means and moments alone", *(f"{row['ns_moments']:,.0f}" for row in rows))
     table.add_row("with all measures", *(f"{row['ns']:,.0f}" for row in rows))
-    table.add_row("times", *(_times(row["ratio"]) for row in rows))
+    table.add_row("times", *(as_times(row["ratio"]) for row in rows))
     console.print(table)
     return rows
 
