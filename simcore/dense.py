@@ -1,7 +1,8 @@
 """Small dense linear algebra on lanes: what regression needs of a design, in an orthonormal basis of its columns.
 
 A matrix of n rows and p columns is a float64 array (n * p, WIDTH), row i and column j at i * p + j, so that each lane
-holds a matrix of its own; a vector of n is an array (n, WIDTH). A design X = Q R is held as Q, whose columns are
+holds a matrix of its own; a vector of n is an array (n, WIDTH). A Q that is the same in all lanes may be an array
+(n * p,), an eighth as long, which stays in the cache. A design X = Q R is held as Q, whose columns are
 orthonormal, and R, upper triangular: fits work on Q, in coordinates gamma = R beta, where every system is as well
 conditioned as its weights, and only the last step sees the condition of X.
 """

@@ -1,6 +1,5 @@
 """One fit to the user's own data, by the same kernels."""
 
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,7 +80,7 @@ def _fit_location(x, choice):
 def _fit_regression(y, x, choice, intercept):
     n, p = x.shape
     cell = recipes.bare_regression(n, p, x)._replace(
-        fits=kernels.function_table(recipes.linear_fits([choice], jit.enabled())),
+        fits=kernels.function_table(recipes.linear_fits([choice], False, jit.enabled())),
         fit_numbers=recipes.linear_numbers(choice, n, intercept)[None],
     )
     sample = kernels.aligned_rows(linear_kernels.sample_rows(n, p))
@@ -92,7 +91,8 @@ def _fit_regression(y, x, choice, intercept):
     place, beta = linear_kernels.places(n, p), estimates[:, 0, 0].copy()
     if status == "rank_deficient":
         return RegressionFit(np.full(p, np.nan), None, status, iterations, np.full(n, np.nan), None, None)
-    q, r = (sample[low:high, 0].copy().reshape(-1, p) for low, high in itertools.pairwise(place[:3]))
+    q = linear_kernels.given_basis(sample, n, p).reshape(n, p)
+    r = sample[place[1] : place[2], 0].reshape(p, p).copy()
     if choice.loss == "l2":
         beta = refinement.refined(x, y, q, r, beta)
     scale = None if choice.loss in ("l1", "quantile") or choice.name == "ridge" else float(sample[place[3], 0])

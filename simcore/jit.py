@@ -23,7 +23,7 @@ FACES = (  # modules and folders that decide no stored number
     *("forecast", "intervals", "joint", "measures", "panels", "rarity", "refinement", "runs", "scenario", "sheets"),
     *("statuses", "store", "summaries", "surfaces", "surface_figures", "tables", "tails", "toml_text", "uncertainty"),
 )
-_lane_functions = []
+_lane_functions, _inlined = [], set()
 _lowerings = []
 
 
@@ -33,6 +33,12 @@ def lane(function):
     if _numba.cache_info().currsize:
         _register(function)
     return function
+
+
+def inlined(function):
+    """Like `lane`, for a function that takes a whole cell: calling it for real would copy every field each time."""
+    _inlined.add(function)
+    return lane(function)
 
 
 def lowering(callback):
@@ -159,7 +165,7 @@ def _register_call():
 def _register(function):
     from numba.extending import register_jitable
 
-    register_jitable(**_OPTIONS)(function)
+    register_jitable(**_OPTIONS, forceinline=function in _inlined)(function)
 
 
 def rebound(template, name, **bindings):

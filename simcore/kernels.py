@@ -14,7 +14,7 @@ import numpy as np
 
 from simcore import histograms, jit, sums
 from simcore.codes import ITERATION, NON_FINITE
-from simcore.jit import call, lane, prange
+from simcore.jit import call, inlined, lane, prange
 from simcore.lanes import (
     WIDTH,
     any_lane,
@@ -91,24 +91,25 @@ def simulate(cell, first_group, begin, end, estimates, states, controls):
             min(end, first + task_groups),
             borrowed(x),
             borrowed(work),
-            borrowed(estimates),
-            borrowed(states),
+            borrowed(estimates).reshape((-1, WIDTH)),
+            borrowed(states).reshape((-1, WIDTH)),
             borrowed(controls),
+            estimates.shape[1],
         )
         keep(x, work)
 
 
-@lane
-def _simulate_groups(cell, first_group, begin, end, x, work, estimates, states, controls):
+@inlined
+def _simulate_groups(cell, first_group, begin, end, x, work, estimate_rows, state_rows, controls, groups):
     for group in range(begin, end):
         call(cell.draw, cell.keys, first_group + group, cell.n, cell.draw_numbers, x)
         call(cell.contaminate, cell.keys, first_group + group, cell.n, cell.contaminate_numbers, x)
         if cell.score != 0:
             call(cell.score, x, cell.n, cell.score_numbers, group, controls)
-        fit_group(cell, x, work, group, estimates, states)
+        fit_group(cell, x, work, group, estimate_rows, state_rows, groups)
 
 
-@lane
+@inlined
 def borrowed_cell(cell):
     """The cell with arrays that count no references."""
     return Cell(
@@ -127,7 +128,7 @@ def borrowed_cell(cell):
 
 def fit_sample(cell, x, work, estimates, states):
     """Fit to one lane group of given samples: x float64 (padded rows, WIDTH), overwritten; work as in `fit_group`."""
-    fit_group(cell, x, work, 0, estimates, states)
+    fit_group(cell, x, work, 0, estimates.reshape((-1, WIDTH)), states.reshape((-1, WIDTH)), 1)
 
 
 def sum_errors(estimates, states, controls, stop, truths, pairs, chunk, counts, out, pair_out, joint):
@@ -174,14 +175,14 @@ def aligned_rows(rows):
     return flat[skip : skip + rows * WIDTH].reshape((rows, WIDTH))
 
 
-@lane
-def fit_group(cell, x, work, group, estimates, states):
+@inlined
+def fit_group(cell, x, work, group, estimate_rows, state_rows, groups):
     """Sort the samples of a lane group and fit every estimator; samples that are not finite get no estimate.
 
-    `work` holds a row each for the median, the MAD, an estimate and its code.
+    `work` holds a row each for the median, the MAD, an estimate and its code; estimate_rows, state_rows: (estimators *
+    groups, WIDTH).
     """
-    n, groups = cell.n, estimates.shape[1]
-    estimate_rows, state_rows = estimates.reshape((-1, WIDTH)), states.reshape((-1, WIDTH))
+    n = cell.n
     poison = splat(0.0)  # becomes NaN at the first number that is not finite
     for i in range(n):
         poison = fma(load(x, i), splat(0.0), poison)

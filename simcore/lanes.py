@@ -5,7 +5,8 @@ the plain meaning of every operation, on NumPy arrays of shape (WIDTH,); `lanes_
 operation as one LLVM instruction. Both follow IEEE 754 to the bit, so the bits depend neither on the width of the CPU's
 registers nor on whether a kernel is compiled. Arithmetic and comparison operators work on lane values (and a scalar).
 
-Data of a lane group is a C-contiguous array of shape (rows, WIDTH), float64 or uint64.
+Data of a lane group is a C-contiguous array of shape (rows, WIDTH), float64 or uint64. Numbers that are the same in
+every lane may stand in an array of shape (rows,), float64, which `load` and `gather` read alike.
 """
 
 import math
@@ -40,8 +41,8 @@ def lane_numbers():
 
 
 def load(rows, i):
-    """Row i of an array of shape (rows, WIDTH)."""
-    return rows[i].copy()
+    """Row i of an array of shape (rows, WIDTH); number i of one of shape (rows,), in every lane."""
+    return splat(rows[i]) if rows.ndim == 1 else rows[i].copy()
 
 
 def store(rows, i, value):
@@ -55,8 +56,13 @@ def store_half(rows, i, value):
 
 
 def gather(rows, index):
-    """In lane l the number rows[index[l], l]."""
-    return rows[index.astype(np.int64), _LANE]
+    """In lane l the number rows[index[l], l], or of an array of shape (rows,) the number rows[index[l]]."""
+    return rows[index.astype(np.int64)] if rows.ndim == 1 else rows[index.astype(np.int64), _LANE]
+
+
+def numbers_in(rows, first, count):
+    """`count` numbers from row `first` on, one after the other, as an array (count,) that shares their memory."""
+    return rows.reshape(-1)[first * WIDTH : first * WIDTH + count]
 
 
 def borrowed(array):

@@ -11,6 +11,7 @@ from numba.core import cgutils, types
 from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import signature
 from numba.extending import models, register_model, type_callable
+from numba.np import arrayobj
 
 from simcore import lanes
 from simcore.lanes import WIDTH
@@ -260,9 +261,15 @@ def is_rows(array, dtype):
     return isinstance(array, types.Array) and array.layout == "C" and array.ndim == 2 and array.dtype == dtype
 
 
+def is_column(array):
+    return isinstance(array, types.Array) and array.layout == "C" and array.ndim == 1 and array.dtype == types.float64
+
+
 @type_callable(lanes.load)
 def _type_load(_context):
     def typer(rows, i):
+        if is_column(rows) and isinstance(i, types.Integer):
+            return signature(f64, rows, i)
         for dtype, lanes_type in ((types.float64, f64), (types.uint64, u64)):
             if is_rows(rows, dtype) and isinstance(i, types.Integer):
                 return signature(lanes_type, rows, i)
@@ -273,6 +280,10 @@ def _type_load(_context):
 
 @lower_builtin(lanes.load, types.Array, types.Integer)
 def _load(context, builder, sig, args):
+    if sig.args[0].ndim == 1:
+        data = context.make_array(sig.args[0])(context, builder, args[0]).data
+        element = builder.gep(data, [context.cast(builder, args[1], sig.args[1], types.intp)])
+        return _splat(context, builder, builder.load(element, align=8), types.float64, f64)
     vector = sig.return_type.vector
     pointer = row_pointer(context, builder, sig.args[0], args[0], sig.args[1], args[1], vector)
     return builder.load(pointer, align=8)
@@ -317,7 +328,8 @@ def _store_half(context, builder, sig, args):
 @type_callable(lanes.gather)
 def _type_gather(_context):
     def typer(rows, index):
-        return signature(f64, rows, index) if is_rows(rows, types.float64) and index is u64 else None
+        readable = is_rows(rows, types.float64) or is_column(rows)
+        return signature(f64, rows, index) if readable and index is u64 else None
 
     return typer
 
@@ -326,7 +338,9 @@ def _type_gather(_context):
 def _gather(context, builder, sig, args):
     data = context.make_array(sig.args[0])(context, builder, args[0]).data
     base = _splat(context, builder, builder.ptrtoint(data, I64), types.uint64, u64)
-    element = builder.add(builder.mul(args[1], _constant(u64.vector, WIDTH)), _lane_numbers(builder))
+    element = args[1]
+    if sig.args[0].ndim == 2:
+        element = builder.add(builder.mul(args[1], _constant(u64.vector, WIDTH)), _lane_numbers(builder))
     address = builder.add(base, builder.mul(element, _constant(u64.vector, 8)))
     pointers = builder.inttoptr(address, ir.VectorType(ir.DoubleType().as_pointer(), WIDTH))
     kind = ir.FunctionType(f64.vector, [pointers.type, ir.IntType(32), mask.vector, f64.vector])
@@ -334,6 +348,27 @@ def _gather(context, builder, sig, args):
     function = cgutils.get_or_insert_function(builder.module, kind, name)
     everywhere = _constant(mask.vector, 1)
     return builder.call(function, [pointers, ir.Constant(ir.IntType(32), 8), everywhere, _constant(f64.vector, 0.0)])
+
+
+@type_callable(lanes.numbers_in)
+def _type_numbers_in(_context):
+    def typer(rows, first, count):
+        if is_rows(rows, types.float64) and isinstance(first, types.Integer) and isinstance(count, types.Integer):
+            return signature(types.Array(types.float64, 1, "C"), rows, types.intp, types.intp)
+        return None
+
+    return typer
+
+
+@lower_builtin(lanes.numbers_in, types.Array, types.Integer, types.Integer)
+def _numbers_in(context, builder, sig, args):
+    # Built by hand: Numba's reshape takes as long as a small fit.
+    data = context.make_array(sig.args[0])(context, builder, args[0]).data
+    view = context.make_array(sig.return_type)(context, builder)
+    start = builder.gep(data, [builder.mul(args[1], ir.Constant(I64, WIDTH))])
+    size = ir.Constant(I64, 8)
+    arrayobj.populate_array(view, start, [args[2]], [size], size, None)
+    return view._getvalue()
 
 
 @type_callable(lanes.borrowed)

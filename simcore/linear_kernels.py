@@ -12,7 +12,7 @@ import numpy as np
 
 from simcore.codes import ITERATION, NON_FINITE, RANK_DEFICIENT
 from simcore.dense import back_substitute, orthonormalise, project, work_rows
-from simcore.jit import call, lane, prange
+from simcore.jit import call, inlined, lane, prange
 from simcore.kernels import (
     CONTAMINATION,
     DESIGN,
@@ -34,6 +34,7 @@ from simcore.lanes import (
     keep,
     load,
     magnitude,
+    numbers_in,
     select,
     splat,
     splat_u64,
@@ -106,9 +107,10 @@ def simulate(cell, first_group, begin, end, estimates, states, controls):
             first,
             min(end, first + task_groups),
             borrowed(sample),
-            borrowed(estimates),
-            borrowed(states),
+            borrowed(estimates).reshape((-1, WIDTH)),
+            borrowed(states).reshape((-1, WIDTH)),
             borrowed(controls),
+            estimates.shape[1],
         )
         keep(sample, sample)
 
@@ -117,7 +119,8 @@ def fit_sample(cell, sample, estimates, states):
     """Fit to one lane group of given responses and the cell's X: sample float64 (sample_rows(n, p), WIDTH)."""
     _fill(cell, sample)
     _orthonormalise(cell, sample)
-    _fit_group(cell, sample, splat(0.0) == 0.0, 0, estimates, states)
+    everywhere = splat(0.0) == 0.0
+    _fit_group(cell, sample, everywhere, 0, estimates.reshape((-1, WIDTH)), states.reshape((-1, WIDTH)), 1)
 
 
 def draw_design(cell, sample, x):
@@ -130,18 +133,19 @@ def draw_design(cell, sample, x):
             x[i, j] = sample[q + i * cell.p + j, 0]
 
 
-def orthonormal_basis(cell, sample, r):
-    """R of the cell's X = Q R into r, float64 (p, p), Q into the sample; returns whether columns are dependent."""
+def orthonormal_basis(cell, sample, q, r):
+    """Q and R of the cell's X = Q R into q, float64 (n * p,), and r, (p, p); returns whether columns are dependent."""
     _fill(cell, sample)
     _orthonormalise(cell, sample)
+    q[:] = given_basis(sample, cell.n, cell.p)
     place = places(cell.n, cell.p)
     for j in range(cell.p * cell.p):
         r[j // cell.p, j % cell.p] = sample[place[1] + j, 0]
     return sample[place[3] + 2, 0] > 0.0
 
 
-@lane
-def _simulate_groups(cell, first_group, begin, end, sample, estimates, states, controls):
+@inlined
+def _simulate_groups(cell, first_group, begin, end, sample, estimate_rows, state_rows, controls, groups):
     if not cell.fresh:
         _fill(cell, sample)
         _orthonormalise(cell, sample)
@@ -149,14 +153,14 @@ def _simulate_groups(cell, first_group, begin, end, sample, estimates, states, c
         finite = _draw_group(cell, first_group + group, sample)
         if cell.score != 0:
             call(cell.score, sample, cell.n, cell.score_numbers, cell.p, 0)
-            _store_controls(cell, sample, group, estimates.shape[1], controls)
+            _store_controls(cell, sample, group, groups, controls)
         _respond(cell, sample)
         if cell.fresh:
             _orthonormalise(cell, sample)
-        _fit_group(cell, sample, finite, group, estimates, states)
+        _fit_group(cell, sample, finite, group, estimate_rows, state_rows, groups)
 
 
-@lane
+@inlined
 def _borrowed(cell):
     """The cell with arrays that count no references."""
     return Regression(
@@ -181,7 +185,7 @@ def _borrowed(cell):
     )
 
 
-@lane
+@inlined
 def _fill(cell, sample):
     """X into the sample: as it is given, or ones for the intercept to stand beside."""
     q = padded_rows(cell.n)
@@ -190,7 +194,7 @@ def _fill(cell, sample):
             store(sample, q + i * cell.p + j, splat(cell.x[i, j] if cell.x.shape[0] > 0 else 1.0))
 
 
-@lane
+@inlined
 def _draw_group(cell, number, sample):
     """Contaminated errors, and a fresh design; returns the lanes where all is finite, and puts 0 elsewhere."""
     call(cell.draw, cell.keys, number, cell.n, cell.draw_numbers, sample)
@@ -216,7 +220,7 @@ def _draw_group(cell, number, sample):
     return finite
 
 
-@lane
+@inlined
 def _respond(cell, sample):
     """Responses X beta + error in the place of the errors."""
     q = padded_rows(cell.n)
@@ -235,22 +239,33 @@ def _respond(cell, sample):
 
 @lane
 def _orthonormalise(cell, sample):
+    """Q in the place of X, R beside it; a Q that all lanes share is written there once, as numbers in a row."""
     q, r, gamma, facts, _, _, _ = places(cell.n, cell.p)
     dependent = orthonormalise(sample[q:r], cell.n, cell.p, sample[r:gamma])
     store(sample, facts + 2, select(dependent, splat(1.0), splat(0.0)))
+    if not cell.fresh:
+        shared = given_basis(sample, cell.n, cell.p)
+        for i in range(cell.n * cell.p):
+            shared[i] = sample[q + i, 0]  # never behind what is still to be read
 
 
 @lane
+def given_basis(sample, n, p):
+    """Where Q stands that is the same in every sample: float64 (n * p,)."""
+    return numbers_in(sample, padded_rows(n), n * p)
+
+
+@inlined
 def _store_controls(cell, sample, group, groups, controls):
     """(X'X)^-1 X's for the scores s in the scratch of the sample, times the factor of the score."""
-    q, r, gamma, facts, beta, _, scratch = places(cell.n, cell.p)
-    project(sample[q:r], sample[scratch:], cell.n, cell.p, sample[gamma:facts])
+    _, r, gamma, facts, beta, _, scratch = places(cell.n, cell.p)
+    project(given_basis(sample, cell.n, cell.p), sample[scratch:], cell.n, cell.p, sample[gamma:facts])
     back_substitute(sample[r:gamma], sample[gamma:facts], cell.p, sample[beta:])
     for t in range(cell.p + cell.points.shape[0]):
         store(controls, t * groups + group, _parameter(cell, sample, beta, t) * cell.score_numbers[2])
 
 
-@lane
+@inlined
 def _parameter(cell, sample, beta, t):
     """Parameter t: a coefficient, or from p on the fitted value at a point."""
     if t < cell.p:
@@ -261,15 +276,20 @@ def _parameter(cell, sample, beta, t):
     return value
 
 
-@lane
-def _fit_group(cell, sample, finite, group, estimates, states):
-    """Fit every estimator to the responses and Q of a sample, from the least squares fit; store all its parameters."""
-    n, p, groups = cell.n, cell.p, estimates.shape[1]
+@inlined
+def _fit_group(cell, sample, finite, group, estimate_rows, state_rows, groups):
+    """Fit every estimator to the responses and Q of a sample, from the least squares fit; store all its parameters.
+
+    estimate_rows, state_rows: (targets * groups, WIDTH).
+    """
+    n, p = cell.n, cell.p
     q, r, gamma, facts, beta, squares, _ = places(n, p)
-    estimate_rows, state_rows = estimates.reshape((-1, WIDTH)), states.reshape((-1, WIDTH))
     parameters = p + cell.points.shape[0]
     independent = load(sample, facts + 2) == 0.0
-    project(sample[q:r], sample, n, p, sample[squares:])
+    if cell.fresh:
+        project(sample[q:r], sample, n, p, sample[squares:])
+    else:
+        project(given_basis(sample, n, p), sample, n, p, sample[squares:])
     for e in range(len(cell.fits)):
         for j in range(p):
             store(sample, gamma + j, load(sample, squares + j))
@@ -357,7 +377,18 @@ def score_function(name, score, open_names, compiled):
     return link(_scores_entry, "didii", f"scores_{name}", compiled, score=closed(score, name, open_names))
 
 
+def _fit_given_entry(sample, n, numbers, e, p):
+    rows = carray(sample, (sample_rows(n, p), WIDTH))
+    _, r, gamma, facts, _, _, scratch = places(n, p)
+    own = carray(numbers, (e + 1, MOST_NUMBERS))[e]
+    q = given_basis(rows, n, p)
+    code, scale = fit(q, rows, rows[r:gamma], n, p, own, rows[gamma:facts], rows[scratch:])
+    store(rows, facts, scale)
+    store(rows, facts + 1, from_bits(code))
+
+
 @functools.cache
-def fit_function(name, fit, open_names, compiled):
-    """What stands in `Regression.fits`, as `kernels.fit_function`."""
-    return link(_fit_entry, "didii", f"regress_{name}", compiled, fit=closed(fit, name, open_names))
+def fit_function(name, fit, open_names, fresh, compiled):
+    """What stands in `Regression.fits`, as `kernels.fit_function`; fresh: as there."""
+    template, kind = (_fit_entry, "fresh") if fresh else (_fit_given_entry, "given")
+    return link(template, "didii", f"regress_{kind}_{name}", compiled, fit=closed(fit, name, open_names))

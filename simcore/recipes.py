@@ -125,6 +125,7 @@ def _regression(study, cell, compiled):
     errors, bad, score = cell.errors, cell.contamination, control(study, cell)
     contamination, design = plugins("contamination")[bad.name], plugins("designs")[cell.design.name]
     given = not design.recur and not cell.design.values.get("redrawn")
+    fresh = not given or contamination.apply is None
     if contamination.apply:
         contaminate = kernels.contaminate_function(contamination, compiled)
         contaminate_numbers = errors.loc, errors.scale, *bad.values.values()
@@ -139,19 +140,19 @@ def _regression(study, cell, compiled):
         contaminate_numbers=kernels.numbers_array(contaminate_numbers),
         design=0 if given else linear_kernels.design_function(design, compiled),
         late=design.recur is not None,
-        fresh=not given or contamination.apply is None,
+        fresh=fresh,
         x=given_design(study.seed, cell)[0] if given else np.empty((0, len(cell.model.beta))),
         score=_score_function(linear_kernels, score, cell, compiled),
         score_numbers=_score_numbers(score, cell, 0.0 if isinstance(score, str) else score.information),
-        fits=kernels.function_table(linear_fits(study.estimators, compiled)),
+        fits=kernels.function_table(linear_fits(study.estimators, fresh, compiled)),
         fit_numbers=np.array([linear_numbers(choice, cell.n, cell.model.intercept) for choice in study.estimators]),
     )
 
 
-def linear_fits(choices, compiled):
-    """The fit functions of estimators of regression."""
+def linear_fits(choices, fresh, compiled):
+    """The fit functions of estimators of regression; fresh: see `linear_kernels.Regression`."""
     problem = plugins("problems")["linear"]
-    return [linear_kernels.fit_function(choice.name, *problem.fit(choice), compiled) for choice in choices]
+    return [linear_kernels.fit_function(choice.name, *problem.fit(choice), fresh, compiled) for choice in choices]
 
 
 def linear_numbers(choice, n, intercept):
@@ -202,7 +203,8 @@ def given_design(seed, cell):
             keys=_keys(seed, cell), design=linear_kernels.design_function(design, jit.enabled())
         )
         jit.driver(linear_kernels.draw_design)(recipe, _sample(recipe), x)
-    return x, basis_of(x)
+    basis = basis_of(x)
+    return x, None if basis is None else basis[1]
 
 
 def _keys(seed, cell):
@@ -213,10 +215,10 @@ def _keys(seed, cell):
 
 
 def basis_of(x):
-    """R with X = Q R, or None where columns depend on each other."""
-    recipe, r = bare_regression(*x.shape, x), np.empty((x.shape[1], x.shape[1]))
-    dependent = jit.driver(linear_kernels.orthonormal_basis)(recipe, _sample(recipe), r)
-    return None if dependent else r
+    """(Q, R) with X = Q R, or None where columns depend on each other."""
+    recipe, q, r = bare_regression(*x.shape, x), np.empty(x.size), np.empty((x.shape[1], x.shape[1]))
+    dependent = jit.driver(linear_kernels.orthonormal_basis)(recipe, _sample(recipe), q, r)
+    return None if dependent else (q.reshape(x.shape), r)
 
 
 def _sample(recipe):

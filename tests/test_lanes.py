@@ -26,6 +26,7 @@ from simcore.lanes import (
     maximum,
     minimum,
     nearest,
+    numbers_in,
     root,
     select,
     splat,
@@ -179,7 +180,7 @@ def test_a_difference_is_seen():
 def test_every_operation_is_compared():
     """A new operation of `lanes` needs a place here."""
     public = {name for name, member in inspect.getmembers(lanes, inspect.isfunction) if not name.startswith("_")}
-    kernels = (*(case[0] for case in CASES.values()), _memory_operations, test_nearest, _exact_fma)
+    kernels = (*(case[0] for case in CASES.values()), _memory_operations, _columns, test_nearest, _exact_fma)
     compared = set().union(*(kernel.__code__.co_names for kernel in kernels))
     ownership = {"borrowed", "keep"}  # change no value; every kernel runs through them
     composed = {"two_sum"}  # of operations above; test_sums holds it to exact fractions
@@ -224,6 +225,28 @@ def test_memory():
         run(rows, index, words, taken, narrow)
         assert same_bits(taken, np.take_along_axis(rows, index.astype(int), axis=0))
         assert np.array_equal(narrow, words % 2**32)
+
+
+def _columns(flat, index, taken, rows):
+    for i in range(index.shape[0]):
+        store(taken, 2 * i, load(flat, i))
+        store(taken, 2 * i + 1, gather(flat, load(index, i)))
+    seen = numbers_in(rows, 1, 5)
+    for i in range(5):
+        store(taken, 2 * index.shape[0] + i, load(seen, i))
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_numbers_that_all_lanes_share(compiled):
+    """`load` and `gather` of an array (rows,), and `numbers_in` rows: both modes, against indexing."""
+    rng = np.random.default_rng(2)
+    flat, rows = rng.normal(size=40), rng.normal(size=(3, WIDTH))
+    index = rng.integers(0, 40, (6, WIDTH)).astype(np.uint64)
+    taken = np.zeros((17, WIDTH))
+    (jit.compiled(_columns) if compiled else _columns)(flat, index, taken, rows)
+    assert np.array_equal(taken[0:12:2], np.repeat(flat[:6, None], WIDTH, axis=1))
+    assert np.array_equal(taken[1:12:2], flat[index])
+    assert np.array_equal(taken[12:], np.repeat(rows.ravel()[WIDTH : WIDTH + 5, None], WIDTH, axis=1))
 
 
 def test_load_copies():
