@@ -172,10 +172,7 @@ def plot(run, out, as_json):
 @click.argument("kind", required=False)
 @_as_json
 def list_(kind, as_json):
-    """What can stand in a scenario: losses, distributions, contamination, estimators, problems or measures."""
-    if kind == "designs":  # the location problem has none
-        click.echo("[]" if as_json else "designs\n  none: the location problem needs no design")
-        return
+    """What can stand in a scenario: problems, designs, distributions, contamination, losses, estimators, measures."""
     if kind is not None and kind not in registry.KINDS:
         raise UsageError(f"list: unknown kind (got {kind!r}), {registry.unknown(kind, registry.KINDS)}")
     kinds = [kind] if kind else registry.KINDS
@@ -185,13 +182,18 @@ def list_(kind, as_json):
     for kind in kinds:
         click.echo(click.style(kind, bold=True))
         for plugin in registry.plugins(kind).values():
-            click.echo(f"  {plugin.name:<20} {plugin.meaning}" + (f"  [{plugin.source}]" if plugin.source else ""))
+            only, source = registry.only_for(plugin), plugin.source
+            about = f"{plugin.meaning}{f' ({only} only)' if only else ''}{f'  [{source}]' if source else ''}"
+            click.echo(f"  {plugin.name:<20} {about}")
             for parameter in scenario.parameters_of(kind, plugin):
                 default = "required" if parameter.default is None else f"default {_short(parameter.default)}"
-                click.echo(f"  {'':<20}   {parameter.name}: {parameter.meaning}; {parameter.domain}, {default}")
+                words = "".join(f' or "{word}"' for word in parameter.words)
+                click.echo(f"  {'':<20}   {parameter.name}: {parameter.meaning}; {parameter.domain}{words}, {default}")
 
 
 def _short(default):
+    if isinstance(default, bool):
+        return str(default).lower()
     return default if isinstance(default, str) else ", ".join(f"{value:g}" for value in scenario.as_values(default))
 
 
@@ -200,7 +202,8 @@ def _described(kind, plugin):
         {"name": p.name, "meaning": p.meaning, "domain": str(p.domain), "default": p.default}
         for p in scenario.parameters_of(kind, plugin)
     ]
-    return {"name": plugin.name, "meaning": plugin.meaning, "source": plugin.source, "parameters": parameters}
+    own = {"name": plugin.name, "meaning": plugin.meaning, "source": plugin.source, "parameters": parameters}
+    return own | {"problem": registry.only_for(plugin)}
 
 
 def _load(path, replications, seed):

@@ -31,17 +31,28 @@ def describe(study):
 def _aims(study):
     problem = plugins("problems")[study.problem]
     yield (
-        f"To compare {_counted(len(study.estimators), 'estimator')} of {study.problem} ({problem.meaning}) under "
-        f"{_counted(len(study.errors), 'error distribution')}, {_counted(len(study.n), 'sample size')} and "
-        f"{_counted(len(study.contamination), 'kind')} of contamination. Reference: {study.reference}."
+        f"To compare {_counted(len(study.estimators), 'estimator')} of {problem.meaning} under "
+        + ", ".join(_counted(len(factor), noun) for factor, noun in _factors(study))
+        + f". Reference: {study.reference}."
     )
+
+
+def _factors(study):
+    """The factors that a study has, and what one level of each is called."""
+    named = (study.n, "sample size"), (study.design, "design"), (study.errors, "error distribution")
+    bad = [choice for choice in study.contamination if choice.name != "none"]
+    return [(factor, noun) for factor, noun in (*named, (bad, "contamination")) if factor]
 
 
 def _mechanisms(study):
     cells = len(design.cells(study))
+    crossed = "a sample size, a design, " if study.design else "a sample size, "
+    if study.model:
+        columns = " + ".join(f"{name} x{k}" for k, name in enumerate(_slopes(study), 1))
+        yield f"y = {'beta0 + ' if study.model.intercept else ''}{columns} + error, with independent errors."
     yield (
-        f"Each of {_counted(cells, 'cell')} crosses a sample size ({', '.join(map(str, study.n))}), a distribution of "
-        "the errors and a kind of contamination; observations are independent. " + _replications(study) + f" Random "
+        f"Each of {_counted(cells, 'cell')} crosses {crossed}an error distribution and a contamination (or none); "
+        f"n = {', '.join(map(str, study.n))}. " + _replications(study) + f" Random "
         f"numbers are keyed by seed {study.seed}, cell and replication, and all estimators see the same samples."
     )
     for choice in study.errors:
@@ -50,7 +61,8 @@ def _mechanisms(study):
         yield f"- errors {choice.label}: {plugins('distributions')[choice.name].meaning}.{moments}"
     for choice in study.design:
         plugin, redrawn = plugins("designs")[choice.name], choice.values.get("redrawn")
-        how = "" if plugin.recur else " Drawn anew each time." if redrawn else " The same in every replication."
+        how = " Drawn anew each time." if redrawn else " The same before any contamination."
+        how = "" if plugin.recur else how
         yield f"- design {choice.label}: {plugin.meaning}.{how}"
     for choice in study.contamination:
         yield f"- contamination {choice.label}: {plugins('contamination')[choice.name].meaning}."
@@ -72,6 +84,8 @@ def _estimands(study):
     if study.model:
         named = zip(study.model.parameters, study.model.truths, strict=True)
         yield f"{estimand}: {', '.join(f'{name} = {truth:g}' for name, truth in named)}."
+        if study.model.points:
+            yield "at(...): the fitted value at a point of the design."
         return
     places = sorted({cell.truths for cell in design.cells(study)})
     at = "0" if places == [(0.0,)] else ", ".join(f"{place:g}" for (place,) in places)
@@ -123,12 +137,23 @@ def _reduction(study):
     if count:
         yield (
             f"Variance reduction in {_counted(count, 'cell')}: with the efficient score S of the sample and its "
-            f"information I, Var(T) = 1 / I + Var(T - S / I) for an estimator that moves along with the data "
+            f"information I, {_explained(study)} for an estimator that moves along with the data "
             f"(Johnstone & Velleman 1985). It sharpens {adjusted}, whose MCSE then has T - S / I in the place of T; it "
             "is left out where a fit failed."
         )
     for reason, cells in reasons.items():
         yield f"No variance reduction in {_counted(len(cells), 'cell')}: {reason}."
+
+
+def _explained(study):
+    if study.model:
+        return "Var(T) = V + Var(T - V X's), V = (X'X)^-1 / I with I of one error and s the scores,"
+    return "Var(T) = 1 / I + Var(T - S / I)"
+
+
+def _slopes(study):
+    model = study.model
+    return model.parameters[model.intercept : len(model.beta)]
 
 
 def _counted(count, noun):

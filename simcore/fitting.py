@@ -1,5 +1,6 @@
 """One fit to the user's own data, by the same kernels."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,16 +89,18 @@ def _fit_regression(y, x, choice, intercept):
     estimates, states = np.empty((p, 1, WIDTH)), np.empty((p, 1, WIDTH), np.uint32)
     jit.driver(linear_kernels.fit_sample)(cell, sample, estimates, states)
     status, iterations = _became(states[0, 0, 0])
-    place, beta = linear_kernels.places(n, p), estimates[:, 0, 0].copy()
+    at, beta = linear_kernels.places(n, p), estimates[:, 0, 0].copy()
     if status == "rank_deficient":
         return RegressionFit(np.full(p, np.nan), None, status, iterations, np.full(n, np.nan), None, None)
     q = linear_kernels.given_basis(sample, n, p).reshape(n, p)
-    r = sample[place[1] : place[2], 0].reshape(p, p).copy()
+    r = sample[at.r : at.gamma, 0].reshape(p, p).copy()
     if choice.loss == "l2":
         beta = refinement.refined(x, y, q, r, beta)
-    scale = None if choice.loss in ("l1", "quantile") or choice.name == "ridge" else float(sample[place[3], 0])
-    residuals = y - x @ beta
-    weights, errors, scale = uncertainty.of(choice, residuals, r, scale)
+    scaled = plugins("losses" if choice.loss else "estimators")[choice.name].scaled
+    residuals, scale = y - x @ beta, float(sample[at.scale, 0]) if scaled else None
+    if choice.loss == "l2" and n > p:
+        scale = math.sqrt(residuals @ residuals / (n - p))
+    weights, errors = uncertainty.of(choice, residuals, r, scale)
     return RegressionFit(beta, scale, status, iterations, residuals, weights, errors)
 
 

@@ -45,7 +45,7 @@ from simcore.order import padded_rows
 from simcore.streams import KEY_WORDS, PURPOSES, start
 
 DESIGN_NUMBERS = 32  # numbers that make a design
-carray = draw = recur = apply_design = score = fit = None  # open names of the entries below
+carray = draw = recur = apply_design = score = fit = basis = None  # open names of the entries below
 
 
 class Regression(NamedTuple):
@@ -71,23 +71,34 @@ class Regression(NamedTuple):
     fit_numbers: np.ndarray  # (estimators, k) float64
 
 
+class Places(NamedTuple):
+    """Where in the rows of a sample, which begin with the errors or responses, its other parts begin."""
+
+    q: int  # X, then Q
+    r: int
+    gamma: int
+    scale: int
+    code: int
+    dependent: int  # 1 where columns depend on each other, else 0
+    beta: int
+    squares: int  # gamma of least squares
+    scratch: int
+
+
 @lane
 def places(n, p):
-    """Where in the rows of a sample stand, after the errors or responses: X or Q, R, gamma, the facts of a fit (scale,
-    code, dependent columns), beta, the least squares gamma, scratch."""
     q = padded_rows(n)
     r = q + n * p
     gamma = r + p * p
-    facts = gamma + p
-    beta = facts + 3
-    squares = beta + p
-    return q, r, gamma, facts, beta, squares, squares + p
+    scale = gamma + p
+    beta = scale + 3
+    return Places(q, r, gamma, scale, scale + 1, scale + 2, beta, beta + p, beta + 2 * p)
 
 
 @lane
 def sample_rows(n, p):
     """Rows of a sample and all that is worked out from it."""
-    return padded_rows(n) + n * p + p * p + 3 * p + 3 + work_rows(n, p)
+    return places(n, p).scratch + work_rows(n, p)
 
 
 def simulate(cell, first_group, begin, end, estimates, states, controls):
@@ -138,10 +149,10 @@ def orthonormal_basis(cell, sample, q, r):
     _fill(cell, sample)
     _orthonormalise(cell, sample)
     q[:] = given_basis(sample, cell.n, cell.p)
-    place = places(cell.n, cell.p)
+    at = places(cell.n, cell.p)
     for j in range(cell.p * cell.p):
-        r[j // cell.p, j % cell.p] = sample[place[1] + j, 0]
-    return sample[place[3] + 2, 0] > 0.0
+        r[j // cell.p, j % cell.p] = sample[at.r + j, 0]
+    return sample[at.dependent, 0] > 0.0
 
 
 @inlined
@@ -205,17 +216,17 @@ def _draw_group(cell, number, sample):
     call(cell.contaminate, cell.keys, number, cell.n, cell.contaminate_numbers, sample)
     if cell.late:
         call(cell.design, cell.keys, number, cell.n, cell.design_numbers, sample)
-    poison, place = splat(0.0), places(cell.n, cell.p)  # becomes NaN at the first number that is not finite
-    first = place[0] if cell.fresh else place[1]
+    poison, at = splat(0.0), places(cell.n, cell.p)  # becomes NaN at the first number that is not finite
+    first = at.q if cell.fresh else at.r
     for i in range(cell.n):
         poison = fma(load(sample, i), splat(0.0), poison)
-    for i in range(first, place[1]):
+    for i in range(first, at.r):
         poison = fma(load(sample, i), splat(0.0), poison)
     finite = poison == 0.0
     if any_lane(invert(finite)):
         for i in range(cell.n):
             store(sample, i, select(finite, load(sample, i), splat(0.0)))
-        for i in range(first, place[1]):
+        for i in range(first, at.r):
             store(sample, i, select(finite, load(sample, i), splat(0.0)))
     return finite
 
@@ -240,13 +251,19 @@ def _respond(cell, sample):
 @lane
 def _orthonormalise(cell, sample):
     """Q in the place of X, R beside it; a Q that all lanes share is written there once, as numbers in a row."""
-    q, r, gamma, facts, _, _, _ = places(cell.n, cell.p)
-    dependent = orthonormalise(sample[q:r], cell.n, cell.p, sample[r:gamma])
-    store(sample, facts + 2, select(dependent, splat(1.0), splat(0.0)))
+    at = places(cell.n, cell.p)
+    dependent = orthonormalise(sample[at.q : at.r], cell.n, cell.p, sample[at.r : at.gamma])
+    store(sample, at.dependent, select(dependent, splat(1.0), splat(0.0)))
     if not cell.fresh:
         shared = given_basis(sample, cell.n, cell.p)
         for i in range(cell.n * cell.p):
-            shared[i] = sample[q + i, 0]  # never behind what is still to be read
+            shared[i] = sample[at.q + i, 0]  # never behind what is still to be read
+
+
+@lane
+def fresh_basis(sample, n, p):
+    """Q of each sample: float64 (n * p, WIDTH)."""
+    return sample[padded_rows(n) : padded_rows(n) + n * p]
 
 
 @lane
@@ -258,11 +275,11 @@ def given_basis(sample, n, p):
 @inlined
 def _store_controls(cell, sample, group, groups, controls):
     """(X'X)^-1 X's for the scores s in the scratch of the sample, times the factor of the score."""
-    _, r, gamma, facts, beta, _, scratch = places(cell.n, cell.p)
-    project(given_basis(sample, cell.n, cell.p), sample[scratch:], cell.n, cell.p, sample[gamma:facts])
-    back_substitute(sample[r:gamma], sample[gamma:facts], cell.p, sample[beta:])
+    at = places(cell.n, cell.p)
+    project(given_basis(sample, cell.n, cell.p), sample[at.scratch :], cell.n, cell.p, sample[at.gamma :])
+    back_substitute(sample[at.r :], sample[at.gamma :], cell.p, sample[at.beta :])
     for t in range(cell.p + cell.points.shape[0]):
-        store(controls, t * groups + group, _parameter(cell, sample, beta, t) * cell.score_numbers[2])
+        store(controls, t * groups + group, _parameter(cell, sample, at.beta, t) * cell.score_numbers[2])
 
 
 @inlined
@@ -283,28 +300,28 @@ def _fit_group(cell, sample, finite, group, estimate_rows, state_rows, groups):
     estimate_rows, state_rows: (targets * groups, WIDTH).
     """
     n, p = cell.n, cell.p
-    q, r, gamma, facts, beta, squares, _ = places(n, p)
+    at = places(n, p)
     parameters = p + cell.points.shape[0]
-    independent = load(sample, facts + 2) == 0.0
+    independent = load(sample, at.dependent) == 0.0
     if cell.fresh:
-        project(sample[q:r], sample, n, p, sample[squares:])
+        project(sample[at.q :], sample, n, p, sample[at.squares :])
     else:
-        project(given_basis(sample, n, p), sample, n, p, sample[squares:])
+        project(given_basis(sample, n, p), sample, n, p, sample[at.squares :])
     for e in range(len(cell.fits)):
         for j in range(p):
-            store(sample, gamma + j, load(sample, squares + j))
+            store(sample, at.gamma + j, load(sample, at.squares + j))
         call(cell.fits[e], sample, n, cell.fit_numbers, e, p)
-        back_substitute(sample[r:gamma], sample[gamma:facts], p, sample[beta:])
+        back_substitute(sample[at.r :], sample[at.gamma :], p, sample[at.beta :])
         usable = finite
         for j in range(p):
-            usable = both(usable, magnitude(load(sample, beta + j)) < np.inf)
-        code = bits(load(sample, facts + 1))
+            usable = both(usable, magnitude(load(sample, at.beta + j)) < np.inf)
+        code = bits(load(sample, at.code))
         passes = code - (code & (ITERATION - 1))
         code = select(usable, code, passes + NON_FINITE)
         code = select(both(finite, invert(independent)), splat_u64(RANK_DEFICIENT), code)
         for t in range(parameters):
             row = (e * parameters + t) * groups + group
-            store(estimate_rows, row, _parameter(cell, sample, beta, t))
+            store(estimate_rows, row, _parameter(cell, sample, at.beta, t))
             store_half(state_rows, row, code)
 
 
@@ -312,8 +329,8 @@ def _design_entry(keys, group, n, numbers, sample):
     q = carray(numbers, (DESIGN_NUMBERS,))
     p, first = int(q[0]), int(q[1])
     words = carray(keys, (len(PURPOSES), KEY_WORDS))
-    rows, place = carray(sample, (sample_rows(n, p), WIDTH)), places(n, p)
-    x, common, column = rows[place[0] :], rows[place[6] :], rows[place[6] + padded_rows(n) :]
+    rows, at = carray(sample, (sample_rows(n, p), WIDTH)), places(n, p)
+    x, common, column = rows[at.q :], rows[at.scratch :], rows[at.scratch + padded_rows(n) :]
     if q[3] != 0.0:
         draw(start(words, DESIGN, group, 0), common, n, q[4:])
     for j in range(first, p):
@@ -342,18 +359,17 @@ def _contaminate_entry(keys, group, n, numbers, sample):
 
 def _scores_entry(sample, n, numbers, p, _unused):
     rows, q = carray(sample, (sample_rows(n, p), WIDTH)), carray(numbers, (MOST_NUMBERS,))
-    scratch = places(n, p)[6]
+    scratch = places(n, p).scratch
     for i in range(n):
         store(rows, scratch + i, score((load(rows, i) - q[0]) * q[1], q[3:]))
 
 
 def _fit_entry(sample, n, numbers, e, p):
-    rows = carray(sample, (sample_rows(n, p), WIDTH))
-    q, r, gamma, facts, _, _, scratch = places(n, p)
+    rows, at = carray(sample, (sample_rows(n, p), WIDTH)), places(n, p)
     own = carray(numbers, (e + 1, MOST_NUMBERS))[e]
-    code, scale = fit(rows[q:r], rows, rows[r:gamma], n, p, own, rows[gamma:facts], rows[scratch:])
-    store(rows, facts, scale)
-    store(rows, facts + 1, from_bits(code))
+    code, scale = fit(basis(rows, n, p), rows, rows[at.r :], n, p, own, rows[at.gamma :], rows[at.scratch :])
+    store(rows, at.scale, scale)
+    store(rows, at.code, from_bits(code))
 
 
 @functools.cache
@@ -377,18 +393,8 @@ def score_function(name, score, open_names, compiled):
     return link(_scores_entry, "didii", f"scores_{name}", compiled, score=closed(score, name, open_names))
 
 
-def _fit_given_entry(sample, n, numbers, e, p):
-    rows = carray(sample, (sample_rows(n, p), WIDTH))
-    _, r, gamma, facts, _, _, scratch = places(n, p)
-    own = carray(numbers, (e + 1, MOST_NUMBERS))[e]
-    q = given_basis(rows, n, p)
-    code, scale = fit(q, rows, rows[r:gamma], n, p, own, rows[gamma:facts], rows[scratch:])
-    store(rows, facts, scale)
-    store(rows, facts + 1, from_bits(code))
-
-
 @functools.cache
 def fit_function(name, fit, open_names, fresh, compiled):
-    """What stands in `Regression.fits`, as `kernels.fit_function`; fresh: as there."""
-    template, kind = (_fit_entry, "fresh") if fresh else (_fit_given_entry, "given")
-    return link(template, "didii", f"regress_{kind}_{name}", compiled, fit=closed(fit, name, open_names))
+    """What stands in `Regression.fits`, as `kernels.fit_function`, for cells that are `fresh` or not."""
+    bound = {"fit": closed(fit, name, open_names), "basis": fresh_basis if fresh else given_basis}
+    return link(_fit_entry, "didii", f"regress_{name}", compiled, **bound)

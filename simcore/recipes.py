@@ -189,10 +189,14 @@ def bare_regression(n, p, x=None):
     )
 
 
-@functools.lru_cache(maxsize=16)
 def given_design(seed, cell):
     """(X, R) of a cell whose design is the same in every sample: float64 (n, p) and (p, p), X = Q R; R is None where
     columns depend on each other."""
+    return _given_design(seed, cell, plugins("designs")[cell.design.name].fingerprint(cell.design.values))
+
+
+@functools.lru_cache(maxsize=16)
+def _given_design(seed, cell, _fingerprint):
     model, design = cell.model, plugins("designs")[cell.design.name]
     if design.matrix:
         x = design.matrix(cell.n, model.columns, cell.design.values)

@@ -160,12 +160,14 @@ class Design(Plugin):
     matrix(n, columns, values): they are given; float64 (n, columns). Raises UsageError.
     recur(e, x, n, p, first, beta): they are past responses; fills columns first..p-1 of x from the errors.
     columns(values): how many there must be; None: as many as the scenario has coefficients for.
+    fingerprint(values): text that names what the design reads besides its parameters; None: nothing.
     """
 
     draw: Callable | None = None
     matrix: Callable | None = None
     recur: Callable | None = None
     columns: Callable = field(default=lambda values: None)
+    fingerprint: Callable = field(default=lambda values: None)
 
 
 @dataclass(frozen=True)
@@ -196,6 +198,7 @@ class Estimator(Plugin):
     carried_by(n, values): how many of n observations must go bad to carry the estimate away; of regression,
     carried_by(n, p): how many of n responses, for p coefficients.
     equivariant: it moves along with the data, as the control variate needs.
+    scaled: it has a scale of the residuals.
     loss: of a regression, the loss whose psi it solves for in the end, at its own parameters.
     """
 
@@ -204,6 +207,7 @@ class Estimator(Plugin):
     numbers: Callable = field(default=lambda n, values: tuple(values.values()))
     carried_by: Callable = None
     equivariant: bool = True
+    scaled: bool = True
     loss: str | None = None
 
 
@@ -268,6 +272,13 @@ def plugins(kind):
     names = sorted(info.name for info in pkgutil.iter_modules(package.__path__))
     found = (importlib.import_module(f"simcore.{kind}.{name}") for name in names if not name.startswith("_"))
     return {module.PLUGIN.name: module.PLUGIN for module in found}
+
+
+def only_for(plugin):
+    """The only problem that a plugin is for, or None."""
+    if isinstance(plugin, Contamination):
+        return None if plugin.apply else "linear"
+    return "linear" if isinstance(plugin, Design) else getattr(plugin, "problem", None)
 
 
 def unknown(name, known):

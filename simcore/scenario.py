@@ -405,7 +405,8 @@ class _ScenarioChecks(Checks):
                 self.wrong((*entry.path, "kind"), f"is not for {problem}", right, entry.plugin.name)
             elif entry.plugin.apply is None and any(plan.plugin.recur for plan in design):
                 right = "its columns are past responses: choose another kind, or another design"
-                self.wrong((*entry.path, "kind"), "cannot change the design ar", right, entry.plugin.name)
+                name = next(plan.plugin.name for plan in design if plan.plugin.recur)
+                self.wrong((*entry.path, "kind"), f"cannot change the design {name}", right, entry.plugin.name)
         if not model:
             return
         for entry in errors:

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from simcore import codes, design, jit, scenario, sums
 from simcore.errors import DamagedError, UsageError
+from simcore.registry import plugins
 from simcore.streams import STREAM_VERSION
 
 FORMAT = 3
@@ -370,12 +371,15 @@ _BLOCK_NAME = re.compile(r"([0-9a-f]{16})-(\d+)-(\d+)\.parquet").fullmatch
 
 
 def _belonging(study):
+    named = ((choice, plugins("designs")[choice.name].fingerprint(choice.values)) for choice in study.design)
+    inputs = {choice.label: fingerprint for choice, fingerprint in named if fingerprint}
     return {
         "format": FORMAT,
         "digest": study.digest(),
         "code": jit.source_digest(),
         "stream_version": STREAM_VERSION,
         "seed": study.seed,
+        **({"inputs": inputs} if inputs else {}),
     }
 
 

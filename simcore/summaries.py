@@ -279,7 +279,11 @@ def _columns(study):
 def _typed(table, study):
     strings = {"study", "problem", "errors", "contamination", "distribution", "kind"}
     strings |= {"estimator", "loss", "parameter", "measure", "status", "variance_reduction", "precision"}
-    strings |= {"design", "regressors", "frequencies", "path"}
-    others = {"cell": np.int32, "n": np.int64, "n_ok": np.int64, "n_failed": np.int64, "redrawn": "boolean"}
+    strings |= {"design", "regressors"}
+    others = {"cell": np.int32, "n": np.int64, "n_ok": np.int64, "n_failed": np.int64}
+    for choice in study.design:
+        for name, value in choice.values.items():
+            kind = {bool: "boolean", float: "Float64"}.get(type(value), "string")
+            others[_column(study, "design", name)] = kind
     kinds = {name: "string" if name in strings else others.get(name, "Float64") for name in table.columns}
     return table.astype(kinds)

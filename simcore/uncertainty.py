@@ -10,7 +10,7 @@ from simcore.registry import plugins
 
 
 def of(choice, residuals, r, scale):
-    """(weights, standard errors, scale) of a fit with residuals float64 (n,) and R of its design, (p, p).
+    """(weights, standard errors) of a fit with residuals float64 (n,), their scale, and R of its design, (p, p).
 
     weights: psi(z) / z of the residuals in scales, None where there is no psi to divide. standard errors: float64 (p,),
     None where there is no formula, or too few observations for it.
@@ -19,21 +19,20 @@ def of(choice, residuals, r, scale):
     root = np.linalg.inv(r)
     units = np.sqrt((root * root).sum(axis=1))  # of (X'X)^-1
     if n <= p:
-        return None, None, scale
+        return None, None
     if choice.loss == "l2":
-        deviation = math.sqrt(residuals @ residuals / (n - p))
-        return np.ones(n), deviation * units, deviation
+        return np.ones(n), scale * units
     if choice.loss in ("l1", "quantile"):
-        return None, _sparsity(residuals, p, *(choice.values.values() or (0.5,))) * units, None
+        return None, _sparsity(residuals, p, *(choice.values.values() or (0.5,))) * units
     loss = plugins("losses").get(choice.loss or plugins("estimators")[choice.name].loss)
     if loss is None or not scale:
-        return None, None, scale
+        return None, None
     numbers = np.array([*choice.values.values(), 0.0])
     z = np.repeat((residuals / scale)[:, None], WIDTH, axis=1)
     with np.errstate(all="ignore"):
         verbs = (np.broadcast_to(f(z, numbers), z.shape) for f in (loss.weight, loss.psi, loss.psi_prime))
         weights, psi, slopes = (values[:, 0].copy() for values in verbs)
-    return weights, _huber(psi, slopes, p) * scale * units, scale
+    return weights, _huber(psi, slopes, p) * scale * units
 
 
 def _huber(psi, slopes, p):

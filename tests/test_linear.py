@@ -57,8 +57,8 @@ def samples_of(study, groups=4):
         sample = aligned_rows(linear_kernels.sample_rows(n, p))
         linear_kernels._fill(recipe, sample)
         linear_kernels._draw_group(recipe, group, sample)
-        place = linear_kernels.places(n, p)
-        x = sample[place[0] : place[1]].reshape(n, p, WIDTH).copy()
+        at = linear_kernels.places(n, p)
+        x = sample[at.q : at.r].reshape(n, p, WIDTH).copy()
         linear_kernels._respond(recipe, sample)
         found += [(sample[:n, lane].copy(), x[:, :, lane]) for lane in range(WIDTH)]
     return np.array([y for y, _ in found]), np.array([x for _, x in found])
@@ -350,6 +350,21 @@ def test_a_design_file(tmp_path, monkeypatch):
         recipes.given_design(1, design.cells(study_of({"design": "file", "path": "own.csv"}, n=30))[0])
     with pytest.raises(sc.SimcoreError, match=r"none\.csv"):
         recipes.given_design(1, design.cells(study_of({"design": "file", "path": "none.csv"}))[0])
+
+
+def test_a_design_file_that_changed_is_refused(tmp_path, monkeypatch):
+    """Results of two designs are never mixed, whatever the name of the file."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(3)
+    study = study_of({"design": "file", "path": "own.csv"}, predict=None, replications=64)
+    np.savetxt("own.csv", rng.normal(size=(20, 2)), delimiter=",", header="a,b", comments="")
+    before = sc.run(study, "out").summary()
+    assert sc.open("out/regression").summary().equals(before)
+    np.savetxt("own.csv", rng.normal(size=(20, 2)), delimiter=",", header="a,b", comments="")
+    with pytest.raises(sc.SimcoreError, match="another scenario"):
+        sc.run(study, "out", replications=128)
+    with pytest.raises(sc.SimcoreError, match="another scenario"):
+        sc.open("out/regression")
 
 
 def test_a_run_from_file_to_table(tmp_path):

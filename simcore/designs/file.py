@@ -1,5 +1,8 @@
 """The user's own regressors, from a CSV or Parquet file with a name for each column."""
 
+import hashlib
+from pathlib import Path
+
 import numpy as np
 
 from simcore.errors import UsageError
@@ -28,6 +31,14 @@ def matrix(n, columns, values):
 _NUMBERS = ("double", "float", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)))
 
 
+def fingerprint(values):
+    """SHA-256 of the file's bytes. Raises UsageError."""
+    try:
+        return hashlib.sha256(Path(values["path"]).read_bytes()).hexdigest()
+    except OSError as error:
+        raise UsageError(f"design: {values['path']}: cannot be read ({error.strerror})") from error
+
+
 def _read(path):
     import pyarrow as pa
     from pyarrow import csv, parquet
@@ -44,4 +55,5 @@ PLUGIN = Design(
     "your own columns, from a CSV file with a header or a Parquet file; relative to where simcore runs",
     parameters=(Parameter("path", "path of the file", Text()),),
     matrix=matrix,
+    fingerprint=fingerprint,
 )

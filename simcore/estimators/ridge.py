@@ -44,4 +44,5 @@ PLUGIN = Estimator(
     fit=fit,
     carried_by=lambda n, p: 1,
     equivariant=False,
+    scaled=False,
 )

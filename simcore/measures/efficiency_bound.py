@@ -25,7 +25,7 @@ def value(outcome):
 
 PLUGIN = Measure(
     "efficiency_bound",
-    "Cramér-Rao bound 1 / (n I) / variance of T",
+    "Cramér-Rao bound, 1 / (n I) or of (X'X)^-1 / I, / variance of T",
     "Cramér (1946), section 32.3",
     value=value,
     formula="bound * MCSE of the variance / variance^2: delta method",

@@ -83,5 +83,5 @@ PLUGIN = Problem(
     equivariant=equivariant,
     scales=("proposal2",),
     designed=True,
-    estimand="the coefficients beta (beta0 the intercept), and fitted values at points that are asked for",
+    estimand="the coefficients (beta0 is the intercept)",
 )
