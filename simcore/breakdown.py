@@ -16,16 +16,28 @@ def bad_responses(x):
     Koenker & Portnoy 1990). It is enough to look at directions on which p - 1 rows vanish; of many, some are taken,
     evenly, so that the result may be a little too large.
     """
+    fewest = len(x)
+    for sizes in _sizes_along(x):
+        reached = np.cumsum(np.sort(sizes)[::-1]) >= (0.5 - _TIE) * sizes.sum()
+        fewest = min(fewest, int(np.argmax(reached)) + 1)
+    return fewest
+
+
+def bad_responses_at_best(x):
+    """Fewest responses that can carry any equivariant fit away: (n - N + 1) // 2, where at most N rows of x lie in a
+    plane through the origin (Mueller 1995); p - 1 where rows are in general position. Searched as above."""
+    n, p = x.shape
+    on_plane = max((int((sizes <= _TIE * sizes.max()).sum()) for sizes in _sizes_along(x)), default=p - 1)
+    return max(1, (n - max(on_plane, p - 1) + 1) // 2)
+
+
+def _sizes_along(x):
+    """|x d|, columns of x in units of their length, for directions d on which p - 1 rows vanish."""
     n, p = x.shape
     x = x / np.sqrt((x * x).sum(axis=0))
     subsets = _subsets(n, p - 1, max(20, min(_MOST_DIRECTIONS, _MOST_PRODUCTS // n)))
     directions = np.linalg.svd(x[subsets])[2][:, -1] if p > 1 else np.ones((1, 1))
-    fewest = n
-    for direction in directions:
-        sizes = np.sort(np.abs(x @ direction))[::-1]
-        reached = np.cumsum(sizes) >= (0.5 - _TIE) * sizes.sum()
-        fewest = min(fewest, int(np.argmax(reached)) + 1)
-    return fewest
+    return (np.abs(x @ direction) for direction in directions)
 
 
 def _subsets(n, size, most):

@@ -88,28 +88,6 @@ def residuals(q, y, n, p, g, out):
 
 
 @lane
-def weighted_gram(q, w, n, p, a):
-    """a (p * p, WIDTH) = Q' diag(w) Q, its lower half, in one pass of four rows at a time."""
-    for j in range(p * p):
-        store(a, j, splat(0.0))
-    for i in range(0, n - 3, 4):
-        w0, w1, w2, w3 = load(w, i), load(w, i + 1), load(w, i + 2), load(w, i + 3)
-        row = i * p
-        for j in range(p):
-            q0, q1 = w0 * load(q, row + j), w1 * load(q, row + p + j)
-            q2, q3 = w2 * load(q, row + 2 * p + j), w3 * load(q, row + 3 * p + j)
-            for k in range(j + 1):
-                low = fma(q0, load(q, row + k), q1 * load(q, row + p + k))
-                high = fma(q2, load(q, row + 2 * p + k), q3 * load(q, row + 3 * p + k))
-                store(a, j * p + k, load(a, j * p + k) + (low + high))
-    for i in range(n // 4 * 4, n):
-        for j in range(p):
-            weighted = load(w, i) * load(q, i * p + j)
-            for k in range(j + 1):
-                store(a, j * p + k, fma(weighted, load(q, i * p + k), load(a, j * p + k)))
-
-
-@lane
 def factorise(a, p):
     """Put L and D with a = L D L' in the place of a symmetric a (its lower half): D on the diagonal, L below it.
 

@@ -1,7 +1,7 @@
 """One fit to the user's own data, by the same kernels."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -51,6 +51,8 @@ def fit(x, loss=None, estimator=None, scale=None, X=None, intercept=True, **para
     """
     entry = {"loss": loss, "estimator": estimator, "scale": scale, **parameters}
     entry = {key: value for key, value in entry.items() if value is not None}
+    if loss is None and estimator is None:
+        raise UsageError('write loss = "..." or estimator = "...": `simcore list losses`, `simcore list estimators`')
     sample = _checked_sample(x, "x" if X is None else "y")
     if X is None:
         return _fit_location(sample, scenario.estimator(entry, "location"))
@@ -79,7 +81,12 @@ def _fit_location(x, choice):
 
 
 def _fit_regression(y, x, choice, intercept):
+    """In units of a power of 2 that keeps squares of responses from overflowing: it changes no digit."""
     n, p = x.shape
+    exponent = int(np.frexp(np.abs(y).max())[1])
+    y = np.ldexp(y, -exponent)
+    if isinstance(choice.scale, float):
+        choice = replace(choice, scale=float(np.ldexp(choice.scale, -exponent)))
     cell = recipes.bare_regression(n, p, x)._replace(
         fits=kernels.function_table(recipes.linear_fits([choice], False, jit.enabled())),
         fit_numbers=recipes.linear_numbers(choice, n, intercept)[None],
@@ -101,6 +108,10 @@ def _fit_regression(y, x, choice, intercept):
     if choice.loss == "l2" and n > p:
         scale = math.sqrt(residuals @ residuals / (n - p))
     weights, errors = uncertainty.of(choice, residuals, r, scale)
+    beta, residuals, scale, errors = (
+        None if value is None else np.ldexp(value, exponent) for value in (beta, residuals, scale, errors)
+    )
+    scale = None if scale is None else float(scale)
     return RegressionFit(beta, scale, status, iterations, residuals, weights, errors)
 
 
@@ -110,14 +121,21 @@ def _became(state):
 
 
 def _checked_sample(x, name):
-    try:
-        x = np.asarray(x, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"{name}: must be numbers ({error})") from error
+    x = _numbers(x, name)
     if x.ndim != 1 or len(x) == 0:
         raise UsageError(f"{name}: must be a one-dimensional sample of at least one number (got shape {x.shape})")
     _check_finite(x, name)
     return x
+
+
+def _numbers(x, name):
+    """As float64; what is masked is missing."""
+    try:
+        if np.iscomplexobj(x):
+            raise UsageError(f"{name}: must be real numbers (got complex ones)")
+        return np.asarray(np.ma.filled(np.ma.asarray(x, dtype=np.float64), np.nan))
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{name}: must be numbers ({error})") from error
 
 
 def _check_finite(x, name):
@@ -131,16 +149,16 @@ def _check_finite(x, name):
 
 def _checked_design(x, n, intercept):
     """float64 (n, p), with the column of ones."""
-    try:
-        x = np.asarray(x, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"X: must be numbers ({error})") from error
+    x = _numbers(x, "X")
     x = x[:, None] if x.ndim == 1 else x
     if x.ndim != 2 or len(x) != n:
         raise UsageError(f"X: must have a row for each of the {n} responses (got shape {x.shape})")
     _check_finite(x, "X")
-    if np.abs(x).max(initial=0.0) > 1e100:
-        raise UsageError("X: holds numbers beyond 1e100; give the columns in larger units")
+    if not isinstance(intercept, bool):
+        raise UsageError(f"intercept: must be True or False (got {intercept!r})")
+    sizes = np.abs(x).max(axis=0, initial=0.0)
+    if np.any(sizes > 1e100) or np.any((sizes > 0.0) & (sizes < 1e-100)):
+        raise UsageError("X: holds a column beyond 1e100 or all below 1e-100; give it in other units")
     x = np.hstack([np.ones((n, 1)), x]) if intercept else np.ascontiguousarray(x)
     if not 1 <= x.shape[1] <= min(n, _MOST_COLUMNS):
         most = f"at most {_MOST_COLUMNS} with the intercept, and no more than responses"

@@ -4,12 +4,14 @@ A smooth function of covariances has no simple formula for its error. Replicatio
 leaving out one group at a time shows how much the function owes to chance (Efron & Stein 1981).
 """
 
+import functools
 import math
 
 import numpy as np
 
 from simcore.sums import GROUPS
 
+_HIDDEN = 1e-11  # of the mean square: rounding of plain sums leaves no digits of a variance below
 _T = 2.0395134463964077  # quantile 0.975 of Student's t with GROUPS - 1 degrees of freedom
 
 
@@ -27,9 +29,19 @@ class Covariances:
         self.counts, own = sums[0], sums[begin : begin + columns]
         self.first, self.second = own[:p], own[p:]
 
-    def matrix(self, without=None):
-        """Rows of the covariance matrix, of all groups or all but one."""
-        kept = [group for group in range(GROUPS) if group != without]
+    @functools.cached_property
+    def whole(self):
+        """Rows of the covariance matrix of all groups."""
+        return self._matrix(range(GROUPS))
+
+    @functools.cached_property
+    def parts(self):
+        """The same with one group left out, for each group."""
+        return [self._matrix([group for group in range(GROUPS) if group != without]) for without in range(GROUPS)]
+
+    def _matrix(self, kept):
+        """Of the groups that are kept; NaN where the bias is so large that rounding hides the spread."""
+        kept = list(kept)
         count = math.fsum(self.counts[kept])
         means = [math.fsum(row[kept]) / count for row in self.first]
         rows = [[0.0] * self.p for _ in range(self.p)]
@@ -37,8 +49,11 @@ class Covariances:
         for j in range(self.p):
             for k in range(j + 1):
                 raw = math.fsum(self.second[at][kept]) / count
+                spread = (raw - means[j] * means[k]) * count / (count - 1.0)
+                if j == k and not spread > _HIDDEN * raw and raw > 0.0:
+                    spread = math.nan if self.explained is None else spread
                 known = 0.0 if self.explained is None else self.explained[j][k]
-                rows[j][k] = rows[k][j] = (raw - means[j] * means[k]) * count / (count - 1.0) + known
+                rows[j][k] = rows[k][j] = spread + known
                 at += 1
         return rows
 
@@ -47,11 +62,13 @@ def jackknife(function, *covariances):
     """(value, mcse, low, high) of a function of the matrices of some `Covariances` of the same replications."""
     if any(min(own.counts) < 2 for own in covariances):
         return math.nan, math.nan, math.nan, math.nan
-    value = function(*(own.matrix() for own in covariances))
-    parts = [function(*(own.matrix(group) for own in covariances)) for group in range(GROUPS)]
+    value = function(*(own.whole for own in covariances))
+    parts = [function(*matrices) for matrices in zip(*(own.parts for own in covariances), strict=True)]
+    if not all(map(math.isfinite, (value, *parts))):
+        return math.nan, math.nan, math.nan, math.nan
     mean = math.fsum(parts) / GROUPS
     spread = math.fsum((part - mean) * (part - mean) for part in parts)
-    mcse = math.sqrt((GROUPS - 1) / GROUPS * spread) if math.isfinite(spread) else math.nan
+    mcse = math.sqrt((GROUPS - 1) / GROUPS * spread)
     return value, mcse, value - _T * mcse, value + _T * mcse
 
 

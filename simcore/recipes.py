@@ -6,6 +6,7 @@ variate of its coefficients is (X'X)^-1 X's / I, which explains the variance (X'
 """
 
 import functools
+import math
 
 import numpy as np
 
@@ -33,12 +34,11 @@ def explained(study, cell):
         return (None,) * len(cell.truths)
     if cell.model is None:
         return (1.0 / (cell.n * score.information),)
-    r = given_design(study.seed, cell)[1]
-    if r is None:
+    matrix = explained_matrix(study, cell)
+    if matrix is None:
         return (None,) * len(cell.truths)
-    p = len(cell.model.beta)
-    units = [tuple(float(j == k) for k in range(p)) for j in range(p)]
-    return tuple(_leverage(r, row) / score.information for row in (*units, *cell.model.rows))
+    of_points = (_quadratic(matrix, row) for row in cell.model.rows)
+    return *(row[j] for j, row in enumerate(matrix)), *of_points
 
 
 def explained_matrix(study, cell):
@@ -54,17 +54,31 @@ def carried_by(study, cell, choice):
         return problem_of(study).carried_by(choice, cell.n)
     if plugins("designs")[cell.design.name].recur:
         return None  # a bad response is a regressor later on
-    return problem_of(study).carried_by(choice, cell.n, len(cell.model.beta), _bad_responses(study.seed, cell))
+    return problem_of(study).carried_by(choice, *_bad_responses(study.seed, cell))
+
+
+def design_index(cell):
+    """Tail index that a random design alone gives the estimates, inf where it is given: with n - p + 1 rows too many,
+    chances that columns nearly depend on each other fall so fast. An autoregression starts with a row of zeros."""
+    if cell.model is None or not _is_random(cell):
+        return math.inf
+    spare = cell.n - len(cell.model.beta) + 1
+    return max(1, spare - 1 if plugins("designs")[cell.design.name].recur else spare)
+
+
+def _is_random(cell):
+    return plugins("designs")[cell.design.name].recur is not None or bool(cell.design.values.get("redrawn"))
 
 
 @functools.lru_cache(maxsize=64)
 def _bad_responses(seed, cell):
-    design = plugins("designs")[cell.design.name]
-    fixed = not design.recur and not cell.design.values.get("redrawn")
-    if not fixed or plugins("contamination")[cell.contamination.name].apply is None:
-        return None
-    x, r = given_design(seed, cell)
-    return None if r is None else breakdown.bad_responses(x)
+    """`breakdown.bad_responses`, None where the design is not known, and `breakdown.bad_responses_at_best`."""
+    n, p = cell.n, len(cell.model.beta)
+    x, r = (None, None) if _is_random(cell) else given_design(seed, cell)
+    if r is None:
+        return None, max(1, (n - p + 2) // 2)
+    moved = plugins("contamination")[cell.contamination.name].apply is None
+    return None if moved else breakdown.bad_responses(x), breakdown.bad_responses_at_best(x)
 
 
 def simulate(cell):
@@ -124,7 +138,7 @@ def _location(study, cell, compiled):
 def _regression(study, cell, compiled):
     errors, bad, score = cell.errors, cell.contamination, control(study, cell)
     contamination, design = plugins("contamination")[bad.name], plugins("designs")[cell.design.name]
-    given = not design.recur and not cell.design.values.get("redrawn")
+    given = not _is_random(cell)
     fresh = not given or contamination.apply is None
     if contamination.apply:
         contaminate = kernels.contaminate_function(contamination, compiled)
@@ -248,9 +262,7 @@ def _bare_model(cell):
     )
 
 
-def _leverage(r, row):
-    """row (X'X)^-1 row' for X = Q R: the square of the length of z with z R = row."""
-    z = []
-    for k in range(len(row)):
-        z.append((row[k] - sum(z[j] * float(r[j, k]) for j in range(k))) / float(r[k, k]))
-    return sum(value * value for value in z)
+def _quadratic(matrix, row):
+    """row matrix row'."""
+    places = range(len(row))
+    return math.fsum(row[j] * matrix[j][k] * row[k] for j in places for k in places)

@@ -196,7 +196,7 @@ class Estimator(Plugin):
     fit: the lane function, whose arguments its problem fixes: see `problems.location` and `problems.linear`.
     numbers(n, values): the array p of the kernel for samples of n, from the parameter values by name.
     carried_by(n, values): how many of n observations must go bad to carry the estimate away; of regression,
-    carried_by(n, p): how many of n responses, for p coefficients.
+    carried_by(best): how many responses, `best` being the most that any estimator can bear.
     equivariant: it moves along with the data, as the control variate needs.
     scaled: it has a scale of the residuals.
     loss: of a regression, the loss whose psi it solves for in the end, at its own parameters.

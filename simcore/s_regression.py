@@ -26,7 +26,7 @@ from simcore.lanes import (
     store,
 )
 from simcore.order import padded_rows, sort
-from simcore.subsets import EMPTY, all_subsets, elemental, forget, keep, vanishing_square
+from simcore.subsets import EMPTY, all_subsets, elemental, forget, half, keep, search_scratch, vanishing_square
 from simcore.weighted import normal_equations, weighted_step
 
 S_TUNING = 1.54764  # with (n - p) / 2: breakdown point 1/2, and s estimates sigma under the normal
@@ -118,6 +118,14 @@ def _quadratic(a, b, p):
 
 
 @lane
+def _carved(work, n, p):
+    """Of scratch: two vectors of n, two systems of p equations (a, then b), and the rest."""
+    rows, size = padded_rows(n), p * (p + 1)
+    r, w, rest = work[:rows], work[rows : 2 * rows], work[2 * rows :]
+    return r, w, rest[:size], rest[size : 2 * size], rest[2 * size :]
+
+
+@lane
 def descend(q, y, n, p, v, target, done, g, work):
     """From g to the local minimum: of the M-scale where target > 0, else of sum rho at the fixed v.
 
@@ -125,10 +133,9 @@ def descend(q, y, n, p, v, target, done, g, work):
     weights: these minimise a quadratic majoriser of the sum, so the longer ones still descend. Elsewhere reweighting.
     Lanes that are `done` keep g and v. Returns v, the lanes that converged (or were done) and the passes.
     """
-    rows = padded_rows(n)
-    r, w = work[:rows], work[rows : 2 * rows]
-    a, b = work[6 * rows : 6 * rows + p * p], work[6 * rows + p * p : 6 * rows + p * p + p]
-    hessian, step = work[6 * rows + p * (p + 1) : 6 * rows + p * (2 * p + 1)], work[6 * rows + p * (2 * p + 1) :]
+    r, w, system, newtons, _ = _carved(work, n, p)
+    a, b = system[: p * p], system[p * p :]
+    hessian, step = newtons[: p * p], newtons[p * p :]
     passes = splat_u64(0)
     for turn in range(_MOST_STEPS):
         passes = select(done, passes, passes + ITERATION)
@@ -189,16 +196,10 @@ def s_estimate(q, y, n, p, starts, gamma, work):
 
     `starts`: how many planes through p observations to start from; all of them where there are fewer.
     """
-    rows = padded_rows(n)
-    r, w, scratch = work[:rows], work[rows : 2 * rows], work[2 * rows : 3 * rows]
-    small = work[6 * rows :]
-    a = small[: p * (p + 1)]  # `descend` uses p more behind a twice that long
-    g = small[2 * p * (p + 1) : 2 * p * (p + 1) + p]
-    index = small[2 * p * (p + 1) + p : 2 * p * (p + 2)]
-    kept = small[2 * p * (p + 2) : 2 * p * (p + 2) + _KEPT * (p + 1)]
-    basis = small[2 * p * (p + 2) + _KEPT * (p + 1) :]
+    r, w, system, _, rest = _carved(work, n, p)
+    scratch, g, index, kept, basis = search_scratch(rest, n, p, _KEPT)
     target = 0.5 * (n - p)
-    h = (n + p + 1) // 2  # the least number of vanishing residuals that makes the scale 0
+    h = half(n, p)  # the least number of vanishing residuals that makes the scale 0
     tiny = vanishing_square(y, n, p, w, scratch)
     forget(kept, _KEPT, p)
     every = all_subsets(n, p, starts)
@@ -210,7 +211,7 @@ def s_estimate(q, y, n, p, starts, gamma, work):
             if step > 0:
                 v = next_scale(r, n, v, splat(target))
             _weights(r, n, v, w)
-            weighted_step(q, w, r, n, p, exact, g, a)
+            weighted_step(q, w, r, n, p, exact, g, system)
             residuals(q, y, n, p, g, r)
         worst = load(kept, (_KEPT - 1) * (p + 1))
         fails = either(exact, invert(rho_sum(r, n, 1.0 / maximum(worst, tiny)) < target))

@@ -523,8 +523,10 @@ class _ScenarioChecks(Checks):
         """The values of a parameter in an entry: one, or those of a list."""
         if isinstance(given, tuple):  # of defaults
             return given
-        whole = isinstance(parameter.domain, Vector) and not (given and isinstance(given[0], list))
-        if isinstance(given, list) and not whole:
+        several = isinstance(given, list)
+        if several and isinstance(parameter.domain, Vector):  # a list is one value, a list of lists several
+            several = isinstance([*given, None][0], list)
+        if several:
             return self.each(path, given, self.number, parameter)
         value = None if given is None else self.number(path, given, parameter)
         return () if value is None else (value,)

@@ -11,7 +11,7 @@ import numpy as np
 from simcore.dense import dot, fitted
 from simcore.jit import lane
 from simcore.lanes import any_lane, both, fma, load, magnitude, select, splat, store
-from simcore.order import kth_smallest
+from simcore.order import kth_smallest, padded_rows
 from simcore.registry import Interval, Parameter
 
 EMPTY = 1e300  # the criterion of a place where no plane is kept yet
@@ -30,13 +30,19 @@ SUBSETS = Parameter(
 
 
 @lane
-def number_of_starts(p, asked):
-    """`asked`, or where that is 0: 24 * 2^p, at most 1000.
+def half(n, p):
+    """h, so many observations on one plane that they may be the good ones: more than half."""
+    return (n + p + 1) // 2
 
-    Of subsets from half good and half bad observations 2^-p are good, so all of 24 * 2^p are bad with probability
-    exp(-24). With 1000 the same holds for 25 % bad observations up to p = 13, and for 10 % up to p = 35.
+
+@lane
+def number_of_starts(p, asked):
+    """`asked`, or where that is 0: 20 * 2^p, at most 1000.
+
+    Of subsets from half good and half bad observations 2^-p are good, so all of 20 * 2^p are bad with probability
+    exp(-20). With 1000 the same holds for 25 % bad observations up to p = 13, and for 10 % up to p = 35.
     """
-    return asked if asked > 0 else min(24 << p, _MOST_STARTS)
+    return asked if asked > 0 else min(20 << min(p, 6), _MOST_STARTS)
 
 
 @lane
@@ -61,7 +67,7 @@ def _mixed(state):
 @lane
 def drawn(n, p, number, draw, below):
     """An integer from 0 to below - 1 that looks random: a counter hash."""
-    return (_mixed((_mixed(n * 32 + p) + number * 64 + draw) & 0xFFFFFFFF) * below) >> 32
+    return (_mixed((_mixed(n * 32 + p) + number * 256 + draw) & 0xFFFFFFFF) * below) >> 32
 
 
 @lane
@@ -142,11 +148,19 @@ def elemental(q, y, n, p, number, every, index, basis, otherwise, g):
 
 @lane
 def vanishing_square(y, n, p, squares, scratch):
-    """The squared residual up to which h = (n + p + 1) // 2 of them make an exact fit: rounding, in units of y."""
+    """The squared residual up to which `half` of them make an exact fit: rounding, in units of y."""
     for i in range(n):
         store(squares, i, load(y, i) * load(y, i))
-    square = kth_smallest(squares, n, (n + p + 1) // 2, scratch)
+    square = kth_smallest(squares, n, half(n, p), scratch)
     return fma(square, splat(_VANISHING * _VANISHING), splat(1e-280))
+
+
+@lane
+def search_scratch(work, n, p, places):
+    """Of scratch: a vector of n, a plane, then `index`, `kept` and `basis` as they are here."""
+    vector, rest = work[: padded_rows(n)], work[padded_rows(n) :]
+    g, index, rest = rest[:p], rest[p : 2 * p], rest[2 * p :]
+    return vector, g, index, rest[: places * (p + 1)], rest[places * (p + 1) :]
 
 
 @lane

@@ -203,6 +203,11 @@ def exists(study, cell, choice, order, views):
     """The status that theory gives a moment of the estimates; where it is silent, a warning from their tail."""
     if order == 0:
         return OK
+    return worse(_of_errors(study, cell, choice, order, views), status(order, recipes.design_index(cell)))
+
+
+def _of_errors(study, cell, choice, order, views):
+    """What the errors leave of a moment, whatever the design."""
     bad_needed = recipes.carried_by(study, cell, choice)
     if cell.tail_index is None or bad_needed is None:
         light = cell.tail_index is not None and math.isinf(cell.tail_index)  # then every moment exists

@@ -23,6 +23,8 @@ def of(choice, residuals, r, scale):
     if choice.loss == "l2":
         return np.ones(n), scale * units
     if choice.loss in ("l1", "quantile"):
+        if n <= 2 * p:
+            return None, None  # of the residuals, p are 0
         return None, _sparsity(residuals, p, *(choice.values.values() or (0.5,))) * units
     loss = plugins("losses").get(choice.loss or plugins("estimators")[choice.name].loss)
     if loss is None or not scale:
@@ -52,6 +54,6 @@ def _sparsity(residuals, p, tau):
     density = normal.pdf(at)
     bandwidth = (normal.inv_cdf(0.975) ** 2 * 1.5 * density**2 / (2 * at * at + 1) / n) ** (1 / 3)
     bandwidth = min(bandwidth, 0.999 * tau, 0.999 * (1 - tau))
-    found = np.delete(residuals, np.argsort(np.abs(residuals))[:p]) if n > 2 * p else residuals  # less the zeros
+    found = np.delete(residuals, np.argsort(np.abs(residuals))[:p])  # less the zeros
     low, high = np.quantile(found, [tau - bandwidth, tau + bandwidth])
     return math.sqrt(tau * (1 - tau)) * (high - low) / (2 * bandwidth)

@@ -6,6 +6,7 @@ import pytest
 
 import simcore as sc
 from simcore.describe import describe
+from simcore.registry import plugins
 from tests.test_cli import TINY, simcore
 
 SCENARIOS = sorted((Path(sc.__file__).parents[1] / "scenarios").glob("*.toml"))
@@ -36,6 +37,53 @@ def test_the_control_variate_is_explained_where_it_is_and_where_it_is_not():
     assert "No variance reduction in 1 cell: the density of uniform errors has jumps." in words
     off = " ".join(describe(sc.Study(**entries, factors=factors, variance_reduction="none")).split())
     assert "No variance reduction in 2 cells: switched off in the scenario." in off
+
+
+def test_a_regression_is_described_with_its_designs_and_coefficients():
+    """The model and its coefficients, each design and how often it is drawn, scales, and why a cell has no score."""
+    designs = [
+        {"design": "gaussian", "correlation": 0.5},
+        {"design": "uniform", "redrawn": True},
+        {"design": "ar", "order": 2},
+    ]
+    bad = [{"kind": "none"}, {"kind": "growing", "rate": 2.0}]
+    entries = {
+        "name": "s",
+        "problem": "linear",
+        "beta": [1.0, 0.5, -0.25],
+        "predict": [[0.5, 2.0]],
+        "estimators": [
+            {"loss": "l2"},
+            {"loss": "huber"},
+            {"loss": "huber", "scale": "proposal2"},
+            {"loss": "tukey", "scale": 1.5},
+            {"estimator": "ridge", "penalty": 2.0},
+        ],
+    }
+    factors = {"n": [20, 50], "errors": [{"distribution": "logistic"}], "design": designs}
+    study = sc.Study(**entries, factors=factors)
+    words = " ".join(describe(study).split())
+    slopes = "beta0 = 1, beta1 = 0.5, beta2 = -0.25, at(0.5, 2) = 0.75"
+    assert "y = beta0 + beta1 x1 + beta2 x2 + error" in words and f"{slopes}. at(...): the fitted value" in words
+    assert "under 2 sample sizes, 3 designs, 1 error distribution. Reference: l2." in words
+    drawn = " The same before any contamination. - design", " Drawn anew each time. - design", " - contamination"
+    for choice, how in zip(study.design, drawn, strict=True):
+        assert f"- design {choice.label}: {plugins('designs')[choice.name].meaning}.{how}" in words
+    for scale in ("the normalised median absolute residual, estimated along", "Huber's proposal 2", "known, 1.5"):
+        assert f" Scale: {scale}" in words
+    for said in (
+        "Variance reduction in 2 cells: with the efficient score S",
+        "No variance reduction in 2 cells: the design is drawn anew in every replication.",
+        "No variance reduction in 2 cells: errors enter the design.",
+    ):
+        assert said in words
+    factors |= {"design": designs[:2], "contamination": bad}
+    words = " ".join(describe(sc.Study(**entries, factors=factors)).split())
+    assert "Variance reduction in 2 cells: " in words and "1 contamination." in words
+    assert "No variance reduction in 4 cells: growing contamination changes with the design." in words
+    factors |= {"design": [{"design": "harmonic", "frequencies": [0.1]}], "contamination": bad[:1]}
+    words = " ".join(describe(sc.Study(**entries | {"beta": [3.0, 4.0], "intercept": False}, factors=factors)).split())
+    assert "y = beta1 x1 + beta2 x2 + error" in words and "beta1 = 3, beta2 = 4, at(0.5, 2) = 9.5." in words
 
 
 def test_a_run_directory_says_the_same(tmp_path):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from simcore import codes, jit, lad, order
+from simcore import codes, dense, jit, lad
 from simcore.lanes import WIDTH, store
 
 
@@ -40,7 +40,7 @@ def _run(bases, y, tau, run=None):
     q = np.ascontiguousarray(bases.transpose(1, 2, 0).reshape(n * p, WIDTH))
     gamma = np.zeros((p + 1, WIDTH))
     gamma[:p] = np.einsum("lij,li->jl", bases, y)
-    work = np.full((6 * order.padded_rows(n) + 8 * p * (p + 2) + 64, WIDTH), np.nan)
+    work = np.full((dense.work_rows(n, p), WIDTH), np.nan)
     out = np.zeros((1, WIDTH), np.uint64)
     numbers = np.array([tau, *np.full(7, np.nan)])
     (run or _compiled())(q, np.ascontiguousarray(y.T), np.zeros((p * p, WIDTH)), n, p, numbers, gamma, work, out)
@@ -234,7 +234,7 @@ def test_as_many_observations_as_coefficients_interpolates(p):
 seeds = st.integers(0, 2**32 - 1)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(seeds, st.integers(1, 5), st.integers(0, 40), st.sampled_from([0.5, 0.2, 0.77]))
 def test_equivariance(seed, p, extra, tau):
     """Adding a plane adds it, scaling scales, the negative has the quantile 1 - tau (up to ties: the same loss)."""

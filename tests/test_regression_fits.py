@@ -102,12 +102,11 @@ def test_regression_scale_and_affine_equivariance(seed, kind, factor, slope):
     full = np.column_stack([np.ones(len(y)), x])
     moved = sc.fit(factor * y + full @ shift, X=x, **KINDS[kind]).estimate
     size = factor * np.abs(base).max() + np.abs(shift).max()
-    assert np.abs(moved - (factor * base + shift)).max() <= 1e-7 * size
+    assert np.abs(moved - (factor * base + shift)).max() <= 1e-9 * size
     mix = np.array([[2.0, 1.0], [-1.0, 1.0]])
     turned = sc.fit(y, X=x @ mix, **KINDS[kind]).estimate
-    if kind not in ("mm", "lts"):  # whose starts are the same subsets, but rounding decides among equals
-        assert np.abs(mix @ turned[1:] - base[1:]).max() <= 1e-7 * np.abs(base).max()
-        assert abs(turned[0] - base[0]) <= 1e-7 * np.abs(base).max()
+    assert np.abs(mix @ turned[1:] - base[1:]).max() <= 1e-9 * np.abs(base).max()
+    assert abs(turned[0] - base[0]) <= 1e-9 * np.abs(base).max()
 
 
 def outlying(share, leverage, seed=3, n=60):
@@ -130,7 +129,7 @@ def test_the_bias_is_bounded_up_to_the_breakdown_point_and_not_beyond(kind, vert
         if share:
             y, x = outlying(share, moved)
             assert np.abs(sc.fit(y, X=x, **KINDS[kind]).estimate - [0, 1]).max() < 3.0, (kind, share, moved)
-        y, x = outlying(0.6 if moved and share else 0.6 if share else 0.05, moved)
+        y, x = outlying(0.6 if share else 0.05, moved)
         assert np.abs(sc.fit(y, X=x, **KINDS[kind]).estimate - [0, 1]).max() > 100.0, (kind, share, moved)
 
 
@@ -157,8 +156,6 @@ def test_standard_errors():
     x = rng.normal(size=(20_000, 2))
     y = x @ [1.0, 2.0] + rng.normal(size=20_000)
     for kind, factor in {"l2": 1.0, "huber": 1.0526, "tukey": 1.0526, "mm": 1.0526, "l1": np.pi / 2}.items():
-        if kind == "mm":
-            continue  # minutes at this size
         errors = sc.fit(y, X=x, **KINDS[kind]).standard_errors
         np.testing.assert_allclose(errors * np.sqrt(20_000), np.sqrt(factor), rtol=0.06)
     assert sc.fit(y[:50], X=x[:50], estimator="lts").standard_errors is None

@@ -17,14 +17,16 @@ def matrix(n, columns, values):
     if found != (n, columns):
         raise UsageError(
             f"design: {path} must have n = {n} rows and {columns} columns, one for each coefficient beside the "
-            f"intercept (got {found[0]} rows and {found[1]} columns)"
+            f"intercept (got {found[0]} rows and {found[1]} columns; the first line of a CSV file names them)"
         )
     for name, column in zip(table.column_names, table.columns, strict=True):
-        if column.null_count or str(column.type) not in _NUMBERS:
+        if column.null_count:
+            raise UsageError(f"design: {path}: column {name!r} lacks {column.null_count} values; fill them")
+        if str(column.type) not in _NUMBERS:
             raise UsageError(f"design: {path}: column {name!r} must hold numbers only (got {column.type})")
     x = np.stack([column.to_numpy().astype(np.float64) for column in table.columns], axis=1)
-    if not np.isfinite(x).all():
-        raise UsageError(f"design: {path}: all numbers must be finite")
+    if not (np.isfinite(x).all() and np.abs(x).max() < 1e100):
+        raise UsageError(f"design: {path}: all numbers must be finite, and below 1e100")
     return x
 
 

@@ -16,8 +16,10 @@ from simcore.subsets import (
     all_subsets,
     elemental,
     forget,
+    half,
     keep,
     number_of_starts,
+    search_scratch,
     vanishing_square,
 )
 from simcore.weighted import weighted_step
@@ -53,12 +55,10 @@ def _nearest(r, n, h, w, scratch):
 @lane
 def fit(q, y, r, n, p, numbers, gamma, work):
     rows = padded_rows(n)
-    small = work[6 * rows :]
-    g, index = small[:p], small[p : 2 * p]
-    a, kept = small[2 * p : p * (p + 3)], small[p * (p + 3) : p * (p + 3) + _KEPT * (p + 1)]
-    basis = small[p * (p + 3) + _KEPT * (p + 1) :]
-    e, w, scratch = work[:rows], work[rows : 2 * rows], work[2 * rows : 3 * rows]
-    h = (n + p + 1) // 2
+    e, w, rest = work[:rows], work[rows : 2 * rows], work[2 * rows :]
+    a, trial, rest = rest[: p * (p + 1)], rest[p * (p + 1) : p * (p + 2)], rest[p * (p + 2) :]
+    scratch, g, index, kept, basis = search_scratch(rest, n, p, _KEPT)
+    h = half(n, p)
     tiny = vanishing_square(y, n, p, w, scratch)
     forget(kept, _KEPT, p)
     starts = number_of_starts(p, int(numbers[0]))
@@ -75,16 +75,13 @@ def fit(q, y, r, n, p, numbers, gamma, work):
         total = select(border <= tiny, splat(0.0), total)
         if any_lane(total < load(kept, (_KEPT - 1) * (p + 1))):
             keep(kept, _KEPT, p, total, g)
-    code = _concentrate(q, y, n, p, tiny, kept, g, a, gamma, work)
+    code = _concentrate(q, y, n, p, h, tiny, kept, gamma, e, w, a, g, trial, scratch)
     return code, splat(0.0)
 
 
 @lane
-def _concentrate(q, y, n, p, tiny, kept, g, a, gamma, work):
+def _concentrate(q, y, n, p, h, tiny, kept, gamma, e, w, a, g, trial, scratch):
     """From each plane kept, steps until the sum no longer falls; gamma: the one of the least sum. Returns the code."""
-    rows = padded_rows(n)
-    e, w, scratch, trial = work[:rows], work[rows : 2 * rows], work[2 * rows : 3 * rows], work[3 * rows :]
-    h = (n + p + 1) // 2
     least, code, passes = splat(EMPTY), splat_u64(NOT_CONVERGED), splat_u64(0)
     for place in range(_KEPT):
         for j in range(p):
@@ -126,5 +123,6 @@ PLUGIN = Estimator(
     (SUBSETS,),
     problem="linear",
     fit=fit,
-    carried_by=lambda n, p: max(1, (n - p + 1) // 2),
+    carried_by=lambda best: best,
+    scaled=False,
 )

@@ -19,5 +19,5 @@ PLUGIN = Estimator(
     (SUBSETS,),
     problem="linear",
     fit=fit,
-    carried_by=lambda n, p: max(1, (n - p + 1) // 2),
+    carried_by=lambda best: best,
 )

@@ -1,10 +1,13 @@
 """Relative efficiency of all coefficients together: by the sum of their variances."""
 
+import math
+
 from simcore.registry import Measure
 
 
 def joint(v, reference):
-    return sum(reference[j][j] for j in range(len(v))) / sum(v[j][j] for j in range(len(v)))
+    own, other = (math.fsum(matrix[j][j] for j in range(len(v))) for matrix in (v, reference))
+    return other / own if own > 0.0 else math.nan
 
 
 PLUGIN = Measure(

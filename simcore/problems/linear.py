@@ -62,12 +62,12 @@ def numbers(choice, n, normal_square):
     return own + (0.0,) * (_TAU - len(own)) + (0.5,)
 
 
-def carried_by(choice, n, p, bad_responses):
-    """How many of n bad responses carry the fit of p coefficients away: 1 for least squares, `bad_responses` where psi
-    is bounded (see `breakdown`; None where the design is not known)."""
+def carried_by(choice, bounded, best):
+    """How many bad responses carry a fit away: 1 for least squares, `bounded` where psi is (None: not known), and an
+    estimator's own number of the `best` that there can be (see `breakdown`)."""
     if choice.loss is None:
-        return plugins("estimators")[choice.name].carried_by(n, p)
-    return 1 if choice.loss == "l2" else bad_responses
+        return plugins("estimators")[choice.name].carried_by(best)
+    return 1 if choice.loss == "l2" else bounded
 
 
 def equivariant(choice):

@@ -8,7 +8,7 @@ MAD_FACTOR = 1.482602218505602
 
 
 def is_solution(y, x, beta, entry):
-    """entry: of a scenario. Gradients to 1e-8 of their terms, objectives to 1e-12."""
+    """entry: of a scenario. Gradients to 1e-9 of their terms, objectives to 1e-12."""
     r, name = y - x @ beta, entry.get("loss") or entry["estimator"]
     if name == "l2":
         return vanishes(x, r)
