@@ -36,7 +36,8 @@ def lane(function):
 
 
 def inlined(function):
-    """Like `lane`, for a function that takes a whole cell: calling it for real would copy every field each time."""
+    """Like `lane`, for what must not be called for real: that would copy each field of a cell, or cost as much as the
+    few operations inside."""
     _inlined.add(function)
     return lane(function)
 

@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from simcore import breakdown, jit, joint, kernels, linear_kernels, scores
+from simcore.m_regression import INTERCEPT
 from simcore.registry import plugins
 from simcore.streams import KEY_WORDS, PURPOSES, stream_keys
 
@@ -175,7 +176,7 @@ def linear_numbers(choice, n, intercept):
     own = tuple(choice.values.values())
     numbers = plugins("problems")["linear"].numbers(choice, n, lambda: scores.normal_mean_square(loss.psi, own))
     array = kernels.numbers_array(numbers)
-    array[-1] = intercept
+    array[INTERCEPT] = intercept
     return array
 
 

@@ -4,6 +4,7 @@ from simcore.codes import NOT_CONVERGED, OK
 from simcore.dense import cholesky_solve
 from simcore.jit import lane
 from simcore.lanes import fma, load, select, splat, splat_u64, store
+from simcore.m_regression import INTERCEPT
 from simcore.registry import Estimator, Interval, Parameter
 
 
@@ -11,11 +12,11 @@ from simcore.registry import Estimator, Interval, Parameter
 def fit(q, y, r, n, p, numbers, gamma, work):
     """Minimise sum (y - X beta)^2 + penalty * (sum of squared slopes): solve (R'R + penalty D) beta = R'gamma.
 
-    D is the identity but for the intercept, which is free: numbers[7] says how many columns are. On lanes with R, the
-    estimate goes back as gamma = R beta.
+    D is the identity but for the intercept, which is free: numbers[INTERCEPT] says whether there is one. The estimate
+    goes back as gamma = R beta.
     """
     gram, beta = work[: p * p], work[p * p : p * p + p]
-    free = int(numbers[7])
+    free = int(numbers[INTERCEPT])
     for j in range(p):
         for k in range(j + 1):
             total = splat(numbers[0]) if j == k and j >= free else splat(0.0)

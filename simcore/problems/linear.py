@@ -10,10 +10,9 @@ from simcore import jit, lad
 from simcore.codes import OK
 from simcore.jit import lane
 from simcore.lanes import splat, splat_u64
-from simcore.m_regression import KNOWN, MAD, PROPOSAL_2, descend
+from simcore.m_regression import KNOWN, MAD, PROPOSAL_2, START_TAU, descend
 from simcore.registry import Problem, plugins
 
-_TAU = 5  # the place in the numbers of a redescending loss where that of its start stands
 descent = None  # open name of `fit_redescending`: `descend` for its loss
 
 
@@ -25,7 +24,7 @@ def fit_squares(q, y, r, n, p, numbers, gamma, work):
 
 def fit_redescending(q, y, r, n, p, numbers, gamma, work):
     """M-estimate of a loss whose psi redescends: the root below the least absolute deviations fit."""
-    lad.fit(q, y, r, n, p, numbers[_TAU:], gamma, work)
+    lad.fit(q, y, r, n, p, numbers[START_TAU:], gamma, work)
     return descent(q, y, r, n, p, numbers, gamma, work)
 
 
@@ -59,7 +58,7 @@ def numbers(choice, n, normal_square):
     kinds = {"mad": (MAD, 0.0), "proposal2": (PROPOSAL_2, normal_square() if choice.scale == "proposal2" else 0.0)}
     kind = kinds[choice.scale] if isinstance(choice.scale, str) else (KNOWN, choice.scale)
     own = (*kind, *choice.values.values())
-    return own + (0.0,) * (_TAU - len(own)) + (0.5,)
+    return own + (0.0,) * (START_TAU - len(own)) + (0.5,)
 
 
 def carried_by(choice, bounded, best):
