@@ -41,6 +41,23 @@ STUDY = {
         {"estimator": "trimmed_mean", "proportion": 0.1},
     ],
 }
+REGRESSION = {
+    "name": "regressions",
+    "problem": "linear",
+    "seed": 7,
+    "replications": 32,
+    "beta": [1.0, 0.5, -0.25],
+    "factors": {
+        "n": [20],
+        "design": [
+            {"design": "gaussian"},
+            {"design": "student_t", "df": 2.5, "redrawn": True},
+            {"design": "ar", "order": 2},
+        ],
+        "errors": [{"distribution": "student_t", "df": 1.5}],
+    },
+    "estimators": [{"loss": "l2"}, {"loss": "l1"}, {"loss": "huber", "scale": ["mad", "proposal2"]}],
+}
 PROGRAM = """
 from tests.test_determinism import digest_of_study
 import simcore.jit as jit, sys
@@ -99,6 +116,24 @@ def test_the_order_of_blocks_changes_no_bit(reference):
 def test_a_cpu_without_avx_and_fma_gives_the_same_bits(reference):
     old = {"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": "+sse2,-avx,-fma"}
     assert in_a_process(2, GLIBC_TUNABLES="glibc.cpu.hwcaps=-AVX2,-FMA,-AVX512F", **old) == reference
+
+
+def digest_of_regressions():
+    """Of the estimates and states of regressions on a given, a redrawn and an autoregressive design."""
+    digest = hashlib.sha256()
+    for cell in design.cells(study := sc.Study(**REGRESSION)):
+        result = execute.run_block(study, cell, design.Block(cell.number, cell.key, 0, 32), keep=True)
+        digest.update(result.estimates.tobytes() + result.states.tobytes())
+    return digest.hexdigest()
+
+
+def test_regressions_have_the_same_bits_on_a_cpu_without_avx_and_fma():
+    program = "from tests.test_determinism import digest_of_regressions as digest; print(digest())"
+    old = {"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": "+sse2,-avx,-fma"}
+    environment = os.environ | old | {"GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA,-AVX512F"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == digest_of_regressions()
 
 
 def test_plain_kernels_give_the_same_bits_as_compiled_ones():
