@@ -55,7 +55,7 @@ def carried_by(study, cell, choice):
         return problem_of(study).carried_by(choice, cell.n)
     if plugins("designs")[cell.design.name].recur:
         return None  # a bad response is a regressor later on
-    return problem_of(study).carried_by(choice, *_bad_responses(study.seed, cell))
+    return problem_of(study).carried_by(choice, *_bad_responses(study.seed, cell, _fingerprint(cell)))
 
 
 def design_index(cell):
@@ -72,7 +72,7 @@ def _is_random(cell):
 
 
 @functools.lru_cache(maxsize=64)
-def _bad_responses(seed, cell):
+def _bad_responses(seed, cell, _fingerprint):
     """`breakdown.bad_responses`, None where the design is not known, and `breakdown.bad_responses_at_best`."""
     n, p = cell.n, len(cell.model.beta)
     x, r = (None, None) if _is_random(cell) else given_design(seed, cell)
@@ -87,9 +87,13 @@ def simulate(cell):
     return jit.driver(linear_kernels.simulate if cell.model else kernels.simulate)
 
 
-@functools.lru_cache(maxsize=64)
 def kernel_cell(study, cell, compiled=True):
     """The `kernels.Cell` or `linear_kernels.Regression` of a cell; not `compiled`, its functions are plain Python."""
+    return _kernel_cell(study, cell, compiled, _fingerprint(cell))
+
+
+@functools.lru_cache(maxsize=64)
+def _kernel_cell(study, cell, compiled, _fingerprint):
     return _regression(study, cell, compiled) if cell.model else _location(study, cell, compiled)
 
 
@@ -207,7 +211,12 @@ def bare_regression(n, p, x=None):
 def given_design(seed, cell):
     """(X, R) of a cell whose design is the same in every sample: float64 (n, p) and (p, p), X = Q R; R is None where
     columns depend on each other."""
-    return _given_design(seed, cell, plugins("designs")[cell.design.name].fingerprint(cell.design.values))
+    return _given_design(seed, cell, _fingerprint(cell))
+
+
+def _fingerprint(cell):
+    """Names what a cell reads besides the scenario, so that nothing of it is remembered beyond a change."""
+    return cell.design and plugins("designs")[cell.design.name].fingerprint(cell.design.values)
 
 
 @functools.lru_cache(maxsize=16)

@@ -406,6 +406,10 @@ def test_a_design_file_that_changed_is_refused(tmp_path, monkeypatch):
         sc.run(study, "out", replications=128)
     with pytest.raises(sc.SimcoreError, match="another scenario"):
         sc.open("out/regression")
+    after = sc.run(study, "elsewhere").summary()  # in the same process, nothing of the old file is remembered
+    of_variance = [table[table["measure"] == "variance"]["value"].iloc[0] for table in (before, after)]
+    x = np.column_stack([np.ones(20), np.loadtxt("own.csv", delimiter=",", skiprows=1)])
+    assert of_variance[1] == pytest.approx(np.linalg.inv(x.T @ x)[0, 0], rel=1e-9) != of_variance[0]
 
 
 def test_a_run_from_file_to_table(tmp_path):
