@@ -225,12 +225,12 @@ def agree(present, n, moments, names=ESTIMATORS):
     return {"n_variance": variances, "z": float(z.max()), "replications": replications}
 
 
-def _print_kernel(console, rows, absent, agreement):
-    console.print("ns per replication: draw n values of t(3), fit mean, median, Huber and Tukey")
+def print_race(console, headings, rows, absent):
+    """A line of ns and times for each contestant and number of threads, and why others are absent."""
     table = Table("")
     table.add_column("threads", justify="right")
-    for n in SIZES:
-        table.add_column(f"n = {n}", justify="right")
+    for heading in headings:
+        table.add_column(heading, justify="right")
         table.add_column("times", justify="right")
     for contestant, threads in dict.fromkeys((row["contestant"], row["threads"]) for row in rows):
         own = [row for row in rows if (row["contestant"], row["threads"]) == (contestant, threads)]
@@ -239,6 +239,11 @@ def _print_kernel(console, rows, absent, agreement):
     console.print(table)
     for name, reason in absent.items():
         console.print(f"{name}: {reason}")
+
+
+def _print_kernel(console, rows, absent, agreement):
+    console.print("ns per replication: draw n values of t(3), fit mean, median, Huber and Tukey")
+    print_race(console, [f"n = {n}" for n in SIZES], rows, absent)
     worst = max(row["z"] for row in agreement)
     console.print(f"All agree on n * variance of every estimator: greatest z = {worst:.1f}")
 

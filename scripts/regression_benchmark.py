@@ -10,7 +10,7 @@ from statistics import median
 
 import numpy as np
 import regression_competitors
-from benchmark import SEED, agree, arguments_of, as_times, console_of, machine, race, write
+from benchmark import SEED, agree, arguments_of, as_times, console_of, machine, print_race, race, write
 from competitors import HUBER_K, Absent
 from regression_competitors import CONTESTANTS, TUKEY_C
 from rich.table import Table
@@ -200,18 +200,7 @@ def distance(estimator, contestant, y):
 
 def _print_estimator(console, estimator, rows, absent, agreement):
     console.print(f"\nns per replication: draw n errors of t(3), fit p coefficients: {TITLES[estimator]}")
-    table = Table("")
-    table.add_column("threads", justify="right")
-    for p, n in CASES:
-        table.add_column(f"p = {p}\nn = {n}", justify="right")
-        table.add_column("times", justify="right")
-    for contestant, threads in dict.fromkeys((row["contestant"], row["threads"]) for row in rows):
-        own = [row for row in rows if (row["contestant"], row["threads"]) == (contestant, threads)]
-        cells = [cell for row in own for cell in (f"{row['ns']:,.0f}", as_times(row["ratio"]))]
-        table.add_row(contestant, str(threads), *cells)
-    console.print(table)
-    for name, reason in absent.items():
-        console.print(f"{name}: {reason}")
+    print_race(console, [f"p = {p}\nn = {n}" for p, n in CASES], rows, absent)
     distances = {name: max(row["distances"][name] for row in agreement) for name in agreement[0]["distances"]}
     if distances:
         told = "; ".join(f"{name} {found:.0e}" for name, found in distances.items())
