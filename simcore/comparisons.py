@@ -11,7 +11,7 @@ from simcore.intervals import Z, difference_error, share
 from simcore.outcomes import CellOutcomes
 from simcore.registry import unknown
 from simcore.statuses import INSUFFICIENT, OK, ROUGH, UNDEFINED, worse
-from simcore.summaries import FEWEST, exists
+from simcore.summaries import FEWEST, moments
 
 ORDERS = {"mse": 2, "variance": 2, "mae": 1}  # the losses to compare by, and the moment that each needs
 
@@ -35,10 +35,7 @@ def _cell_rows(study, cell, total, errors, measure):
     outcomes = CellOutcomes(study, cell, total, errors)
     targets, names = design.targets(study), design.parameters(study)
     views = [outcomes.views(row) for row in range(len(targets))]
-    states = [
-        exists(study, cell, study.estimators[place], ORDERS[measure], own)
-        for (place, _), own in zip(targets, views, strict=True)
-    ]
+    states = [own[ORDERS[measure]] for own in moments(study, cell, views)]
     for i, (place, parameter) in enumerate(targets):
         for j in range(i + len(names), len(targets), len(names)):
             sums = outcomes.pair(i, j)

@@ -51,15 +51,15 @@ TEXTS = {
 
 def draw(summary: pd.DataFrame, folder: Path, title: str | None = None) -> dict[str, Figure]:
     """Draw the figures that the factors of a summary table allow and write them to folder; returns name -> figure."""
-    with _style():
+    with style():
         figures = {picture.name: _figure(picture) for picture in panels.pictures(summary, title)}
         for name, figure in figures.items():
-            _write(figure, name, Path(folder))
+            write(figure, name, Path(folder))
     return figures
 
 
 @contextlib.contextmanager
-def _style():
+def style():
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
@@ -291,7 +291,7 @@ def _label_axes(figure, sheet, label, bottom, room):
         figure.text(0.07 / WIDTH, middle, text, rotation=90, va="center", ha="left")
 
 
-def _write(figure, name, folder):
+def write(figure, name, folder):
     """Write all formats, each under a name of its own beside the folder first, so that no half file is ever seen."""
     folder.mkdir(parents=True, exist_ok=True)
     for suffix, metadata in FORMATS.items():

@@ -53,11 +53,11 @@ def fit(x, loss=None, estimator=None, scale=None, X=None, intercept=True, **para
     entry = {key: value for key, value in entry.items() if value is not None}
     if loss is None and estimator is None:
         raise UsageError('write loss = "..." or estimator = "...": `simcore list losses`, `simcore list estimators`')
-    sample = _checked_sample(x, "x" if X is None else "y")
+    sample = checked_sample(x, "x" if X is None else "y")
     if X is None:
         return _fit_location(sample, scenario.estimator(entry, "location"))
     choice = scenario.estimator(entry, "linear")
-    return _fit_regression(sample, _checked_design(X, len(sample), intercept), choice, intercept)
+    return _fit_regression(sample, checked_design(X, len(sample), intercept), choice, intercept)
 
 
 def _fit_location(x, choice):
@@ -120,7 +120,7 @@ def _became(state):
     return codes.NAMES[state % codes.ITERATION], int(state // codes.ITERATION)
 
 
-def _checked_sample(x, name):
+def checked_sample(x, name):
     x = _numbers(x, name)
     if x.ndim != 1 or len(x) == 0:
         raise UsageError(f"{name}: must be a one-dimensional sample of at least one number (got shape {x.shape})")
@@ -147,7 +147,7 @@ def _check_finite(x, name):
         )
 
 
-def _checked_design(x, n, intercept):
+def checked_design(x, n, intercept):
     """float64 (n, p), with the column of ones."""
     x = _numbers(x, "X")
     x = x[:, None] if x.ndim == 1 else x

@@ -144,11 +144,10 @@ def draw_design(cell, sample, x):
             x[i, j] = sample[q + i * cell.p + j, 0]
 
 
-def orthonormal_basis(cell, sample, q, r):
-    """Q and R of the cell's X = Q R into q, float64 (n * p,), and r, (p, p); returns whether columns are dependent."""
+def factor_design(cell, sample, r):
+    """R of the cell's X = Q R into r, float64 (p, p); returns whether columns are dependent."""
     _fill(cell, sample)
     _orthonormalise(cell, sample)
-    q[:] = given_basis(sample, cell.n, cell.p)
     at = places(cell.n, cell.p)
     for j in range(cell.p * cell.p):
         r[j // cell.p, j % cell.p] = sample[at.r + j, 0]

@@ -78,7 +78,7 @@ def _bad_responses(seed, cell, _fingerprint):
     x, r = (None, None) if _is_random(cell) else given_design(seed, cell)
     if r is None:
         return None, max(1, (n - p + 2) // 2)
-    moved = plugins("contamination")[cell.contamination.name].apply is None
+    moved = plugins("contamination")[cell.contamination.name].moves_design
     return None if moved else breakdown.bad_responses(x), breakdown.bad_responses_at_best(x)
 
 
@@ -101,7 +101,7 @@ def _score(cell):
     if cell.model:
         if plugins("designs")[cell.design.name].recur:
             return "errors enter the design"
-        if plugins("contamination")[cell.contamination.name].apply is None:
+        if plugins("contamination")[cell.contamination.name].moves_design:
             return f"{cell.contamination.name} contamination changes with the design"
         if cell.design.values.get("redrawn"):
             return "the design is drawn anew in every replication"
@@ -144,13 +144,13 @@ def _regression(study, cell, compiled):
     errors, bad, score = cell.errors, cell.contamination, control(study, cell)
     contamination, design = plugins("contamination")[bad.name], plugins("designs")[cell.design.name]
     given = not _is_random(cell)
-    fresh = not given or contamination.apply is None
-    if contamination.apply:
-        contaminate = kernels.contaminate_function(contamination, compiled)
-        contaminate_numbers = errors.loc, errors.scale, *bad.values.values()
-    else:
+    fresh = not given or contamination.moves_design
+    if contamination.moves_design:
         contaminate = linear_kernels.contaminate_function(contamination, compiled)
         contaminate_numbers = len(cell.model.beta), cell.model.intercept, errors.scale, *bad.values.values()
+    else:
+        contaminate = kernels.contaminate_function(contamination, compiled)
+        contaminate_numbers = errors.loc, errors.scale, *bad.values.values()
     return _bare_model(cell)._replace(
         keys=_keys(study.seed, cell),
         draw=kernels.draw_function(plugins("distributions")[errors.name], compiled),
@@ -231,8 +231,7 @@ def _given_design(seed, cell, _fingerprint):
             keys=_keys(seed, cell), design=linear_kernels.design_function(design, jit.enabled())
         )
         jit.driver(linear_kernels.draw_design)(recipe, _sample(recipe), x)
-    basis = basis_of(x)
-    return x, None if basis is None else basis[1]
+    return x, _triangle(x)
 
 
 def _keys(seed, cell):
@@ -242,11 +241,11 @@ def _keys(seed, cell):
     return keys
 
 
-def basis_of(x):
-    """(Q, R) with X = Q R, or None where columns depend on each other."""
-    recipe, q, r = bare_regression(*x.shape, x), np.empty(x.size), np.empty((x.shape[1], x.shape[1]))
-    dependent = jit.driver(linear_kernels.orthonormal_basis)(recipe, _sample(recipe), q, r)
-    return None if dependent else (q.reshape(x.shape), r)
+def _triangle(x):
+    """R of X = Q R, or None where columns depend on each other."""
+    recipe, r = bare_regression(*x.shape, x), np.empty((x.shape[1], x.shape[1]))
+    dependent = jit.driver(linear_kernels.factor_design)(recipe, _sample(recipe), r)
+    return None if dependent else r
 
 
 def _sample(recipe):

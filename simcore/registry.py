@@ -150,6 +150,11 @@ class Contamination(Plugin):
     components: Callable | None = None
     outliers: Callable | None = None
 
+    @property
+    def moves_design(self):
+        """Whether it changes the design too, and so is for regression alone."""
+        return self.apply is None
+
 
 @dataclass(frozen=True)
 class Design(Plugin):
@@ -277,7 +282,7 @@ def plugins(kind):
 def only_for(plugin):
     """The only problem that a plugin is for, or None."""
     if isinstance(plugin, Contamination):
-        return None if plugin.apply else "linear"
+        return "linear" if plugin.moves_design else None
     return "linear" if isinstance(plugin, Design) else getattr(plugin, "problem", None)
 
 

@@ -400,10 +400,10 @@ class _ScenarioChecks(Checks):
     def fitting_together(self, path, contamination, errors, design, n, problem, model):
         """Mistakes that only the factors, the problem and the model make together."""
         for entry in contamination:
-            if entry.plugin.apply is None and not design:
+            if entry.plugin.moves_design and not design:
                 right = 'it needs a design: write problem = "linear", or another kind'
                 self.wrong((*entry.path, "kind"), f"is not for {problem}", right, entry.plugin.name)
-            elif entry.plugin.apply is None and any(plan.plugin.recur for plan in design):
+            elif entry.plugin.moves_design and any(plan.plugin.recur for plan in design):
                 right = "its columns are past responses: choose another kind, or another design"
                 name = next(plan.plugin.name for plan in design if plan.plugin.recur)
                 self.wrong((*entry.path, "kind"), f"cannot change the design {name}", right, entry.plugin.name)

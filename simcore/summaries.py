@@ -72,10 +72,7 @@ def cell_rows(study, cell, total, errors=None, only=None):
     }
     targets, names = design.targets(study), design.parameters(study)
     all_views = [outcomes.views(row) for row in range(len(targets))]
-    states = [
-        {order: exists(study, cell, study.estimators[place], order, views) for order in (0, 1, 2)}
-        for (place, _), views in zip(targets, all_views, strict=True)
-    ]
+    states = moments(study, cell, all_views)
     for row, ((place, parameter), views, own) in enumerate(zip(targets, all_views, states, strict=True)):
         choice = study.estimators[place]
         for measure in (measure for measure in study.measures if only is None or measure.name in only):
@@ -98,15 +95,15 @@ def cell_rows(study, cell, total, errors=None, only=None):
                 "n_failed": views.plain.failed,
             }
     if only is None and len(total.joint):
-        for row in _joint_rows(study, cell, total, outcomes, states):
+        for row in _joint_rows(study, cell, total, all_views, states):
             yield common | row
 
 
-def _joint_rows(study, cell, total, outcomes, states):
+def _joint_rows(study, cell, total, all_views, states):
     """The rows of measures of all coefficients together, of each estimator; parameter: "beta", or two of them."""
     count, names, p = len(cell.truths), design.parameters(study), cell.coefficients
     explained = recipes.explained_matrix(study, cell)
-    views = [outcomes.views(place * count) for place in range(len(study.estimators))]
+    views = all_views[::count]
     plain = [joint.Covariances(sums, p) for sums in total.joint]
     adjusted = [
         joint.Covariances(sums, p, explained) if not own.why else None
@@ -199,16 +196,24 @@ def _precision(rule, measure, numbers):
     return "met" if numbers["mcse"] <= rule.relative_mcse * numbers["value"] else "not_met"
 
 
-def exists(study, cell, choice, order, views):
+def moments(study, cell, all_views):
+    """The status of the moments 0, 1 and 2 of each target of a cell, as dicts; all_views: of each target, in order."""
+    bad_needed = [recipes.carried_by(study, cell, choice) for choice in study.estimators]
+    return [
+        {order: _exists(cell, bad_needed[place], order, views) for order in (0, 1, 2)}
+        for (place, _), views in zip(design.targets(study), all_views, strict=True)
+    ]
+
+
+def _exists(cell, bad_needed, order, views):
     """The status that theory gives a moment of the estimates; where it is silent, a warning from their tail."""
     if order == 0:
         return OK
-    return worse(_of_errors(study, cell, choice, order, views), status(order, recipes.design_index(cell)))
+    return worse(_of_errors(cell, bad_needed, order, views), status(order, recipes.design_index(cell)))
 
 
-def _of_errors(study, cell, choice, order, views):
+def _of_errors(cell, bad_needed, order, views):
     """What the errors leave of a moment, whatever the design."""
-    bad_needed = recipes.carried_by(study, cell, choice)
     if cell.tail_index is None or bad_needed is None:
         light = cell.tail_index is not None and math.isinf(cell.tail_index)  # then every moment exists
         index = hill(views.plain.errors.sizes())

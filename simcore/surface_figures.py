@@ -36,12 +36,12 @@ def plot_loss_surfaces(surfaces, path=None, title=None):
     suffix; None: nowhere.
     """
     surfaces = _checked(surfaces)
-    with curves._style():
+    with curves.style():
         figure = _figure(surfaces, title or "Total loss over two regression coefficients")
         if path is not None:
             path = Path(path)
             name = path.stem if path.suffix.removeprefix(".") in curves.FORMATS else path.name
-            curves._write(figure, name, path.parent)
+            curves.write(figure, name, path.parent)
     return figure
 
 

@@ -90,8 +90,8 @@ def loss_surface(
     arguments cannot be meant.
     """
     choice = scenario.estimator({"loss": loss, **loss_parameters}, "linear")
-    responses = fitting._checked_sample(y, "y")
-    x = fitting._checked_design(X, len(responses), intercept)
+    responses = fitting.checked_sample(y, "y")
+    x = fitting.checked_design(X, len(responses), intercept)
     pair, points = _checked_pair(parameters, x.shape[1]), _checked_points(points)
     plugin = plugins("losses")[choice.loss]
     own = {"loss": loss, **loss_parameters}

@@ -61,7 +61,7 @@ def made(errors=("normal",), contamination=("none",), n=(20,), estimators=ESTIMA
 
 def drawn(table, title=None):
     """The figures, not written, which takes most of the time."""
-    with mock.patch.object(curves, "_write"), warnings.catch_warnings():
+    with mock.patch.object(curves, "write"), warnings.catch_warnings():
         warnings.simplefilter("error")
         return curves.draw(table, Path("nowhere"), title)
 
