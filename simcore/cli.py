@@ -217,7 +217,7 @@ def _print_summary(table, as_json, measures=(), plain=False):
         return
     from simcore import tables
 
-    tables.print_summary(table, measures or tables.COLUMNS, plain)
+    tables.print_summary(table, measures, plain)
 
 
 def _print_json(table):

@@ -28,16 +28,19 @@ def compare(study, parts, measure="mse"):
         raise UsageError(f"--measure: cannot be compared (got {measure!r}), {unknown(measure, ORDERS)}")
     rows = [row for cell, total, errors in parts for row in _cell_rows(study, cell, total, errors, measure)]
     types = {name: kind for name, kind in _TYPES.items() if name != "design" or study.design}
+    types |= {name: "string" if isinstance(values[0], str) else "Float64" for name, values in study.settings}
     return pd.DataFrame(rows, columns=[*types]).astype(types)
 
 
 def _cell_rows(study, cell, total, errors, measure):
     outcomes = CellOutcomes(study, cell, total, errors)
-    targets, names = design.targets(study), design.parameters(study)
+    targets, quantities = design.targets(study), cell.quantities
     views = [outcomes.views(row) for row in range(len(targets))]
     states = [own[ORDERS[measure]] for own in moments(study, cell, views)]
     for i, (place, parameter) in enumerate(targets):
-        for j in range(i + len(names), len(targets), len(names)):
+        if quantities[parameter].of == "values":
+            continue
+        for j in range(i + len(quantities), len(targets), len(quantities)):
             sums = outcomes.pair(i, j)
             if sums is None:
                 continue
@@ -55,8 +58,9 @@ def _cell_rows(study, cell, total, errors, measure):
                 "errors": cell.errors.label,
                 "contamination": cell.contamination.label,
                 "n": cell.n,
+                **cell.setting,
                 **({"design": cell.design.label} if cell.design else {}),
-                "parameter": names[parameter],
+                "parameter": quantities[parameter].name,
                 "estimator": one.label,
                 "other": other.label,
                 "measure": measure,

@@ -39,14 +39,16 @@ def _aims(study):
 
 def _factors(study):
     """The factors that a study has, and what one level of each is called."""
-    named = (study.n, "sample size"), (study.design, "design"), (study.errors, "error distribution")
+    named = [(study.n, "sample size"), *((values, name) for name, values in study.settings if len(values) > 1)]
+    named += (study.design, "design"), (study.errors, "error distribution")
     bad = [choice for choice in study.contamination if choice.name != "none"]
     return [(factor, noun) for factor, noun in (*named, (bad, "contamination")) if factor]
 
 
 def _mechanisms(study):
     cells = len(design.cells(study))
-    crossed = "a sample size, a design, " if study.design else "a sample size, "
+    crossed = "a sample size, " + "".join(f"{name}, " for name, _ in study.settings)
+    crossed += "a design, " if study.design else ""
     if study.model:
         columns = " + ".join(f"{name} x{k}" for k, name in enumerate(_slopes(study), 1))
         yield f"y = {'beta0 + ' if study.model.intercept else ''}{columns} + error, with independent errors."
@@ -55,6 +57,9 @@ def _mechanisms(study):
         f"n = {', '.join(map(str, study.n))}. " + _replications(study) + f" Random "
         f"numbers are keyed by seed {study.seed}, cell and replication, and all estimators see the same samples."
     )
+    for setting, (_, values) in zip(recipes.problem_of(study).settings, study.settings, strict=True):
+        given = ", ".join(value if isinstance(value, str) else f"{value:g}" for value in values)
+        yield f"- {setting.name}: {setting.meaning}: {given}."
     for choice in study.errors:
         tail = plugins("distributions")[choice.name].tail_index(**choice.values)
         moments = "" if tail is None or math.isinf(tail) else f" Moments exist below order {tail:g}."
@@ -86,6 +91,13 @@ def _estimands(study):
         yield f"{estimand}: {', '.join(f'{name} = {truth:g}' for name, truth in named)}."
         if study.model.points:
             yield "at(...): the fitted value at a point of the design."
+        return
+    if recipes.problem_of(study).simulation:
+        yield f"{estimand}."
+        for quantity in design.cells(study)[0].quantities:
+            against = "" if quantity.truth is None else f", against {quantity.truth:g}"
+            against = ", against a value drawn anew for each data set" if quantity.drawn else against
+            yield f"- {quantity.name}: {quantity.meaning}{against}."
         return
     places = sorted({cell.truths for cell in design.cells(study)})
     at = "0" if places == [(0.0,)] else ", ".join(f"{place:g}" for (place,) in places)

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 
 from simcore.errors import UsageError
-from simcore.registry import plugins
+from simcore.registry import Quantity, plugins
 from simcore.scenario import MOST_PAIRED, Choice, Model
 
 _MOST_REPLICATIONS = 1 << 20  # of a block
@@ -23,7 +23,7 @@ _BLOCK_SAMPLES = 1 << 28  # of a block, about: a second of work
 class Cell:
     """One combination of factors; `number` is its place in the grid (contamination varies fastest, n slowest).
 
-    design, model: of a regression, else None.
+    settings: of the problem, pairs of name and value. design, model: of a regression, else None.
     """
 
     number: int
@@ -31,17 +31,43 @@ class Cell:
     n: int
     errors: Choice
     contamination: Choice
+    settings: tuple[tuple[str, float | str], ...] = ()
     design: Choice | None = None
     model: Model | None = None
 
     @property
+    def setting(self):
+        return dict(self.settings)
+
+    @property
+    def simulation(self):
+        """The `registry.Simulation` of its problem; None of location and regression."""
+        return plugins("problems")[self.problem].simulation
+
+    @property
+    def size(self):
+        """How many samples of a location problem a replication costs as much as, about."""
+        return self.simulation.work(self.n, self.setting) if self.simulation else self.n
+
+    @property
+    def quantities(self):
+        """What an estimator gives, a `registry.Quantity` each: theta, the centre of symmetry of the good observations,
+        the parameters of a regression, or what a problem says."""
+        if self.simulation:
+            return self.simulation.quantities(self.setting)
+        if self.model:
+            pairs = zip(self.model.parameters, self.model.truths, strict=True)
+            return tuple(Quantity(name, truth=truth) for name, truth in pairs)
+        return (Quantity("theta", truth=self.errors.loc),)
+
+    @property
     def truths(self):
-        """The true value of each parameter: the centre of symmetry of the good observations, or the model's."""
-        return self.model.truths if self.model else (self.errors.loc,)
+        """What each quantity is measured against."""
+        return tuple(quantity.truth or 0.0 for quantity in self.quantities)
 
     @property
     def coefficients(self):
-        """How many of the parameters are coefficients, and not fitted values at points."""
+        """How many of the quantities are coefficients of one model, and not fitted values at points."""
         return len(self.model.beta) if self.model else 1
 
     @property
@@ -53,6 +79,8 @@ class Cell:
     def identity(self):
         """Canonical text of all that generates the data."""
         parts = [self.problem, self.n, self.errors.content(), self.contamination.content()]
+        if self.settings:
+            parts.append(self.setting)
         if self.model:
             parts += [self.design.content(), list(self.model.beta), self.model.intercept]
         return json.dumps(parts, sort_keys=True, separators=(",", ":"))
@@ -81,16 +109,19 @@ class Block:
 
 def cells(study):
     """The cells of a study, in the order of the scenario."""
-    grid = itertools.product(study.n, study.design or (None,), study.errors, study.contamination)
-    return [
-        Cell(number, study.problem, n, errors, bad, plan, study.model)
-        for number, (n, plan, errors, bad) in enumerate(grid)
-    ]
+    return list(_cells(study))
+
+
+def _cells(study):
+    settings = itertools.product(*([(name, value) for value in values] for name, values in study.settings))
+    grid = itertools.product(study.n, settings, study.design or (None,), study.errors, study.contamination)
+    for number, (n, setting, plan, errors, bad) in enumerate(grid):
+        yield Cell(number, study.problem, n, errors, bad, setting, plan, study.model)
 
 
 def parameters(study):
-    """The names of what is estimated."""
-    return study.model.parameters if study.model else ("theta",)
+    """The names of what an estimator gives."""
+    return tuple(quantity.name for quantity in next(_cells(study)).quantities)
 
 
 def targets(study):
@@ -119,21 +150,21 @@ def pairs(study):
     return every if len(keys) <= MOST_PAIRED else [pair for pair in every if reference in pair]
 
 
-def block_size(n):
-    """Replications of a whole block: a power of two that depends on n alone."""
-    return min(_MOST_REPLICATIONS, max(64, 1 << (_BLOCK_SAMPLES // n).bit_length() - 1))
+def block_size(size):
+    """Replications of a whole block: a power of two that depends on the size of its cell alone."""
+    return min(_MOST_REPLICATIONS, max(64, 1 << (_BLOCK_SAMPLES // size).bit_length() - 1))
 
 
-def chunk_size(n):
-    """Replications of a leaf of the tree of sums (see `sums`): a power of two that depends on n alone."""
-    return min(_CHUNK, block_size(n))
+def chunk_size(size):
+    """Replications of a leaf of the tree of sums (see `sums`): a power of two that depends on the cell's size alone."""
+    return min(_CHUNK, block_size(size))
 
 
 def blocks(study):
     """Every block of a study, cell by cell; the last one of a cell may be shorter. UsageError if they are too many."""
     grid = cells(study)
     most = study.precision.max_replications if study.precision else study.replications
-    total = sum(-(-most // block_size(cell.n)) for cell in grid)
+    total = sum(-(-most // block_size(cell.size)) for cell in grid)
     if total > _MOST_BLOCKS:
         raise UsageError(
             f"replications: {most} for each of {len(grid)} cells make {total} blocks (got more than "
@@ -144,7 +175,7 @@ def blocks(study):
 
 def blocks_between(cell, first, stop):
     """Blocks of replications first..stop-1 of a cell, cut at the multiples of its block size."""
-    key, size = cell.key, block_size(cell.n)
+    key, size = cell.key, block_size(cell.size)
     while first < stop:
         end = min(stop, (first // size + 1) * size)
         yield Block(cell.number, key, first, end - first)
@@ -156,7 +187,7 @@ def cover(cell, present, replications):
 
     present: pairs (first, count). Where a block ends within a chunk, that chunk counts only if the cell ends there too.
     """
-    chunk, longest = chunk_size(cell.n), _longest(present)
+    chunk, longest = chunk_size(cell.size), _longest(present)
     have, lacking, at = [], [], 0
     for first in [*sorted(longest), replications]:
         if first > at:
@@ -172,7 +203,7 @@ def cover(cell, present, replications):
 
 def reach(cell, present):
     """How many replications from the first on the present blocks of a cell make up without a gap."""
-    chunk, longest = chunk_size(cell.n), _longest(present)
+    chunk, longest = chunk_size(cell.size), _longest(present)
     at = reached = 0
     while at in longest:
         end = at + longest[at]

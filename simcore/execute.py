@@ -58,8 +58,8 @@ class Work:
     def __init__(self, study, cell, block):
         self.cell, self.kernel = cell, recipes.kernel_cell(study, cell, jit.enabled())
         self.truths = np.array(design.truths(study, cell))
-        self.count, self.chunk = len(self.truths), design.chunk_size(cell.n)
-        self.span = span(cell.n, block.count, self.count)
+        self.count, self.chunk = len(self.truths), design.chunk_size(cell.size)
+        self.span = span(cell.size, block.count, self.count)
         self.pairs = np.array(design.target_pairs(study), np.int64).reshape(-1, 2)
         shape = self.count, self.span // WIDTH, WIDTH
         self.estimates, self.states = np.empty(shape), np.empty(shape, np.uint32)
@@ -78,7 +78,7 @@ class Work:
 
     def simulate(self, begin, size, should_stop):
         simulate = recipes.simulate(self.cell)
-        at_once = max(jit.threads(), _CALL_SAMPLES // (self.cell.n * WIDTH))
+        at_once = max(jit.threads(), _CALL_SAMPLES // (self.cell.size * WIDTH))
         groups = -(-size // WIDTH)
         for group in range(0, groups, at_once):
             if should_stop():
@@ -130,10 +130,10 @@ class Work:
         return [part.reshape(self.count, -1)[:, :size].copy() for part in (self.estimates, self.states)]
 
 
-def span(n, count, targets):
+def span(size, count, targets):
     """Replications whose estimates are held at once: whole chunks of the sums, so that spans change no bit."""
-    chunk, held = design.chunk_size(n), _HELD_ESTIMATES * max(2, jit.threads())
-    most = min(_CALL_SAMPLES // n * max(2, jit.threads()), held // targets)
+    chunk, held = design.chunk_size(size), _HELD_ESTIMATES * max(2, jit.threads())
+    most = min(_CALL_SAMPLES // size * max(2, jit.threads()), held // targets)
     return min(_up(count, WIDTH), max(1, most // chunk) * chunk)
 
 

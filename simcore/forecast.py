@@ -7,7 +7,7 @@ cell, as the run will.
 import math
 import time
 
-from simcore import design, execute, jit, linear_kernels, rounds, sums
+from simcore import design, execute, jit, recipes, rounds, sums
 from simcore.lanes import WIDTH
 
 _PILOT_SAMPLES = 1 << 20
@@ -24,11 +24,11 @@ def forecast(study, threads=None):
     if study.precision:
         replications = {cell.number: _needed(study, cell) for cell in cells}
     blocks = [block for cell in cells for block in design.blocks_between(cell, 0, replications[cell.number][0])]
-    rates = {}
+    pilots = {}
     for cell in cells:
-        rates.setdefault(_pilot_key(cell), cell)
-    samples = _PILOT_SAMPLES // max(1, len(rates) // 20)
-    rates = {key: _seconds_per_replication(study, cell, samples) for key, cell in rates.items()}
+        pilots.setdefault(_pilot_key(cell), cell)
+    samples = _PILOT_SAMPLES // max(1, len(pilots) // 20)
+    rates = {key: _seconds_per_replication(study, cell, samples) for key, cell in pilots.items()}
     total = sum(count for count, _ in replications.values())
     targets = len(design.targets(study))
     kept = total * targets if study.keep else 0
@@ -40,7 +40,7 @@ def forecast(study, threads=None):
         "blocks": len(blocks),
         "threads": used,
         "seconds": sum(rates[_pilot_key(cell)] * replications[cell.number][0] for cell in cells),
-        "memory_bytes": _memory(study, max(study.n), used),
+        "memory_bytes": max(_memory(study, cell, used) for cell in pilots.values()),
         "disk_bytes": len(blocks) * (_FILE_BYTES + _ROW_BYTES * targets) + 12 * kept,
     }
     if study.precision:
@@ -51,6 +51,7 @@ def forecast(study, threads=None):
                 "errors": cell.errors.label,
                 "contamination": cell.contamination.label,
                 "n": cell.n,
+                **cell.setting,
                 "replications": replications[cell.number][0],
                 "met": replications[cell.number][1],
             }
@@ -92,8 +93,8 @@ _MOST_TOLD = 40
 def _needed(study, cell):
     """(replications that a precision will take, whether it will be met): the first rounds of the run itself, and from
     the error after them on the 1 / sqrt(R) law."""
-    chunk, most = design.chunk_size(cell.n), study.precision.max_replications
-    pilot = min(1 << 20, max(1 << 16, _PRECISION_SAMPLES // cell.n))
+    chunk, most = design.chunk_size(cell.size), study.precision.max_replications
+    pilot = min(1 << 20, max(1 << 16, _PRECISION_SAMPLES // cell.size))
     target, reached, nodes, error = min(rounds.first_target(study, chunk), most), 0, [], None
     while True:
         if error is None or target <= pilot:
@@ -109,11 +110,11 @@ def _needed(study, cell):
 
 
 def _pilot_key(cell):
-    return cell.n, cell.errors, cell.contamination.name, cell.design
+    return cell.n, cell.settings, cell.errors, cell.contamination.name, cell.design
 
 
 def _seconds_per_replication(study, cell, samples):
-    count = max(WIDTH, min(design.block_size(cell.n), samples // cell.n))
+    count = max(WIDTH, min(design.block_size(cell.size), samples // cell.size))
     block = design.Block(cell.number, cell.key, 0, count)
     execute.run_block(study, cell, design.Block(cell.number, cell.key, 0, WIDTH))
     start = time.perf_counter()
@@ -121,13 +122,11 @@ def _seconds_per_replication(study, cell, samples):
     return (time.perf_counter() - start) / count
 
 
-def _memory(study, n, threads):
-    samples = threads * (n + 16) * WIDTH * 8
-    targets = len(design.targets(study))
-    if study.model:
-        samples = threads * linear_kernels.sample_rows(n, len(study.model.beta)) * WIDTH * 8
-    estimates = targets * execute.span(n, design.block_size(n), targets) * 12
-    kept = targets * min(study.replications, design.block_size(n)) * 40 if study.keep else 0
+def _memory(study, cell, threads):
+    samples = threads * recipes.sample_rows(cell) * WIDTH * 8
+    targets, longest = len(design.targets(study)), design.block_size(cell.size)
+    estimates = targets * execute.span(cell.size, longest, targets) * 12
+    kept = targets * min(study.replications, longest) * 40 if study.keep else 0
     return 300_000_000 + samples + estimates + kept
 
 

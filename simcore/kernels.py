@@ -33,9 +33,8 @@ from simcore.lanes import (
     store_half,
 )
 from simcore.order import mad, median, padded_rows, sort
-from simcore.streams import KEY_WORDS, PURPOSES, start
+from simcore.streams import CONTAMINATION, ERRORS, KEY_WORDS, PURPOSES, start
 
-ERRORS, CONTAMINATION, DESIGN = range(len(PURPOSES))
 TASK_SAMPLES = 1 << 16  # samples of a task, about: many enough to hide its start, few enough to share out
 
 

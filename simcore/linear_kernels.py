@@ -13,15 +13,7 @@ import numpy as np
 from simcore.codes import ITERATION, NON_FINITE, RANK_DEFICIENT
 from simcore.dense import back_substitute, orthonormalise, project, work_rows
 from simcore.jit import call, inlined, lane, prange
-from simcore.kernels import (
-    CONTAMINATION,
-    DESIGN,
-    MOST_NUMBERS,
-    TASK_SAMPLES,
-    aligned_rows,
-    closed,
-    link,
-)
+from simcore.kernels import MOST_NUMBERS, TASK_SAMPLES, aligned_rows, closed, link
 from simcore.lanes import (
     WIDTH,
     any_lane,
@@ -42,7 +34,7 @@ from simcore.lanes import (
     store_half,
 )
 from simcore.order import padded_rows
-from simcore.streams import KEY_WORDS, PURPOSES, start
+from simcore.streams import CONTAMINATION, DESIGN, KEY_WORDS, PURPOSES, start
 
 DESIGN_NUMBERS = 32  # numbers that make a design
 carray = draw = recur = apply_design = score = fit = basis = None  # open names of the entries below

@@ -10,10 +10,10 @@ import math
 
 import numpy as np
 
-from simcore import breakdown, jit, joint, kernels, linear_kernels, scores
+from simcore import breakdown, jit, joint, kernels, linear_kernels, scores, trial_kernels
 from simcore.m_regression import INTERCEPT
-from simcore.registry import plugins
-from simcore.streams import KEY_WORDS, PURPOSES, stream_keys
+from simcore.registry import OneOf, plugins
+from simcore.streams import DESIGN, KEY_WORDS, PURPOSES, stream_keys
 
 
 def problem_of(study):
@@ -51,6 +51,8 @@ def explained_matrix(study, cell):
 
 def carried_by(study, cell, choice):
     """How many bad observations carry an estimator away in a cell; None where theory is silent."""
+    if cell.simulation:
+        return None
     if cell.model is None:
         return problem_of(study).carried_by(choice, cell.n)
     if plugins("designs")[cell.design.name].recur:
@@ -84,20 +86,34 @@ def _bad_responses(seed, cell, _fingerprint):
 
 def simulate(cell):
     """The driver of a cell's problem."""
-    return jit.driver(linear_kernels.simulate if cell.model else kernels.simulate)
+    module = trial_kernels if cell.simulation else linear_kernels if cell.model else kernels
+    return jit.driver(module.simulate)
 
 
 def kernel_cell(study, cell, compiled=True):
-    """The `kernels.Cell` or `linear_kernels.Regression` of a cell; not `compiled`, its functions are plain Python."""
+    """The `kernels.Cell`, `linear_kernels.Regression` or `trial_kernels.Trial` of a cell; not `compiled`, its functions
+    are plain Python."""
     return _kernel_cell(study, cell, compiled, _fingerprint(cell))
 
 
 @functools.lru_cache(maxsize=64)
 def _kernel_cell(study, cell, compiled, _fingerprint):
+    if cell.simulation:
+        return _trial(study, cell, compiled)
     return _regression(study, cell, compiled) if cell.model else _location(study, cell, compiled)
 
 
+def sample_rows(cell):
+    """Rows of lanes that the kernel holds for each thread."""
+    if cell.simulation:
+        setting = cell.n, cell.setting
+        return cell.simulation.rows(*setting) + cell.simulation.scratch(*setting) + len(cell.quantities) + 1
+    return linear_kernels.sample_rows(cell.n, len(cell.model.beta)) if cell.model else cell.n + 16
+
+
 def _score(cell):
+    if cell.simulation:
+        return f"there is none for {cell.problem}"
     if cell.model:
         if plugins("designs")[cell.design.name].recur:
             return "errors enter the design"
@@ -166,6 +182,36 @@ def _regression(study, cell, compiled):
         fits=kernels.function_table(linear_fits(study.estimators, fresh, compiled)),
         fit_numbers=np.array([linear_numbers(choice, cell.n, cell.model.intercept) for choice in study.estimators]),
     )
+
+
+def _trial(study, cell, compiled):
+    problem, errors, bad, simulation = problem_of(study), cell.errors, cell.contamination, cell.simulation
+    distribution, contamination = plugins("distributions")[errors.name], plugins("contamination")[bad.name]
+    settings = tuple(map(_number, problem.settings, cell.setting.values()))
+    rows, values = simulation.rows(cell.n, cell.setting), len(cell.quantities)
+    error_numbers = (*(settings if distribution.problem else ()), *errors.values.values())
+    bad_numbers, place = tuple(bad.values.values()), (errors.loc, errors.scale)
+    place = place if contamination.problem else place + bad_numbers
+    placed = plugins("contamination")["none"]
+    fits = [trial_kernels.fit_function(choice.name, *problem.fit(choice), compiled) for choice in study.estimators]
+    own = [(*settings, *problem.numbers(choice, cell.n)) for choice in study.estimators]
+    return trial_kernels.Trial(
+        n=cell.n,
+        size=cell.size,
+        rows=rows,
+        values=values,
+        scratch=simulation.scratch(cell.n, cell.setting),
+        keys=stream_keys(study.seed, cell.identity),
+        sample=trial_kernels.sample_function(simulation.sample, distribution, contamination, placed, compiled),
+        sample_numbers=trial_kernels.sample_numbers(rows, settings, error_numbers, place, (*settings, *bad_numbers)),
+        fits=kernels.function_table(fits),
+        fit_numbers=np.array([trial_kernels.fit_numbers(rows, values, numbers) for numbers in own]),
+    )
+
+
+def _number(setting, value):
+    """A setting as kernels receive it."""
+    return float(setting.domain.words.index(value)) if isinstance(setting.domain, OneOf) else value
 
 
 def linear_fits(choices, fresh, compiled):
@@ -237,7 +283,7 @@ def _given_design(seed, cell, _fingerprint):
 def _keys(seed, cell):
     """Stream keys of a cell of regression: its design has the same draws in cells of other errors."""
     keys = stream_keys(seed, cell.identity)
-    keys[kernels.DESIGN] = stream_keys(seed, cell.design_identity)[kernels.DESIGN]
+    keys[DESIGN] = stream_keys(seed, cell.design_identity)[DESIGN]
     return keys
 
 

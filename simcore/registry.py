@@ -55,6 +55,19 @@ class Flag:
 
 
 @dataclass(frozen=True)
+class OneOf:
+    """One of some words, which kernels receive as its place among them."""
+
+    words: tuple[str, ...]
+
+    def __contains__(self, value):
+        return isinstance(value, str) and value in self.words
+
+    def __str__(self):
+        return " or ".join(f'"{word}"' for word in self.words)
+
+
+@dataclass(frozen=True)
 class Text:
     """A text on one line."""
 
@@ -90,7 +103,7 @@ class Parameter:
 
     name: str
     meaning: str
-    domain: Interval | Flag | Text | Vector = REAL
+    domain: Interval | Flag | Text | OneOf | Vector = REAL
     default: float | bool | str | tuple | None = None
     words: tuple[str, ...] = ()  # that may stand in place of a number
     quiet: bool = False  # no part of a label while it has its default
@@ -118,6 +131,8 @@ class Distribution(Plugin):
     widths(**values): the widths of the features of f, for quadrature.
     outliers(**values): the probability that an error is one of few that are far wider, and the standard deviation of
     those; None where there are no such two kinds of errors.
+    problem: the only problem that it makes data sets of; its draw then receives the settings of that problem before its
+    own parameters, and there is neither loc nor scale. None: errors of every problem that takes such.
     """
 
     draw: Callable = None
@@ -127,6 +142,7 @@ class Distribution(Plugin):
     information: Callable | None = None
     widths: Callable = field(default=lambda **values: (1.0,))
     outliers: Callable | None = None
+    problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -142,6 +158,8 @@ class Contamination(Plugin):
     apply_design(stream, e, x, n, p, first, q): in place of `apply`, for regression alone: turn n standard errors e into
     contaminated ones and contaminate the design x (n * p, WIDTH), of which columns first..p-1 are not the intercept; q
     holds the scale and then the parameters.
+    problem: the only problem that it is for. It then contaminates finished data sets, not errors: x holds the rows of
+    those, and p the settings of the problem before the parameters.
     """
 
     apply: Callable = None
@@ -149,6 +167,7 @@ class Contamination(Plugin):
     random: bool = True
     components: Callable | None = None
     outliers: Callable | None = None
+    problem: str | None = None
 
     @property
     def moves_design(self):
@@ -231,6 +250,7 @@ class Measure(Plugin):
     relative: it is positive, so its MCSE can be asked for relative to it.
     problem: the only problem that has it; None: every one.
     of_all: it is of all replications, also of those without an estimate.
+    of: "errors", of what has a true value; "values", of what has none; "both".
     joint(v, reference): in place of `value`, a number from the covariance matrix v of all coefficients, rows of floats,
     and that of the reference estimator; its MCSE is by the jackknife. pairwise: joint(v, reference, j, k), for any two.
     """
@@ -244,8 +264,51 @@ class Measure(Plugin):
     relative: bool = False
     problem: str | None = None
     of_all: bool = False
+    of: str = "errors"
     joint: Callable | None = None
     pairwise: bool = False
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What a fit gives, and what it is measured against: `truth`; where that is None, a true value that is `drawn` anew
+    for each data set (fits then give the difference), or nothing: the values themselves are measured.
+
+    light: every moment of it exists.
+    """
+
+    name: str
+    meaning: str = ""
+    truth: float | None = None
+    drawn: bool = False
+    light: bool = False
+
+    @property
+    def of(self):
+        """As `Measure.of`."""
+        return "errors" if self.drawn or self.truth is not None else "values"
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """How data sets of a problem come about, and what its fits give: see `trial_kernels`.
+
+    sample(words, group, x, n, p, errors, place): a lane function that fills the rows x with the data sets of a lane
+    group, from the streams that start(words, purpose, group) gives; p holds the settings. In it two names are open:
+    draw(stream, x, n, errors), which fills rows with errors, and apply(stream, x, n, place), which places and
+    contaminates them.
+    rows(n, settings), scratch(n, settings): rows of a data set, and of scratch for the fits.
+    work(n, settings): about how many samples of a location problem cost as much.
+    quantities(settings): a Quantity for each value that a fit gives; the names are the same for all settings.
+    Fits are lane functions fit(x, n, p, values, work) -> code with the passes; p holds the settings, then the
+    estimator's numbers.
+    """
+
+    sample: Callable
+    rows: Callable
+    quantities: Callable
+    scratch: Callable = field(default=lambda n, settings: 0)
+    work: Callable = field(default=lambda n, settings: n)
 
 
 @dataclass(frozen=True)
@@ -259,6 +322,11 @@ class Problem(Plugin):
     scales: words for scales that are estimated, beside "mad".
     designed: it has a design and coefficients.
     estimand: what is estimated, for people.
+    settings: parameters that a scenario gives as factors.
+    errors, losses: whether it takes errors of any distribution and the contamination of those, and losses as
+    estimators; else only its own distributions, contamination and estimators.
+    simulation: of all problems but location and regression.
+    shown: the measures that people see first, by name.
     """
 
     fit: Callable = None
@@ -268,6 +336,11 @@ class Problem(Plugin):
     scales: tuple[str, ...] = ()
     designed: bool = False
     estimand: str = ""
+    settings: tuple[Parameter, ...] = ()
+    errors: bool = True
+    losses: bool = True
+    simulation: Simulation | None = None
+    shown: tuple[str, ...] = ("bias", "variance", "efficiency", "median_abs_error")
 
 
 @functools.cache
@@ -281,8 +354,8 @@ def plugins(kind):
 
 def only_for(plugin):
     """The only problem that a plugin is for, or None."""
-    if isinstance(plugin, Contamination):
-        return "linear" if plugin.moves_design else None
+    if isinstance(plugin, Contamination) and plugin.moves_design:
+        return "linear"
     return "linear" if isinstance(plugin, Design) else getattr(plugin, "problem", None)
 
 

@@ -23,7 +23,7 @@ def missing(folder):
 
 
 def _next_round(folder, cell, present):
-    study, chunk = folder.study, design.chunk_size(cell.n)
+    study, chunk = folder.study, design.chunk_size(cell.size)
     most = study.precision.max_replications
     reached = design.reach(cell, present)
     nodes = folder.read_nodes(cell, present, reached) if reached else []

@@ -59,7 +59,7 @@ class Run:
         for cell in design.cells(self.study):
             own = present[cell.key]
             reached = design.reach(cell, own)
-            total = sums.total(self.folder.read_nodes(cell, own, reached), design.chunk_size(cell.n))
+            total = sums.total(self.folder.read_nodes(cell, own, reached), design.chunk_size(cell.size))
             yield cell, total, self.folder.read_errors(cell, own, reached) if self.study.keep else None
 
     def write_summary(self):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from simcore import toml_text
 from simcore.checks import Checks
-from simcore.registry import BELOW_ONE, REAL, SIZE, Flag, Interval, Parameter, Plugin, Vector, plugins
+from simcore.registry import BELOW_ONE, REAL, SIZE, Flag, Interval, Parameter, Plugin, Vector, only_for, plugins
 
 DEFAULT_SEED = 20261122
 DEFAULT_REPLICATIONS = 10_000
@@ -36,7 +36,7 @@ _POINTS = 'write predict = [[0.5, 1.0]], a list with a value for each column of 
 
 _KEYS = {
     "name": _NAME[1],
-    "problem": 'write problem = "location" or problem = "linear"',
+    "problem": 'write problem = "location", or another of `simcore list problems`',
     "factors": "write [factors] and, below it, n and errors",
     "estimators": 'write [[estimators]] and, below it, loss = "l2"',
 }
@@ -173,6 +173,7 @@ class Study:
     replications: int
     keep: str | None
     n: tuple[int, ...]
+    settings: tuple[tuple[str, tuple], ...]  # of the problem, each with its values
     errors: tuple[Choice, ...]
     contamination: tuple[Choice, ...]
     design: tuple[Choice, ...]  # empty but in regression
@@ -209,6 +210,8 @@ class Study:
             chosen["model"] = self.model.content()
         if len(self.estimators) > MOST_PAIRED:
             chosen["reference"] = self.estimators[self.reference_place].content()
+        if self.settings:
+            chosen["settings"] = {name: sorted(values) for name, values in self.settings}
         return {"problem": self.problem, "seed": self.seed, "n": sorted(self.n), **chosen}
 
     @property
@@ -232,8 +235,11 @@ def parse(text, filename="<text>"):
 
 
 def parameters_of(kind, plugin):
-    """What an entry may say of a plugin: its own parameters, loc and scale of errors, the scale of a scaled loss."""
-    if kind == "distributions":
+    """What an entry may say of a plugin: its own parameters, loc and scale of errors, the scale of a scaled loss; a
+    problem's settings stand among the factors."""
+    if kind == "problems":
+        return plugin.settings
+    if kind == "distributions" and plugin.problem is None:
         return plugin.parameters + _LOC_AND_SCALE
     if kind == "designs":
         return plugin.parameters + (_RANDOM_DESIGN if plugin.draw else ())
@@ -269,6 +275,16 @@ def _checked(data, filename=None, lines=None):
     fields = checks.study(data)
     checks.report(filename, lines)
     return fields
+
+
+def _measures_of(problem):
+    """The measures of a problem, name -> plugin; of None those of every problem."""
+    valued = problem is not None and plugins("problems")[problem].simulation is not None
+    return {
+        name: plugin
+        for name, plugin in plugins("measures").items()
+        if plugin.problem in (None, problem) and (valued or plugin.of != "values")
+    }
 
 
 def _canonical(value):
@@ -336,7 +352,8 @@ class _ScenarioChecks(Checks):
         model = self.model(data) if designed else None
         estimators = self.read(data, ("estimators",), self.estimators, problem) or ()
         replications = self.read(data, ("replications",), self.whole, _REPLICATIONS, default=DEFAULT_REPLICATIONS)
-        precision, least = self.read(data, ("precision",), self.precision, replications) or (None, replications)
+        rule = self.read(data, ("precision",), self.precision, problem, replications)
+        precision, least = rule or (None, replications)
         return {
             "name": self.read(data, ("name",), self.text, *_NAME),
             "title": self.read(data, ("title",), self.text, *_TITLE, default=""),
@@ -345,7 +362,7 @@ class _ScenarioChecks(Checks):
             "seed": self.read(data, ("seed",), self.whole, _SEED, default=DEFAULT_SEED),
             "replications": least,
             "keep": self.read(data, ("keep",), self.text, *_KEEP),
-            **self.read(data, ("factors",), self.factors, problem, designed, model, default={}),
+            **self.read(data, ("factors",), self.factors, problem and plugins("problems")[problem], model, default={}),
             "estimators": estimators,
             "reference": self.reference(data.get("reference"), [choice.label for choice in estimators]),
             "variance_reduction": self.read(data, ("variance_reduction",), self.text, *_REDUCTION, default="score"),
@@ -377,33 +394,40 @@ class _ScenarioChecks(Checks):
         plugin = self.plugin(path, name, {"problem": plugins("problems")})
         return plugin and plugin.name
 
-    def factors(self, path, data, problem, designed, model):
+    def factors(self, path, data, problem, model):
         if not isinstance(data, dict):
             self.wrong(path, "is not a table", _KEYS["factors"], data)
             return {}
-        self.keys(path, data, "factors", _FACTORS | (_DESIGN_FACTOR if designed else {}), ("contamination",))
+        designed, settings = (problem.designed, problem.settings) if problem else (False, ())
+        required = {p.name: f"write {p.name} = {p.domain} ({p.meaning})" for p in settings if p.default is None}
+        required = _FACTORS | (_DESIGN_FACTOR if designed else {}) | required
+        optional = [p.name for p in settings if p.default is not None]
+        self.keys(path, data, "factors", required, ("contamination", *optional))
         data = {"contamination": [{"kind": "none"}]} | data
         n = self.read(data, (*path, "n"), self.each, self.whole, _N, default=())
+        settings = tuple((p.name, self.axis((*path, p.name), data.get(p.name, p.default), p)) for p in settings)
         errors = self.read(data, (*path, "errors"), self.entries, {"distribution": "distributions"}, default=[])
         contamination = self.entries((*path, "contamination"), data["contamination"], {"kind": "contamination"})
         design = self.read(data, (*path, "design"), self.entries, {"design": "designs"}, default=[]) if designed else []
         found = {"errors": errors, "contamination": contamination, "design": design}
-        sizes = [len(n), *(sum(entry.size for entry in entries) for entries in found.values())]
-        if math.prod(max(1, size) for size in sizes) > MOST_CELLS:
-            got = "{} n x {} errors x {} contamination".format(*sizes) + (f" x {sizes[3]} design" if designed else "")
+        sizes = {"n": len(n)} | {name: len(values) for name, values in settings}
+        sizes |= {name: sum(entry.size for entry in entries) for name, entries in found.items()}
+        if math.prod(max(1, size) for size in sizes.values()) > MOST_CELLS:
+            got = " x ".join(f"{size} {name}" for name, size in sizes.items() if size or name != "design")
             self.wrong(path, "cross to too many cells", f"at most {MOST_CELLS} fit in a scenario", got)
             return {}
         if problem:
             self.fitting_together(path, contamination, errors, design, n, problem, model)
-        return {"n": n} | {factor: self.choices(entries) for factor, entries in found.items()}
+        choices = {factor: self.choices(entries) for factor, entries in found.items()}
+        return {"n": n, "settings": settings} | choices
 
     def fitting_together(self, path, contamination, errors, design, n, problem, model):
         """Mistakes that only the factors, the problem and the model make together."""
+        for entries, key in ((errors, "distribution"), (contamination, "kind")):
+            for entry in entries:
+                self.suits(entry, key, problem)
         for entry in contamination:
-            if entry.plugin.moves_design and not design:
-                right = 'it needs a design: write problem = "linear", or another kind'
-                self.wrong((*entry.path, "kind"), f"is not for {problem}", right, entry.plugin.name)
-            elif entry.plugin.moves_design and any(plan.plugin.recur for plan in design):
+            if entry.plugin.moves_design and any(plan.plugin.recur for plan in design):
                 right = "its columns are past responses: choose another kind, or another design"
                 name = next(plan.plugin.name for plan in design if plan.plugin.recur)
                 self.wrong((*entry.path, "kind"), f"cannot change the design {name}", right, entry.plugin.name)
@@ -412,7 +436,7 @@ class _ScenarioChecks(Checks):
         for entry in errors:
             if any(entry.axes["loc"]):
                 right = "the intercept of beta says where the responses are centred: leave loc out"
-                self.wrong((*entry.path, "loc"), f"is not for {problem}", right, list(entry.axes["loc"]))
+                self.wrong((*entry.path, "loc"), f"is not for {problem.name}", right, list(entry.axes["loc"]))
         for entry in design:
             for choice in entry.choices():
                 wanted = entry.plugin.columns(choice.values)
@@ -424,6 +448,19 @@ class _ScenarioChecks(Checks):
             if size < len(model.beta):
                 right = f"must be at least {len(model.beta)}, the length of beta"
                 self.wrong((*path, "n", k), "is too small", right, size)
+
+    def suits(self, entry, key, problem):
+        """Whether errors or contamination are for a problem."""
+        only = only_for(entry.plugin)
+        if only == problem.name or only is None and (problem.errors or entry.plugin.name == "none"):
+            return
+        known = [
+            plugin.name
+            for plugin in plugins(entry.kind).values()
+            if only_for(plugin) == problem.name or problem.errors and only_for(plugin) is None
+        ]
+        right = (f"it is for {only}; " if only else "") + f"those for {problem.name}: {', '.join(known) or 'none'}"
+        self.wrong((*entry.path, key), f"is not for {problem.name}", right, entry.plugin.name)
 
     def choices(self, entries):
         found = [(entry.path, choice) for entry in entries for choice in entry.choices()]
@@ -443,10 +480,12 @@ class _ScenarioChecks(Checks):
     def belongs(self, entry, problem):
         """Whether an entry of `estimators` is for a problem."""
         own, known = entry.kind == "losses", ("mad", *problem.scales)
-        if not own and entry.plugin.problem != problem.name:
+        if not (problem.losses if own else entry.plugin.problem == problem.name):
             names = [name for name, plugin in plugins("estimators").items() if plugin.problem == problem.name]
-            right = f"it is an estimator of {entry.plugin.problem}; those of {problem.name}: {', '.join(names)}"
-            self.wrong((*entry.path, "estimator"), f"is not for {problem.name}", right, entry.plugin.name)
+            whose = "" if own else f"it is an estimator of {entry.plugin.problem}; "
+            right = f"{whose}estimators of {problem.name}: {', '.join(names)}"
+            key = "loss" if own else "estimator"
+            self.wrong((*entry.path, key), f"is not for {problem.name}", right, entry.plugin.name)
             return False
         for word in (value for value in entry.axes.get("scale", ()) if isinstance(value, str) and value not in known):
             right = f"write {' or '.join(map(json.dumps, known))}, or a positive number: a known scale"
@@ -466,7 +505,6 @@ class _ScenarioChecks(Checks):
 
     def measures(self, data, problem):
         """Every measure of a problem, at the parameters that the scenario gives or at its defaults."""
-        known = {name: plugin for name, plugin in plugins("measures").items() if plugin.problem in (None, problem)}
         entries = [] if data is None else self.entries(("measures",), data, {"measure": "measures"})
         given = self.choices(entries)
         for entry in entries:
@@ -474,17 +512,17 @@ class _ScenarioChecks(Checks):
                 right = "leave it out: measures without parameters are always there"
                 self.wrong(entry.path, "has no parameter to give", right, entry.plugin.name)
         found = []
-        for name, plugin in known.items():
+        for name, plugin in _measures_of(problem).items():
             defaults = _Entry((), "measures", plugin, {p.name: as_values(p.default) for p in plugin.parameters}, None)
             found += [choice for choice in given if choice.name == name] or [*defaults.choices()]
         return tuple(found)
 
-    def precision(self, path, data, replications):
+    def precision(self, path, data, problem, replications):
         """(Precision, the least replications), to be used if there is no mistake."""
         if not isinstance(data, dict):
             return self.wrong(path, "is not a table", 'write [precision], measure = "variance", ...', data)
         self.keys(path, data, "precision", _PRECISION, ("max_replications", "min_replications"))
-        relative = {name: plugin for name, plugin in plugins("measures").items() if plugin.relative}
+        relative = {name: plugin for name, plugin in _measures_of(problem).items() if plugin.relative}
         measure = self.read(data, (*path, "measure"), self.plugin, {"measure": relative})
         target = self.read(data, (*path, "relative_mcse"), self.number, _RELATIVE_MCSE)
         least = self.read(data, (*path, "min_replications"), self.whole, _REPLICATIONS, default=replications)

@@ -116,7 +116,7 @@ class RunFolder:
 
         present: what `present()` says of the cell.
         """
-        chunk, nodes = design.chunk_size(cell.n), []
+        chunk, nodes = design.chunk_size(cell.size), []
         for first, count in design.cover(cell, present, replications)[0]:
             found = self._read_block(design.Block(cell.number, cell.key, first, count))
             nodes += [node for node in found if node.stop == replications or node.stop % chunk == 0]

@@ -15,6 +15,7 @@ from simcore.lanes import WIDTH, from_bits, lane_numbers, magnitude, root, splat
 
 STREAM_VERSION = 1
 PURPOSES = ("errors", "contamination", "design")
+ERRORS, CONTAMINATION, DESIGN = range(len(PURPOSES))
 KEY_WORDS = 3
 
 

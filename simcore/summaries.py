@@ -70,22 +70,22 @@ def cell_rows(study, cell, total, errors=None, only=None):
         "contamination": cell.contamination.label,
         **_factor_values(study, cell),
     }
-    targets, names = design.targets(study), design.parameters(study)
+    targets, quantities = design.targets(study), cell.quantities
     all_views = [outcomes.views(row) for row in range(len(targets))]
     states = moments(study, cell, all_views)
     for row, ((place, parameter), views, own) in enumerate(zip(targets, all_views, states, strict=True)):
-        choice = study.estimators[place]
+        choice, quantity = study.estimators[place], quantities[parameter]
         for measure in (measure for measure in study.measures if only is None or measure.name in only):
             plugin = plugins("measures")[measure.name]
-            if plugin.joint:
+            if plugin.joint or plugin.of not in ("both", quantity.of):
                 continue
             state = own[plugin.order]
             if plugin.compares:
                 state = _compared(state, states[outcomes.reference_of(row)][plugin.order], views.plain)
             numbers = _numbers(measure, views, state)
             yield common | {
-                "parameter": names[parameter],
-                "truth": cell.truths[parameter],
+                "parameter": quantity.name,
+                "truth": quantity.truth,
                 "estimator": choice.label,
                 "loss": choice.loss,
                 "measure": measure.label,
@@ -199,9 +199,10 @@ def _precision(rule, measure, numbers):
 def moments(study, cell, all_views):
     """The status of the moments 0, 1 and 2 of each target of a cell, as dicts; all_views: of each target, in order."""
     bad_needed = [recipes.carried_by(study, cell, choice) for choice in study.estimators]
+    light = [quantity.light for quantity in cell.quantities]
     return [
-        {order: _exists(cell, bad_needed[place], order, views) for order in (0, 1, 2)}
-        for (place, _), views in zip(design.targets(study), all_views, strict=True)
+        {order: OK if light[t] else _exists(cell, bad_needed[place], order, views) for order in (0, 1, 2)}
+        for (place, t), views in zip(design.targets(study), all_views, strict=True)
     ]
 
 
@@ -242,6 +243,7 @@ def _factor_values(study, cell):
     tail = cell.tail_index
     return {
         "n": cell.n,
+        **cell.setting,
         "distribution": cell.errors.name,
         "loc": cell.errors.loc,
         "scale": cell.errors.scale,
@@ -279,8 +281,8 @@ def _columns(study):
     )
     planned = ("design", "regressors", *planned) if study.design else ()
     return (
-        *("study", "problem", "cell", "errors", "contamination", "n", "distribution", "loc", "scale", "tail_index"),
-        *errors,
+        *("study", "problem", "cell", "errors", "contamination", "n", *(name for name, _ in study.settings)),
+        *("distribution", "loc", "scale", "tail_index", *errors),
         *("kind", *bad, *planned, "estimator", "loss", "parameter", "truth", "measure", "value", "mcse", "status"),
         *("n_ok", "n_failed", "low", "high", "variance_reduction", "gain", "precision"),
     )
@@ -290,6 +292,7 @@ def _typed(table, study):
     strings = {"study", "problem", "errors", "contamination", "distribution", "kind"}
     strings |= {"estimator", "loss", "parameter", "measure", "status", "variance_reduction", "precision"}
     strings |= {"design", "regressors"}
+    strings |= {name for name, values in study.settings if isinstance(values[0], str)}
     others = {"cell": np.int32, "n": np.int64, "n_ok": np.int64, "n_failed": np.int64}
     for choice in study.design:
         for name, value in choice.values.items():

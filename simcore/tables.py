@@ -6,22 +6,23 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from simcore.registry import plugins
 from simcore.statuses import INSUFFICIENT, MEANINGS, NO_MCSE, ROUGH, UNDEFINED
 
-COLUMNS = ("bias", "variance", "efficiency", "median_abs_error")  # of the many measures, those of a first look
 _ROUNDING = 1e-13
 _SHORT = {UNDEFINED: "does not exist", INSUFFICIENT: "too few replications"}
 _MARKS = {ROUGH: "~ ", NO_MCSE: "± ? "}
 _UNITS = {"bias": 1, "empirical_se": 1, "rmse": 1, "variance": 2, "mse": 2}  # powers of the data's unit, if any
 
 
-def print_summary(table, measures=COLUMNS, plain=False, console=None):
+def print_summary(table, measures=None, plain=False, console=None):
     """Print one rich table per cell: a row per parameter and estimator, a column per measure, `value ± mcse`.
 
     plain: below each, where a control variate stands in, the same without it. Measures that the terminal has no room
     for are left out, and named at the end.
     """
     console = console or _console()
+    measures = measures or plugins("problems")[table["problem"].iloc[0]].shown
     table = table[table["measure"].isin(list(measures))]
     measures = [measure for measure in measures if (table["measure"] == measure).any()]
     cells = [(_title(rows.iloc[0]), _lines(rows, measures, plain)) for _, rows in table.groupby("cell", sort=False)]
@@ -45,7 +46,15 @@ def _title(row):
     bad = "" if row["contamination"] == "none" else f"   contamination {row['contamination']}"
     plan = f"   design {row['design']}" if "design" in row.index else ""
     count = f"   {row['n_ok'] + row['n_failed']:,} replications" if "n_ok" in row.index else ""
-    return f"errors {row['errors']}{bad}{plan}   n = {row['n']}{count}"
+    settings = "".join(f"   {name} = {_number(row[name])}" for name in _SETTINGS if name in row.index)
+    return f"errors {row['errors']}{bad}{plan}   n = {row['n']}{settings}{count}"
+
+
+_SETTINGS = [setting.name for problem in plugins("problems").values() for setting in problem.settings]
+
+
+def _number(value):
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def _lines(rows, measures, plain):

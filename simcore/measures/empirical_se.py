@@ -10,4 +10,5 @@ PLUGIN = Measure(
     formula="MCSE of the variance / (2 empirical_se): delta method",
     adjustable=True,
     relative=True,
+    of="both",
 )

@@ -24,4 +24,5 @@ PLUGIN = Measure(
     formula="from those of the two quartiles, whose correlation is 1/3",
     order=0,
     relative=True,
+    of="both",
 )

@@ -20,4 +20,5 @@ PLUGIN = Measure(
     formula="standard deviation of the passes / sqrt(R)",
     order=0,
     of_all=True,
+    of="both",
 )

@@ -9,4 +9,5 @@ PLUGIN = Measure(
     formula="none: the largest of R grows with R",
     order=0,
     of_all=True,
+    of="both",
 )

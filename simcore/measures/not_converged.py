@@ -11,4 +11,5 @@ PLUGIN = Measure(
     formula="sqrt(p (1 - p) / R); interval of Wilson",
     order=0,
     of_all=True,
+    of="both",
 )

@@ -18,4 +18,5 @@ PLUGIN = Measure(
     value=lambda outcome, p: quantile(outcome.errors, p),
     formula="from the order statistics that bound a 95 % interval",
     order=0,
+    of="both",
 )

@@ -12,4 +12,5 @@ PLUGIN = Measure(
     order=0,
     of_all=True,
     problem="linear",
+    of="both",
 )

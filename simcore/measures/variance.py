@@ -29,4 +29,5 @@ PLUGIN = Measure(
     formula="S^2 sqrt((k - 1) / R), k = m4 / m2^2 the kurtosis of the estimates; interval of Hall (1992)",
     adjustable=True,
     relative=True,
+    of="both",
 )

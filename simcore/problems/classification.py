@@ -1,0 +1,97 @@
+"""Classification: which of K classes, by a softmax of K features, under squared error and under cross-entropy.
+
+The label of an observation is the class k whose utility signal * x_k + error_k is the largest, with standard normal
+features x. With Gumbel errors that is exactly the softmax model with slopes `signal` (McFadden 1974), with two classes
+the logistic model. Every data set has n observations to fit and n to test, of which only the former are contaminated.
+"""
+
+from simcore.jit import lane
+from simcore.lanes import fma, load, maximum, select, splat, store
+from simcore.registry import Interval, Parameter, Problem, Quantity, Simulation, plugins
+from simcore.softmax import scratch_rows
+from simcore.streams import DESIGN, ERRORS, normal_pair, start
+
+draw = apply = None  # open names of `sample`: of the errors and of their contamination
+
+
+def sample(words, group, x, n, p, errors, place):
+    """Features and labels to fit, then those to test: as `softmax` reads them."""
+    classes, signal = int(p[0]), p[1]
+    size = n * classes
+    utilities = x[2 * (size + n) :]
+    draw(start(words, ERRORS, group), utilities, 2 * size, errors)
+    apply(start(words, ERRORS, group, 1), utilities, 2 * size, place)
+    stream = start(words, DESIGN, group)
+    for part in range(2):
+        features = x[part * (size + n) :]
+        stream = _draw_features(stream, features, size)
+        for i in range(n):
+            label, top = splat(0.0), splat(0.0)
+            for k in range(classes):
+                error = load(utilities, part * size + i * classes + k)
+                utility = fma(splat(signal), load(features, i * classes + k), error)
+                if k == 0:
+                    top = utility
+                label = select(utility > top, splat(float(k)), label)
+                top = maximum(utility, top)
+            store(features, size + i, label)
+
+
+@lane
+def _draw_features(stream, x, count):
+    """Standard normal ones; an odd last one takes the place of its twin."""
+    for i in range(0, count, 2):
+        first, second, stream = normal_pair(stream)
+        store(x, i, first)
+        if i + 1 < count:
+            store(x, i + 1, second)
+    return stream
+
+
+def rows(n, settings):
+    """Features and labels, twice, and the errors, an even number of rows."""
+    classes = int(settings["classes"])
+    return 2 * n * (classes + 1) + 2 * n * classes
+
+
+def quantities(settings):
+    slope = "weight of a class's own feature less that of the others, mean of all classes"
+    return (
+        Quantity("slope", slope, truth=settings["signal"], light=True),
+        Quantity("accuracy", "share of the n new observations that are classified rightly", light=True),
+        Quantity("converged", "1 where the norm of the gradient fell to the tolerance, else 0", light=True),
+        Quantity("steps", "steps until the labels' mean probability exceeds 1 / K, or one more than all", light=True),
+        Quantity("gradient_norm", "norm of the gradient of the mean loss at the start", light=True),
+    )
+
+
+def fit(choice):
+    return plugins("estimators")[choice.name].fit, ()
+
+
+def numbers(choice, n):
+    return plugins("estimators")[choice.name].numbers(n, choice.values)
+
+
+PLUGIN = Problem(
+    "classification",
+    "the classes of observations: softmax by gradient descent",
+    "McFadden (1974)",
+    fit=fit,
+    numbers=numbers,
+    losses=False,
+    estimand="the slopes of the utilities, and how a gradient descent gets there",
+    settings=(
+        Parameter("classes", "number of classes, and of features", Interval(2, 20, integer=True), 2.0),
+        Parameter("signal", "slope of the utilities, in scales of the errors", Interval(0.0, 1e6), 2.0),
+        Parameter("start", "slope at the start of the descent; a negative one is confidently wrong", default=0.0),
+    ),
+    simulation=Simulation(
+        sample=sample,
+        rows=rows,
+        quantities=quantities,
+        scratch=lambda n, settings: scratch_rows(int(settings["classes"])),
+        work=lambda n, settings: 500 * n * int(settings["classes"]),
+    ),
+    shown=("mean", "bias", "rmse"),
+)

@@ -1,0 +1,145 @@
+"""Classification by softmax: probabilities of classes that are linear in the features, fitted by gradient descent.
+
+A data set of n observations with K features for K classes holds the features (n * K rows), the labels 0 .. K-1 (n), and
+the same of n observations that are not fitted, to test the fit on. The model is p_k = exp(w_k'x) / sum_j exp(w_j'x).
+"""
+
+import numpy as np
+
+from simcore.codes import ITERATION, OK
+from simcore.fmath import exp
+from simcore.jit import lane, rebound
+from simcore.lanes import any_lane, both, either, fma, invert, load, maximum, root, select, splat, splat_u64, store
+
+pull = None  # open name of `gradient`: of a loss
+
+
+@lane
+def squared_pull(p, label, k, classes):
+    """Derivative of half the sum of (p_j - y_j)^2 by the logit of class k, for probabilities p (K, WIDTH) and y the
+    indicator of the label: with two classes 2 (p - y) p (1 - p) by the difference of the logits, which vanishes
+    wherever the model is sure, be it right or wrong."""
+    total = splat(0.0)
+    for j in range(classes):
+        total = fma(load(p, j), load(p, j) - select(label == float(j), splat(1.0), splat(0.0)), total)
+    own = load(p, k)
+    return own * ((own - select(label == float(k), splat(1.0), splat(0.0))) - total)
+
+
+@lane
+def cross_entropy_pull(p, label, k, classes):
+    """Derivative of -log p_label by the logit of class k: p_k - y_k, which does not vanish where the model is wrong."""
+    return load(p, k) - select(label == float(k), splat(1.0), splat(0.0))
+
+
+@lane
+def probabilities(x, i, w, classes, p):
+    """Those of all classes for observation i, into p (K, WIDTH)."""
+    top = splat(-np.inf)
+    for k in range(classes):
+        logit = splat(0.0)
+        for j in range(classes):
+            logit = fma(load(w, k * classes + j), load(x, i * classes + j), logit)
+        store(p, k, logit)
+        top = maximum(top, logit)
+    total = splat(0.0)
+    for k in range(classes):
+        value = exp(load(p, k) - top)
+        store(p, k, value)
+        total = total + value
+    inverse = 1.0 / total
+    for k in range(classes):
+        store(p, k, load(p, k) * inverse)
+
+
+def gradient(x, labels, n, classes, w, g, p):
+    """Gradient of the mean loss into g (K * K, WIDTH); returns its norm and the mean probability of the labels."""
+    for k in range(classes * classes):
+        store(g, k, splat(0.0))
+    right = splat(0.0)
+    for i in range(n):
+        probabilities(x, i, w, classes, p)
+        label = load(labels, i)
+        for k in range(classes):
+            force = pull(p, label, k, classes)
+            right = right + select(label == float(k), load(p, k), splat(0.0))
+            for j in range(classes):
+                store(g, k * classes + j, fma(force, load(x, i * classes + j), load(g, k * classes + j)))
+    square = splat(0.0)
+    for k in range(classes * classes):
+        store(g, k, load(g, k) / float(n))
+        square = fma(load(g, k), load(g, k), square)
+    return root(square), right / float(n)
+
+
+slopes = None  # open name of `descend`: `gradient` of a loss
+
+
+def fit_with(name, loss_pull):
+    """`descend` for a loss by its pull."""
+    own = lane(rebound(gradient, f"gradient_{name}", pull=loss_pull))
+    return lane(rebound(descend, f"descend_{name}", slopes=own))
+
+
+def descend(x, n, p, values, work):
+    """Gradient descent on the mean loss from weights `start` on the diagonal; the fit of `problems.classification`.
+
+    p: classes, signal, start, rate, most steps, tolerance: it has converged where the norm of the gradient is at most
+    that. A lane that has converged stays where it is. The steps to better than chance, p > 1 / K, are one more than the
+    budget where that was not reached.
+    """
+    classes, start, rate, most, tolerance = int(p[0]), p[2], p[3], int(p[4]), p[5]
+    size = classes * classes
+    w, g, shares = work[:size], work[size : 2 * size], work[2 * size :]
+    labels = x[n * classes :]
+    for k in range(classes):
+        for j in range(classes):
+            store(w, k * classes + j, splat(start if j == k else 0.0))
+    first, passes = splat(0.0), splat_u64(0)
+    steps, done, sure = splat(most + 1.0), splat(0.0) > 0.0, splat(0.0) > 0.0
+    for step in range(most + 1):
+        norm, right = slopes(x, labels, n, classes, w, g, shares)
+        if step == 0:
+            first = norm
+        better = right * float(classes) > 1.0
+        steps = select(both(better, invert(sure)), splat(float(step)), steps)
+        sure = either(sure, better)
+        done = either(done, norm <= tolerance)
+        if step == most or not any_lane(invert(done)):
+            break
+        passes = select(done, passes, passes + ITERATION)
+        for k in range(size):
+            store(w, k, select(done, load(w, k), fma(splat(-rate), load(g, k), load(w, k))))
+    slope, off = splat(0.0), splat(0.0)
+    for k in range(classes):
+        for j in range(classes):
+            if j == k:
+                slope = slope + load(w, k * classes + j)
+            else:
+                off = off + load(w, k * classes + j)
+    store(values, 0, slope / float(classes) - off / float(size - classes))
+    store(values, 1, _accuracy(x[n * (classes + 1) :], n, classes, w, shares))
+    store(values, 2, select(done, splat(1.0), splat(0.0)))
+    store(values, 3, steps)
+    store(values, 4, first)
+    return splat_u64(OK) + passes
+
+
+@lane
+def _accuracy(x, n, classes, w, p):
+    """The share of observations whose label is the likeliest class."""
+    labels, right = x[n * classes :], splat(0.0)
+    for i in range(n):
+        probabilities(x, i, w, classes, p)
+        best, top = splat(0.0), load(p, 0)
+        for k in range(1, classes):
+            larger = load(p, k) > top
+            best, top = select(larger, splat(float(k)), best), maximum(top, load(p, k))
+        right = right + select(best == load(labels, i), splat(1.0), splat(0.0))
+    return right / float(n)
+
+
+@lane
+def scratch_rows(classes):
+    """Rows of scratch that `descend` needs."""
+    return 2 * classes * classes + classes
