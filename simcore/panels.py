@@ -22,11 +22,11 @@ NO_VALUE = (UNDEFINED, INSUFFICIENT, NO_BOUND)
 FACTORS = {
     **{"errors": "Errors", "n": "Sample size", "contamination": "Contamination", "family": "Contamination"},
     **{"design": "Design", "parameter": "Parameter", "fraction": "Fraction", "estimator": "Estimator"},
-}
-NOMINAL = ("errors", "estimator", "design", "contamination")  # factors whose levels are names, not numbers
+    "measure": "Measure",
+}  # a setting of a problem is called by its name
 AXES = {
     "errors": "distribution of the errors (heavier tails to the right)",
-    "n": "sample size n (log scale)",
+    "n": "sample size n",
     "fraction": "fraction of contaminated observations",
     "contamination": "contamination",
     "design": "design of the regressors",
@@ -39,7 +39,8 @@ MOST_PARAMETERS = 3  # with figures of their own
 class Shown:
     """How a measure is shown: what it is called, its unit, if it has one, and whether on a log axis.
 
-    short: what it is called at the axis, if not the same.
+    short: what it is called at the axis, if not the same. apart: quantities share no axis, as they have units of their
+    own.
     scaled: name of the figure of n times the measure against n; all other figures then show n times it, too.
     only: the kinds of figures it has, if not all.
     """
@@ -50,32 +51,39 @@ class Shown:
     short: str = ""
     scaled: str = ""
     only: tuple = ()
+    apart: bool = False
 
 
-# Every measure that has figures, in their order. The others of a table are left out.
+# Every measure that has figures, in their order. The others of a table are left out, but for the glances of a problem.
 SHOWN = {
-    "variance": Shown("variance of the estimate", "data units²", log=True, short="variance", scaled="n_scaled"),
-    "bias": Shown("bias of the estimate", "data units", short="bias"),
-    "rmse": Shown("root mean square error", "data units", log=True, short="RMSE", only=("contamination", "kinds")),
+    "mean": Shown("mean", apart=True),
+    "variance": Shown(
+        "variance of the estimate", "data units²", log=True, short="variance", scaled="n_scaled", apart=True
+    ),
+    "bias": Shown("bias of the estimate", "data units", short="bias", apart=True),
+    "rmse": Shown(
+        "root mean square error", "data units", log=True, short="RMSE", only=("contamination", "kinds"), apart=True
+    ),
     "efficiency_bound": Shown("efficiency (Cramér-Rao bound / variance)", short="efficiency (bound / variance)"),
 }
 
 
 @dataclass(frozen=True)
 class View:
-    """A figure: a measure (times n if scaled) against factor x; a panel for each level of factors rows and columns,
-    of which either may be "", a factor that does not vary."""
+    """A figure: measures (times n if scaled) against factor x; a panel for each level of factors rows and columns,
+    of which either may be "", a factor that does not vary. Several measures are the factor "measure".
+
+    parameters: those to show; (): all.
+    """
 
     name: str
-    measure: str
+    measures: tuple
     x: str
     rows: str
     columns: str
+    shown: Shown
     scaled: bool = False
-
-    @property
-    def shown(self):
-        return SHOWN[self.measure]
+    parameters: tuple = ()
 
     @property
     def factors(self):
@@ -113,6 +121,7 @@ class Picture:
     name: str
     title: str
     x: str  # the factor on the x axis
+    nominal: bool  # its levels are names, not numbers
     x_label: str
     y_label: str
     places: list  # of the levels on the x axis
@@ -139,12 +148,8 @@ class Picture:
         return self.rows > 1
 
     @property
-    def nominal(self):
-        return self.x in NOMINAL
-
-    @property
     def wide(self):
-        return _wide(self.x, self.names)
+        return self.nominal and _wide(self.names)
 
 
 def pictures(summary: pd.DataFrame, title: str | None = None) -> list[Picture]:
@@ -152,8 +157,10 @@ def pictures(summary: pd.DataFrame, title: str | None = None) -> list[Picture]:
     table = _prepared(summary)
     heading, found = title or str(table["study"].iloc[0]), []
     for view in _views(table):
-        rows = table[table["measure"] == view.measure]
-        parameters = list(rows["parameter"].unique())
+        rows = table[table["measure"].isin(view.measures)]
+        parameters = list(view.parameters or rows["parameter"].unique())
+        rows = rows[rows["parameter"].isin(parameters)]
+        rows = rows.sort_values("parameter", key=lambda names: names.map(parameters.index), kind="stable")
         if len(parameters) == 1 or "parameter" in view.factors:
             found.append(_picture(view, rows, view.name, heading, []))
             continue
@@ -168,10 +175,11 @@ def pictures(summary: pd.DataFrame, title: str | None = None) -> list[Picture]:
 
 def _prepared(summary):
     """The rows of a summary table to draw, one for each point, with the contamination's `family` and `fraction`."""
-    table = summary[summary["measure"].isin(list(SHOWN))].copy()
+    glanced = [measure for glance in _glances(summary) for measure in glance.measures]
+    table = summary[summary["measure"].isin([*SHOWN, *glanced])].copy()
     if "design" not in table:
         table["design"] = ""
-    cell = ["parameter", "errors", "contamination", "n", "design"]
+    cell = ["parameter", "errors", "contamination", "n", "design", *_settings(table)]
     key = [*cell, "estimator", "measure"]
     if table.duplicated(key).any():
         names = ", ".join(name for name in key if name in summary)
@@ -204,7 +212,8 @@ def _boundless(table, cell):
 
 def _views(table):
     """The figures for the factors that vary; where none does, those that compare the estimators."""
-    counts = {factor: table[factor].nunique() for factor in ("errors", "n", "contamination", "design", "parameter")}
+    settings = _settings(table)
+    counts = {factor: table[factor].nunique() for factor in ("errors", "n", "contamination", "design", *settings)}
     bad = table[table["kind"] != "none"]
     families = bad["family"][bad["fraction"].notna()].nunique()
     several = counts["contamination"] > 1
@@ -212,29 +221,76 @@ def _views(table):
         counts["contamination"] = 1  # too many for panels, and they have figures of their own
     plans = []
     if counts["errors"] > 1:
-        plans += [("tails", "errors", *_beside(counts, ("n", "design", "contamination")))]
+        plans += [("tails", "errors", ("n", *settings, "design", "contamination"))]
     if counts["n"] > 1:
-        others = ("errors", "design", "contamination") if counts["errors"] <= 4 else ("errors", "design")
-        plans += [("n", "n", *_beside(counts, others))]
+        others = ("errors", *settings, "design", "contamination")
+        plans += [("n", "n", others if counts["errors"] <= 4 else (*settings, "errors", "design"))]
+    for setting in settings:
+        others = ("errors", *(other for other in settings if other != setting), "contamination", "n")
+        plans += [(setting, setting, others)] if counts[setting] > 1 else []
     if several and families:
-        plans += [("contamination", "fraction", *_beside(counts, ("errors", "design", "n"), families > 1))]
+        plans += [("contamination", "fraction", ("errors", *settings, "design", "n"))]
     if several and bad["fraction"].isna().any():
-        plans += [("kinds", "contamination", *_beside(counts, ("errors", "design", "n")))]
+        plans += [("kinds", "contamination", ("errors", *settings, "design", "n"))]
     if not plans:
-        only = ("design", "design") if counts["design"] > 1 else ("estimators", "estimator")
-        plans = [(*only, *_beside(counts, ()))]
-    views = []
-    for name, *factors in plans:
+        plans = [("design", "design", ()) if counts["design"] > 1 else ("estimators", "estimator", ())]
+    views = [_glance_view(table, glance) for glance in _glances(table)]
+    values = [name for name, quantity in _quantities(table).items() if quantity.of == "values"]
+    for name, x, factors in plans:
         for measure, shown in SHOWN.items():
-            if not shown.only or name in shown.only:
-                views += [View(f"{name}_{measure}", measure, *factors, scaled=bool(shown.scaled) and name != "n")]
-                views += [View(shown.scaled, measure, *factors, scaled=True)] if shown.scaled and name == "n" else []
-    return [view for view in views if (table["measure"] == view.measure).any()]
+            own = table[table["measure"] == measure]
+            own = own[~own["parameter"].isin(values)] if measure != "mean" else own
+            if own.empty or shown.only and name not in shown.only:
+                continue
+            varying = counts | {"parameter": own["parameter"].nunique()}
+            order = ("parameter", *factors) if measure == "mean" else (*factors, "parameter")
+            beside = _beside(varying, order, name == "contamination" and families > 1)
+            scaled = bool(shown.scaled) and not settings
+            common = {"shown": shown, "parameters": tuple(own["parameter"].unique())}
+            views += [View(f"{name}_{measure}", (measure,), x, *beside, scaled=scaled and name != "n", **common)]
+            if scaled and name == "n":
+                views.append(View(shown.scaled, (measure,), x, *beside, scaled=True, **common))
+    return views
+
+
+def _glances(table):
+    """The figures that a problem asks for, of which all that is to be seen varies."""
+    problem = _problem(table)
+    found = problem.glances if problem else ()
+    return [glance for glance in found if glance.x not in table or table[glance.x].nunique() > 1]
+
+
+def _glance_view(table, glance):
+    """The View of a `registry.Glance`; what is to be seen beside it and does not vary is left out."""
+    own = table[table["measure"].isin(glance.measures)]
+    own = own[own["parameter"].isin(glance.parameters or own["parameter"])]
+    rows, columns = (factor if factor and own[factor].nunique() > 1 else "" for factor in (glance.rows, glance.columns))
+    shown = Shown(glance.title, log=glance.log, short=glance.label, apart=glance.apart)
+    return View(glance.name, glance.measures, glance.x, rows, columns, shown, parameters=glance.parameters)
+
+
+def _settings(table):
+    """The settings of the problem that a table is of."""
+    problem = _problem(table)
+    return [setting.name for setting in problem.settings] if problem else []
+
+
+def _problem(table):
+    return plugins("problems").get(table["problem"].iloc[0]) if "problem" in table and len(table) else None
+
+
+def _quantities(table):
+    """Name -> `registry.Quantity` of what the fits of a simulated problem give."""
+    problem = _problem(table)
+    if problem is None or problem.simulation is None:
+        return {}
+    settings = {name: table[name].iloc[0] for name in _settings(table)}
+    return {quantity.name: quantity for quantity in problem.simulation.quantities(settings)}
 
 
 def _beside(counts, factors, families=False):
     """The factors rows and columns of panels: the second and the first that vary, or `families` and the first."""
-    columns, rows, *_ = [*(factor for factor in (*factors, "parameter") if counts[factor] > 1), "", ""]
+    columns, rows, *_ = [*(factor for factor in factors if counts[factor] > 1), "", ""]
     rows = "family" if families else rows
     return ("parameter", rows) if columns == "parameter" else (rows, columns)  # parameters in lines: axes of their own
 
@@ -303,9 +359,15 @@ def _levels(table):
         "contamination": sorted(bad, key=lambda label: (bad[label][0] != "none", by_numbers(label, *bad[label]))),
         "family": sorted(families, key=families.get) or ["none"],
         "fraction": sorted(table["fraction"].unique()),
-        **{factor: list(table[factor].unique()) for factor in ("design", "parameter", "estimator")},
+        **{factor: list(table[factor].unique()) for factor in ("design", "parameter", "estimator", "measure")},
+        **{factor: _ordered(table[factor].unique()) for factor in _settings(table)},
         "": [""],
     }
+
+
+def _ordered(values):
+    """Numbers by size, words as they come."""
+    return list(values) if isinstance(values[0], str) else sorted(values)
 
 
 def _bad_rows(table):
@@ -322,7 +384,8 @@ def _picture(view, table, name, heading, notes):
     levels = _levels(own)
     if own.empty or len(levels[view.x]) < min(2, table[view.x].nunique()):
         return None
-    at = _places(view.x, levels[view.x])
+    logged, nominal = _logged(view.x, levels[view.x]), isinstance(levels[view.x][0], str)
+    at = _places(levels[view.x], nominal, logged)
     rows, columns, chosen = _choose(view, levels)
     shorts = {label: _short(*choice, label) for label, choice in _choices(own, "errors").items()}
     panels = _panels(view, own, rows, columns, at, shorts)
@@ -332,10 +395,11 @@ def _picture(view, table, name, heading, notes):
         name=name,
         title=f"{heading}: {view.called(view.shown.name)}",
         x=view.x,
-        x_label=AXES[view.x],
+        nominal=nominal,
+        x_label=_axis(own, view.x) + " (log scale)" * logged,
         y_label=view.called(view.shown.short or view.shown.name) + (f" ({unit})" if unit else ""),
         places=list(at.values()),
-        names=[shorts.get(level, level) if view.x in NOMINAL else f"{level:g}" for level in levels[view.x]],
+        names=[shorts.get(level, level) if nominal else f"{level:g}" for level in levels[view.x]],
         estimators=levels["estimator"],
         panels=panels,
         rows=len(rows),
@@ -348,14 +412,14 @@ def _picture(view, table, name, heading, notes):
 def _pinned(view, table):
     """The rows at one level of each factor that the view does not show, and what the caption says of that."""
     levels, notes = _levels(table), []
-    for factor in ("errors", "n", "contamination", "design"):
+    for factor in ("errors", "n", "contamination", "design", *_settings(table)):
         shown = factor in view.factors or factor == "contamination" and view.x == "fraction"
         if not shown and levels[factor] != [""]:
             level = levels[factor][(len(levels[factor]) - 1) // 2 if factor in ("errors", "n") else 0]
             others = len(levels[factor]) - 1
             table = table[table[factor] == level]
             more = f" ({others} other level{'s' * (others > 1)} not shown)" if others else ""
-            notes.append(f"{FACTORS[factor]}: {level}{more}.")
+            notes.append(f"{_called(factor)}: {level if isinstance(level, str) else f'{level:g}'}{more}.")
     if view.x == "fraction":
         table = table[table["fraction"].notna()]
         notes += [f"Contamination: {_levels(table)['family'][0]}."] if view.rows != "family" else []
@@ -372,33 +436,52 @@ def _bounded(view, table):
         without = [level for level, bounded in some.items() if not bounded]
         if without:
             table = table[~table[factor].isin(without)]
-            notes.append(f"{FACTORS[factor]} without a bound, left out: {', '.join(map(str, without))}.")
+            notes.append(f"{_called(factor)} without a bound, left out: {', '.join(map(str, without))}.")
     return table, notes
 
 
-def _places(factor, levels):
+def _called(factor):
+    return FACTORS.get(factor, factor)
+
+
+def _axis(table, factor):
+    """What stands below the x axis."""
+    if factor in AXES:
+        return AXES[factor]
+    return next(setting.meaning for setting in _problem(table).settings if setting.name == factor)
+
+
+def _logged(factor, levels):
+    """Whether a factor has a log axis: n, and settings over more than an order of magnitude."""
+    if factor == "n":
+        return True
+    named = factor in FACTORS or isinstance(levels[0], str)
+    return not named and 0.0 < 15.0 * float(levels[0]) < float(levels[-1])
+
+
+def _places(levels, nominal, logged):
     """Level -> its place on the x axis."""
-    if factor in NOMINAL:
+    if nominal:
         return {level: float(k) for k, level in enumerate(levels)}
-    return {level: math.log10(level) if factor == "n" else level for level in levels}
+    return {level: math.log10(level) if logged else level for level in levels}
 
 
-def _wide(factor, levels):
+def _wide(names):
     """Whether so many names stand on the x axis that only two panels have room side by side."""
-    return factor in NOMINAL and len(levels) > 6
+    return len(names) > 6
 
 
 def _choose(view, levels):
     """Levels of the factors rows and columns that have panels, and what the caption must say about it."""
     rows = _spread(levels[view.rows], 5 if view.rows == "parameter" else 4)
-    beside = 2 if _wide(view.x, levels[view.x]) else 4
+    beside = 2 if isinstance(levels[view.x][0], str) and _wide(levels[view.x]) else 4
     columns = _spread(levels[view.columns], beside if len(rows) > 1 else 6 if view.columns == "n" else 12)
     notes = []
     for factor, shown in ((view.rows, rows), (view.columns, columns)):
         if len(shown) < len(levels[factor]):
-            notes.append(f"{FACTORS[factor]}: {len(shown)} of {len(levels[factor])} levels shown.")
+            notes.append(f"{_called(factor)}: {len(shown)} of {len(levels[factor])} levels shown.")
         elif factor and factor == view.rows and len(shown) == 1:
-            notes.append(f"{FACTORS[factor]}: {shown[0]}.")
+            notes.append(f"{_called(factor)}: {shown[0]}.")
     return rows, columns, notes
 
 
@@ -409,13 +492,16 @@ def _spread(levels, count):
 
 def _panels(view, table, rows, columns, at, shorts):
     """A Panel for each of the levels rows and columns, line by line; at: level -> place on the x axis."""
-    lines = [_at(table, view.rows, row) for row in rows]
-    grid = [[_points(view, _at(line, view.columns, column), at) for column in columns] for line in lines]
-    common = _y_scale(view.shown.log, pd.concat([points for line in grid for points in line]))
+    logs = _log_axes(view, table, rows)
+    grid = [
+        [_points(view, _at(_at(table, view.rows, row), view.columns, column), at, logs[row]) for column in columns]
+        for row in rows
+    ]
+    common = _y_scale(logs[rows[0]], pd.concat([points for line in grid for points in line]))
     panels = []
     for row, line in zip(rows, grid, strict=True):
-        own = view.rows == "parameter" and view.shown.unit  # parameters need not have the same unit
-        scale = _y_scale(view.shown.log, pd.concat(line)) if own else common
+        own = view.rows in ("parameter", "measure") and view.shown.apart
+        scale = _y_scale(logs[row], pd.concat(line)) if own else common
         for column, points in zip(columns, line, strict=True):
             title = _titled(view.columns, column)
             panels.append(Panel(_titled(view.rows, row), title, shorts.get(title, title), points, scale))
@@ -423,7 +509,9 @@ def _panels(view, table, rows, columns, at, shorts):
 
 
 def _titled(factor, level):
-    return f"n = {level}" if factor == "n" else level
+    if factor in ("parameter", "measure"):
+        return level.replace("_", " ")
+    return level if isinstance(level, str) else f"{factor} = {level:g}"
 
 
 def _at(table, factor, level):
@@ -436,12 +524,20 @@ def _at(table, factor, level):
     return own
 
 
-def _points(view, rows, at):
+def _log_axes(view, table, rows):
+    """Level of the rows -> whether its panels have a log axis: as the measure has, or as a quantity asks for."""
+    asked = {}
+    if view.rows == "parameter" and view.measures == ("mean",):
+        asked = {name: quantity.log for name, quantity in _quantities(table).items()}
+    return {row: asked.get(row, view.shown.log) for row in rows}
+
+
+def _points(view, rows, at, log):
     """Rows of the table -> the points of a Panel, by x; a bar only where the MCSE exists, no zero on a log axis."""
     factor = rows["n"] if view.scaled else 1.0
     points = pd.DataFrame({"x": rows[view.x].map(at), "y": rows["value"] * factor, "estimator": rows["estimator"]})
     points["half"] = (2.0 * rows["mcse"] * factor).where(rows["status"].isin([OK, ROUGH]))
-    off = (points["y"] <= 0) & view.shown.log
+    off = (points["y"] <= 0) & log
     points["y"], points["status"] = points["y"].mask(off), rows["status"].mask(off, ZERO)
     return points.sort_values("x", kind="stable")
 

@@ -274,7 +274,7 @@ class Quantity:
     """What a fit gives, and what it is measured against: `truth`; where that is None, a true value that is `drawn` anew
     for each data set (fits then give the difference), or nothing: the values themselves are measured.
 
-    light: every moment of it exists.
+    light: every moment of it exists. log: figures show it on a log axis.
     """
 
     name: str
@@ -282,6 +282,7 @@ class Quantity:
     truth: float | None = None
     drawn: bool = False
     light: bool = False
+    log: bool = False
 
     @property
     def of(self):
@@ -312,6 +313,27 @@ class Simulation:
 
 
 @dataclass(frozen=True)
+class Glance:
+    """A figure that makes the point of a problem: measures against a factor or setting x, with panels for the levels of
+    rows and columns, either of which may be "parameter" or, of several measures, "measure".
+
+    apart: lines of panels share no axis. log: the y axes are logarithmic. title: what it shows; label: of the y axis.
+    parameters: the quantities to show; (): all that have the measures.
+    """
+
+    name: str
+    measures: tuple[str, ...]
+    x: str
+    title: str
+    label: str
+    rows: str = ""
+    columns: str = ""
+    apart: bool = False
+    log: bool = False
+    parameters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Problem(Plugin):
     """What is estimated.
 
@@ -326,7 +348,8 @@ class Problem(Plugin):
     errors, losses: whether it takes errors of any distribution and the contamination of those, and losses as
     estimators; else only its own distributions, contamination and estimators.
     simulation: of all problems but location and regression.
-    shown: the measures that people see first, by name.
+    shown: the measures that people see first, by name. glances: the figures that they see first, beside those of any
+    problem.
     """
 
     fit: Callable = None
@@ -340,6 +363,7 @@ class Problem(Plugin):
     errors: bool = True
     losses: bool = True
     simulation: Simulation | None = None
+    glances: tuple[Glance, ...] = ()
     shown: tuple[str, ...] = ("bias", "variance", "efficiency", "median_abs_error")
 
 

@@ -8,8 +8,8 @@ PLUGIN = Estimator(
     "cross-entropy, the negative log-likelihood of the labels, by gradient descent",
     "Cox (1958)",
     (
-        Parameter("rate", "length of a step, times the gradient", POSITIVE, 1.0),
-        Parameter("steps", "most steps", Interval(1, 1e6, integer=True), 1000.0),
+        Parameter("rate", "length of a step, times the gradient", POSITIVE, 1.0, quiet=True),
+        Parameter("steps", "most steps", Interval(1, 1e6, integer=True), 1000.0, quiet=True),
         Parameter("tolerance", "norm of the gradient at which it has converged", POSITIVE, 1e-3, quiet=True),
     ),
     problem="classification",

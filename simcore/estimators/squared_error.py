@@ -8,8 +8,8 @@ PLUGIN = Estimator(
     "half the squared distance of the probabilities from the labels, by gradient descent",
     "Brier (1950)",
     (
-        Parameter("rate", "length of a step, times the gradient", POSITIVE, 1.0),
-        Parameter("steps", "most steps", Interval(1, 1e6, integer=True), 1000.0),
+        Parameter("rate", "length of a step, times the gradient", POSITIVE, 1.0, quiet=True),
+        Parameter("steps", "most steps", Interval(1, 1e6, integer=True), 1000.0, quiet=True),
         Parameter("tolerance", "norm of the gradient at which it has converged", POSITIVE, 1e-3, quiet=True),
     ),
     problem="classification",

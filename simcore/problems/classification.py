@@ -7,7 +7,7 @@ the logistic model. Every data set has n observations to fit and n to test, of w
 
 from simcore.jit import lane
 from simcore.lanes import fma, load, maximum, select, splat, store
-from simcore.registry import Interval, Parameter, Problem, Quantity, Simulation, plugins
+from simcore.registry import Glance, Interval, Parameter, Problem, Quantity, Simulation, plugins
 from simcore.softmax import scratch_rows
 from simcore.streams import DESIGN, ERRORS, normal_pair, start
 
@@ -56,12 +56,13 @@ def rows(n, settings):
 
 def quantities(settings):
     slope = "weight of a class's own feature less that of the others, mean of all classes"
+    steps = "steps until the labels' mean probability exceeds 1 / K, or one more than all"
     return (
         Quantity("slope", slope, truth=settings["signal"], light=True),
         Quantity("accuracy", "share of the n new observations that are classified rightly", light=True),
         Quantity("converged", "1 where the norm of the gradient fell to the tolerance, else 0", light=True),
-        Quantity("steps", "steps until the labels' mean probability exceeds 1 / K, or one more than all", light=True),
-        Quantity("gradient_norm", "norm of the gradient of the mean loss at the start", light=True),
+        Quantity("steps", steps, light=True, log=True),
+        Quantity("gradient_norm", "norm of the gradient of the mean loss at the start", light=True, log=True),
     )
 
 
@@ -92,6 +93,19 @@ PLUGIN = Problem(
         quantities=quantities,
         scratch=lambda n, settings: scratch_rows(int(settings["classes"])),
         work=lambda n, settings: 500 * n * int(settings["classes"]),
+    ),
+    glances=(
+        Glance(
+            "vanishing_gradient",
+            ("mean",),
+            x="start",
+            title="the gradient at the start, and what becomes of the descent",
+            label="mean of the quantity at the right",
+            rows="parameter",
+            columns="contamination",
+            apart=True,
+            parameters=("gradient_norm", "steps", "converged", "accuracy"),
+        ),
     ),
     shown=("mean", "bias", "rmse"),
 )
