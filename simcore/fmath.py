@@ -252,15 +252,15 @@ def expm1_sum(high, low):
 
 
 @lane
-def power(u, y):
-    """u^y of positive normal u, |y log u| < 1e10: relative error 1 ulp + 2^-57 |y log u|; from 0 to infinity."""
-    return exp_sum(*_log_of_power(u, y))
+def power(u, y, d):
+    """u^(y / d) of positive normal u, relative error 1 ulp + 2^-57 |log|; from 0 to infinity, for |log| < 1e10."""
+    return exp_sum(*_log_of_power(u, y, d))
 
 
 @lane
-def power_minus_1(u, y):
-    """u^y - 1 of positive normal u, |y log u| < 1e10: relative error 2 ulp + 2^-57 |y log u|; from -1 to infinity."""
-    return expm1_sum(*_log_of_power(u, y))
+def power_minus_1(u, y, d):
+    """u^(y / d) - 1 of positive normal u, relative error 2 ulp + 2^-57 |log|; from -1 to infinity, as `power`."""
+    return expm1_sum(*_log_of_power(u, y, d))
 
 
 def of_numbers(function, *numbers):
@@ -269,10 +269,12 @@ def of_numbers(function, *numbers):
 
 
 @lane
-def _log_of_power(u, y):
+def _log_of_power(u, y, d):
     high, low = log_parts(u)
     product, rest = product_parts(high, y)
-    return product, fma(low, y, rest)
+    inverse = 1.0 / d
+    quotient = product * inverse
+    return quotient, (fma(-quotient, d, product) + fma(low, y, rest)) * inverse
 
 
 @lane
