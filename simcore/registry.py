@@ -234,6 +234,8 @@ class Estimator(Plugin):
     equivariant: it moves along with the data, as the control variate needs.
     scaled: it has a scale of the residuals.
     loss: of a regression, the loss whose psi it solves for in the end, at its own parameters.
+    estimand(population, values): its value at a `populations.Population` that is not symmetric, of regression its
+    intercept there; None where that is not known.
     """
 
     problem: str = "location"
@@ -243,6 +245,7 @@ class Estimator(Plugin):
     equivariant: bool = True
     scaled: bool = True
     loss: str | None = None
+    estimand: Callable | None = None
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from simcore import toml_text
+from simcore import populations, toml_text
 from simcore.checks import Checks
 from simcore.registry import BELOW_ONE, REAL, SIZE, Flag, Interval, Parameter, Plugin, Vector, only_for, plugins
 
+ESTIMANDS = ("own", "mean", "median")
 DEFAULT_SEED = 20261122
 DEFAULT_REPLICATIONS = 10_000
 DEFAULT_MOST_REPLICATIONS = 10_000_000  # with a precision
@@ -29,6 +30,7 @@ _TITLE = lambda text: len(text) <= 200 and text.isprintable(), "write one line o
 _LABEL = lambda text: 1 <= len(text) <= 64 and text.isprintable(), "write one line of 1 to 64 characters"
 _KEEP = lambda text: text == "estimates", 'write keep = "estimates", or leave it out'
 _REDUCTION = lambda text: text in ("score", "none"), 'write variance_reduction = "score" (the default) or "none"'
+_ESTIMAND = lambda text: text in ESTIMANDS, 'write estimand = "own" (the default), "mean" or "median"'
 _RELATIVE_MCSE = Parameter("relative_mcse", "MCSE over value at which a cell is done", Interval(1e-6, 1.0))
 
 _BETA = Vector(REAL, 21)  # with the intercept
@@ -41,7 +43,7 @@ _KEYS = {
     "estimators": 'write [[estimators]] and, below it, loss = "l2"',
 }
 _OPTIONAL_KEYS = (
-    *("title", "seed", "replications", "keep", "reference", "variance_reduction", "measures", "precision"),
+    *("title", "seed", "replications", "keep", "reference", "estimand", "variance_reduction", "measures", "precision"),
 )
 _DESIGNED = {"beta": "write beta = [1.0, 2.0], the true coefficients, the intercept first"}
 _DESIGNED_OPTIONS = ("intercept", "predict")
@@ -162,8 +164,9 @@ class Study:
     """A checked scenario: `Study(name=..., problem=..., factors={...}, estimators=[{...}, ...])`, as in a file.
 
     `replications`: of each cell; with a `precision` the least. `reference`: label of the estimator that the others are
-    compared with. `text` is the TOML it was read from, or TOML that says the same; it does not count when studies are
-    compared.
+    compared with. `estimand`: what estimators are measured against where errors are not symmetric: each against its own
+    value at the distribution of the errors, or all against the mean or the median of that. `text` is the TOML it was
+    read from, or TOML that says the same; it does not count when studies are compared.
     """
 
     name: str
@@ -180,6 +183,7 @@ class Study:
     model: Model | None
     estimators: tuple[EstimatorChoice, ...]
     reference: str
+    estimand: str  # "own", "mean" or "median"
     variance_reduction: str  # "score" or "none"
     measures: tuple[Choice, ...]
     precision: Precision | None
@@ -210,6 +214,8 @@ class Study:
             chosen["model"] = self.model.content()
         if len(self.estimators) > MOST_PAIRED:
             chosen["reference"] = self.estimators[self.reference_place].content()
+        if self.estimand != "own":
+            chosen["estimand"] = self.estimand
         if self.settings:
             chosen["settings"] = {name: sorted(values) for name, values in self.settings}
         return {"problem": self.problem, "seed": self.seed, "n": sorted(self.n), **chosen}
@@ -287,6 +293,14 @@ def _measures_of(problem):
     }
 
 
+def _is_known(choice, errors, which):
+    try:
+        populations.known(choice, errors, which)
+    except populations.Unknown:
+        return False
+    return True
+
+
 def _canonical(value):
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
@@ -354,6 +368,12 @@ class _ScenarioChecks(Checks):
         replications = self.read(data, ("replications",), self.whole, _REPLICATIONS, default=DEFAULT_REPLICATIONS)
         rule = self.read(data, ("precision",), self.precision, problem, replications)
         precision, least = rule or (None, replications)
+        factors = self.read(
+            data, ("factors",), self.factors, problem and plugins("problems")[problem], model, default={}
+        )
+        estimand = self.read(data, ("estimand",), self.text, *_ESTIMAND, default="own")
+        if factors and problem and not plugins("problems")[problem].simulation and (model is None or model.intercept):
+            self.estimands(estimators, factors["errors"], estimand)
         return {
             "name": self.read(data, ("name",), self.text, *_NAME),
             "title": self.read(data, ("title",), self.text, *_TITLE, default=""),
@@ -362,13 +382,25 @@ class _ScenarioChecks(Checks):
             "seed": self.read(data, ("seed",), self.whole, _SEED, default=DEFAULT_SEED),
             "replications": least,
             "keep": self.read(data, ("keep",), self.text, *_KEEP),
-            **self.read(data, ("factors",), self.factors, problem and plugins("problems")[problem], model, default={}),
+            **factors,
             "estimators": estimators,
             "reference": self.reference(data.get("reference"), [choice.label for choice in estimators]),
+            "estimand": estimand,
             "variance_reduction": self.read(data, ("variance_reduction",), self.text, *_REDUCTION, default="score"),
             "measures": self.measures(data.get("measures"), problem),
             "precision": precision,
         }
+
+    def estimands(self, estimators, errors, which):
+        """That it is known what each estimator is measured against."""
+        for choice in estimators:
+            for law in errors:
+                try:
+                    populations.known(choice, law, which)
+                except populations.Unknown as reason:
+                    others = [f'"{other}"' for other in ESTIMANDS if other != which and _is_known(choice, law, other)]
+                    right = f"write estimand = {' or '.join(others)}" if others else "leave one of the two out"
+                    return self.wrong(("estimators",), f"cannot be measured: {reason}", right)
 
     def model(self, data):
         """The Model, or None where it has a mistake."""

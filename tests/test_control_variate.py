@@ -75,7 +75,7 @@ def simulated(study):
     estimates, states = np.empty(shape), np.empty(shape, np.uint32)
     controls = np.empty(shape[1:] if kernel.score else (0, WIDTH))
     jit.driver(kernels.simulate)(kernel, 0, 0, groups, estimates, states, controls)
-    errors = np.where(states % ITERATION < FIRST_FAILURE, estimates - cell.truths[0], np.nan)
+    errors = np.where(states % ITERATION < FIRST_FAILURE, estimates - cell.errors.loc, np.nan)
     errors = errors.reshape(len(errors), -1)[:, : study.replications]
     return errors, controls.ravel()[: study.replications] if kernel.score else None
 

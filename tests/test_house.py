@@ -12,11 +12,12 @@ from simcore import jit, registry
 PACKAGE = Path(registry.__file__).parent
 LAYERS = [
     ("errors", "jit", "registry", "codes", "statuses"),
-    ("lanes", "lanes_llvm", "fmath", "streams", "order", "networks_llvm", "histograms", "sums", "moments"),
+    ("lanes", "lanes_llvm", "fmath", "streams", "order", "networks_llvm", "quadrature", "histograms", "sums", "moments"),
     ("intervals", "tails", "dense", "breakdown", "refinement", "joint"),
     ("lad", "m_regression", "subsets", "weighted", "s_regression", "softmax"),
     ("distributions", "contamination", "designs", "losses", "estimators", "measures", "problems"),
     ("scores", "kernels"),
+    ("populations",),
     ("linear_kernels", "trial_kernels", "uncertainty"),
     ("toml_text", "checks", "scenario", "design"),
     ("recipes",),
