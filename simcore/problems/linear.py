@@ -37,7 +37,7 @@ def fit(choice):
         return _CLOSED_FORMS[choice.loss], ()
     loss = plugins("losses")[choice.loss]
     opened = tuple((name, getattr(loss, name)) for name in ("psi", "psi_prime", "weight", "smooth"))
-    if loss.monotone:
+    if loss.monotone(**choice.values):
         return descend, opened
     return fit_redescending, (("descent", lane(jit.rebound(descend, f"descend_{loss.name}", **dict(opened)))),)
 
@@ -62,11 +62,11 @@ def numbers(choice, n, normal_square):
 
 
 def carried_by(choice, bounded, best):
-    """How many bad responses carry a fit away: 1 for least squares, `bounded` where psi is (None: not known), and an
-    estimator's own number of the `best` that there can be (see `breakdown`)."""
+    """How many bad responses carry a fit away: `bounded` where psi is (None: not known), else 1, and an estimator's own
+    number of the `best` that there can be (see `breakdown`)."""
     if choice.loss is None:
         return plugins("estimators")[choice.name].carried_by(best)
-    return 1 if choice.loss == "l2" else bounded
+    return bounded if plugins("losses")[choice.loss].bounded(**choice.values) else 1
 
 
 def equivariant(choice):
