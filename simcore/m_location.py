@@ -5,7 +5,11 @@ costs no digits. Every fit of a location problem is a function fit(x, n, p, medi
 WIDTH), the estimator's numbers p, and the MAD not yet normalised.
 """
 
+import numpy as np
+
 from simcore.codes import DEGENERATE_SCALE, ITERATION, NOT_CONVERGED, OK
+from simcore.fmath import power
+from simcore.jit import lane
 from simcore.lanes import (
     any_lane,
     both,
@@ -14,6 +18,8 @@ from simcore.lanes import (
     invert,
     load,
     magnitude,
+    maximum,
+    minimum,
     select,
     splat,
     splat_u64,
@@ -21,6 +27,8 @@ from simcore.lanes import (
 from simcore.order import MAD_FACTOR
 
 _MOST_STEPS = 1000
+_NEAR = 1e-13  # scales
+_TRUSTED = 8  # Newton steps before every second one halves the bracket
 psi = psi_prime = weight = monotone = smooth = None  # open names: each loss gets a `descend` in which they are its own
 solve = None  # open name of `fit_loss`: `descend` for its loss
 
@@ -28,6 +36,67 @@ solve = None  # open name of `fit_loss`: `descend` for its loss
 def fit_loss(x, n, p, median, mad):
     """M-estimate of a loss: p[0] scales, or the normalised MAD where p[0] is 0; the loss has p[1:]."""
     return solve(x, n, p[1:], median, splat(p[0]) if p[0] > 0.0 else mad * MAD_FACTOR)
+
+
+@lane
+def fit_insensitive(x, n, p, median, mad):
+    """The epsilon-insensitive loss, numbers as of `fit_loss`: exact.
+
+    2 max(|r| - e, 0) = |r - e| + |r + e| - 2 e, so the estimate is the median of the 2 n numbers x - e and x + e. The
+    k-th of two sorted lists is the least max(i-th of the one, (k - i)-th of the other).
+    """
+    scale = splat(p[0]) if p[0] > 0.0 else mad * MAD_FACTOR
+    e = p[1] * scale
+    lower, upper = (load(x, n - 1) - median) - e, splat(np.inf)
+    for i in range(n):
+        below = (load(x, i) - median) - e
+        if i < n - 1:
+            lower = minimum(lower, maximum(below, (load(x, n - 2 - i) - median) + e))
+        upper = minimum(upper, maximum(below, (load(x, n - 1 - i) - median) + e))
+    degenerate = scale <= 0.0
+    estimate = select(degenerate, median, median + (0.5 * lower + 0.5 * upper))
+    return estimate, select(degenerate, splat_u64(DEGENERATE_SCALE), splat_u64(OK))
+
+
+@lane
+def fit_power(x, n, p, median, mad):
+    """|r|^p with the power p[1]: the root of the sum of sign(r) |r|^(p - 1), which always increases, in a bracket.
+
+    Newton steps; one that leaves the bracket goes to the middle, and so does every second one when there were many, for
+    next to an observation, where the slope is infinite, they may go astray. Within _NEAR scales of one psi is taken as
+    linear: that moves the root by no more. The scale only says what is near.
+    """
+    spread, total = splat(0.0), splat(0.0)
+    for i in range(n):
+        spread = spread + magnitude(load(x, i) - median)
+    for i in range(n // 4, n - n // 4):
+        total = total + (load(x, i) - median)
+    scale = select(mad > 0.0, mad * MAD_FACTOR, spread / float(n))
+    done = scale <= 0.0
+    inverse = 1.0 / select(done, splat(1.0), scale)
+    low, high = (load(x, 0) - median) * inverse, (load(x, n - 1) - median) * inverse
+    mu = total * inverse / float(n - n // 4 * 2)
+    passes, exponent = splat_u64(0), splat(p[1] - 2.0)
+    for turn in range(_MOST_STEPS):
+        passes = select(done, passes, passes + ITERATION)
+        pull, weights = splat(0.0), splat(0.0)
+        for i in range(n):
+            z = fma(load(x, i) - median, inverse, -mu)
+            w = power(maximum(magnitude(z), splat(_NEAR)), exponent)
+            pull, weights = fma(z, w, pull), weights + w
+        low, high = select(pull > 0.0, mu, low), select(pull < 0.0, mu, high)
+        target, middle = mu + pull / ((p[1] - 1.0) * weights), 0.5 * low + 0.5 * high
+        if turn >= _TRUSTED and turn % 2 == 0:
+            target = middle
+        tolerance = 1e-13 + 4e-16 * magnitude(mu)
+        inside = either(both(target > low, target < high), magnitude(target - mu) <= tolerance)
+        target = select(inside, target, middle)
+        target = select(either(done, pull == 0.0), mu, target)
+        done = either(done, magnitude(target - mu) <= tolerance)
+        mu = target
+        if not any_lane(invert(done)):
+            break
+    return median + mu * scale, select(done, splat_u64(OK), splat_u64(NOT_CONVERGED)) + passes
 
 
 def descend(x, n, q, median, scale):

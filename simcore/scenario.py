@@ -467,7 +467,11 @@ class _ScenarioChecks(Checks):
         for word in (value for value in entry.axes.get("scale", ()) if isinstance(value, str) and value not in known):
             right = f"write {' or '.join(map(json.dumps, known))}, or a positive number: a known scale"
             self.wrong((*entry.path, "scale"), f"is not for {problem.name}", right, word)
-        if "proposal2" in entry.axes.get("scale", ()) and not all(entry.plugin.monotone(**v) for v in entry.values()):
+        words = [word for word in entry.axes.get("scale", ()) if word in known]
+        if words and problem.designed and any(entry.plugin.jumps(**values) for values in entry.values()):
+            right = f"psi of {entry.plugin.name} jumps: write a positive number, a known scale"
+            self.wrong((*entry.path, "scale"), "cannot be estimated along", right, words[0])
+        elif "proposal2" in entry.axes.get("scale", ()) and not all(entry.plugin.monotone(**v) for v in entry.values()):
             right = f'psi of {entry.plugin.name} redescends: write "mad", or a positive number'
             self.wrong((*entry.path, "scale"), "is not for this loss", right, "proposal2")
         return True

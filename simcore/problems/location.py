@@ -10,7 +10,7 @@ from simcore import jit
 from simcore.codes import OK
 from simcore.jit import lane
 from simcore.lanes import load, splat, splat_u64
-from simcore.m_location import descend, fit_loss
+from simcore.m_location import descend, fit_insensitive, fit_loss, fit_power
 from simcore.registry import Problem, plugins
 
 
@@ -35,15 +35,21 @@ def fit_quantile(x, n, p, median, mad):
     return 0.5 * load(x, int(p[0])) + 0.5 * load(x, int(p[1])), splat_u64(OK)
 
 
-_CLOSED_FORMS = {"l2": fit_mean, "l1": fit_median, "quantile": fit_quantile}
+_OWN_WAYS = {
+    "l2": fit_mean,
+    "l1": fit_median,
+    "quantile": fit_quantile,
+    "epsilon_insensitive": fit_insensitive,
+    "lp": fit_power,
+}
 
 
 def fit(choice):
     """The fit function of an estimator of a scenario, and pairs of each name it leaves open and what stands there."""
     if choice.loss is None:
         return plugins("estimators")[choice.name].fit, ()
-    if choice.loss in _CLOSED_FORMS:
-        return _CLOSED_FORMS[choice.loss], ()
+    if choice.loss in _OWN_WAYS:
+        return _OWN_WAYS[choice.loss], ()
     return _fit_loss(choice.loss, plugins("losses")[choice.loss].monotone(**choice.values))
 
 
