@@ -288,6 +288,27 @@ def _exponent_and_rest(u):
 
 
 @lane
+def quick_power(x, y):
+    """x^y for a positive normal number x and |y log x| < 708, relative error 2 ulp and 2 |y log x| ulp besides."""
+    return exp(y * log(x))
+
+
+@lane
+def tanh(x):
+    """tanh(x), relative error 4 ulp; at most 1 in size."""
+    e = expm1(-2.0 * magnitude(x))
+    return with_sign(-e / (2.0 + e), x)
+
+
+@lane
+def log1p_rest(x):
+    """x - log(1 + x) for x >= 0, relative error 10 ulp."""
+    f = minimum(x, splat(0.4))  # in reach of the polynomial: the first two terms of the series cancel exactly
+    near = (f * f) * fma(-f, polynomial(f, _LOG), splat(0.5))
+    return select(x <= 0.4, near, x - log1p(x))
+
+
+@lane
 def _without_powers_of_two(y):
     """(k, f) with y = k log 2 + f, |f| <= log(2) / 2 and a whole number k, for y clipped to +-709."""
     return _reduced(minimum(maximum(y, splat(-709.0)), splat(709.0)))

@@ -14,7 +14,20 @@ from typing import NamedTuple
 
 from simcore import populations, toml_text
 from simcore.checks import Checks
-from simcore.registry import BELOW_ONE, REAL, SIZE, Flag, Interval, Parameter, Plugin, Vector, only_for, plugins
+from simcore.registry import (
+    BELOW_ONE,
+    REAL,
+    SIZE,
+    Derived,
+    Flag,
+    Interval,
+    Parameter,
+    Plugin,
+    Vector,
+    only_for,
+    plugins,
+    resolved,
+)
 
 ESTIMANDS = ("own", "mean", "median")
 DEFAULT_SEED = 20261122
@@ -334,9 +347,13 @@ class _Entry(NamedTuple):
     def crossed(self):
         """For each combination: the parameters of the plugin, and all values by name."""
         for combination in itertools.product(*self.axes.values()):
-            values = dict(zip(self.axes, combination, strict=True))
+            values = resolved(dict(zip(self.axes, combination, strict=True)))
             own = parameters_of(self.kind, self.plugin) if self.kind == "designs" else self.plugin.parameters
             yield tuple((p.name, values[p.name]) for p in own), values
+
+    def values(self):
+        """The parameters of the plugin by name, for each combination that a scenario could hold."""
+        yield from (dict(parameters) for parameters, _ in itertools.islice(self.crossed(), MOST_ESTIMATORS))
 
     def choices(self):
         for parameters, values in self.crossed():
@@ -522,7 +539,11 @@ class _ScenarioChecks(Checks):
         for word in (value for value in entry.axes.get("scale", ()) if isinstance(value, str) and value not in known):
             right = f"write {' or '.join(map(json.dumps, known))}, or a positive number: a known scale"
             self.wrong((*entry.path, "scale"), f"is not for {problem.name}", right, word)
-        if "proposal2" in entry.axes.get("scale", ()) and not entry.plugin.monotone:
+        words = [word for word in entry.axes.get("scale", ()) if word in known]
+        if words and problem.designed and any(entry.plugin.jumps(**values) for values in entry.values()):
+            right = f"psi of {entry.plugin.name} jumps: write a positive number, a known scale"
+            self.wrong((*entry.path, "scale"), "cannot be estimated along", right, words[0])
+        elif "proposal2" in entry.axes.get("scale", ()) and not all(entry.plugin.monotone(**v) for v in entry.values()):
             right = f'psi of {entry.plugin.name} redescends: write "mad", or a positive number'
             self.wrong((*entry.path, "scale"), "is not for this loss", right, "proposal2")
         return True
@@ -587,12 +608,17 @@ class _ScenarioChecks(Checks):
         self.keys(path, data, plugin.name, {key: "", **required}, optional)
         axes = {p.name: self.axis((*path, p.name), data.get(p.name, p.default), p) for p in parameters}
         label = self.read(data, (*path, "label"), self.text, *_LABEL)
-        return _Entry(path, kind, plugin, axes, label)
+        found = _Entry(path, kind, plugin, axes, label)
+        if kind == "losses":
+            said = next(filter(None, (plugin.conflict(**values) for values in found.values())), None)
+            if said:
+                self.wrong(path, *said)
+        return found
 
     def axis(self, path, given, parameter):
         """The values of a parameter in an entry: one, or those of a list."""
-        if isinstance(given, tuple):  # of defaults
-            return given
+        if isinstance(given, tuple | Derived):  # of defaults
+            return as_values(given)
         several = isinstance(given, list)
         if several and isinstance(parameter.domain, Vector):  # a list is one value, a list of lists several
             several = isinstance([*given, None][0], list)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import simcore as sc
 from simcore import design
 from simcore.errors import UsageError
+from simcore.registry import Quantity
 
 FIXED = settings(max_examples=300, deadline=None, derandomize=True)
 SMALL, LARGE = 20, 1_000_000  # chunks of 1024, of 256

@@ -14,7 +14,7 @@ LAYERS = [
     ("errors", "jit", "registry", "codes", "statuses"),
     ("lanes", "lanes_llvm", "fmath", "streams", "order", "networks_llvm", "quadrature", "histograms", "sums", "moments"),
     ("intervals", "tails", "dense", "breakdown", "refinement", "joint"),
-    ("lad", "m_regression", "subsets", "weighted", "s_regression", "softmax"),
+    ("lad", "lp_regression", "m_location", "m_regression", "subsets", "weighted", "s_regression", "softmax"),
     ("distributions", "contamination", "designs", "losses", "estimators", "measures", "problems"),
     ("scores", "kernels"),
     ("populations",),
@@ -109,7 +109,9 @@ def test_every_plugin_says_what_it_is(kind):
     for name, plugin in found.items():
         assert name == plugin.name
         assert len(plugin.meaning) > 10
+        defaults = registry.resolved({parameter.name: parameter.default for parameter in plugin.parameters})
         for parameter in plugin.parameters:
             assert parameter.meaning
-            values = parameter.default if isinstance(parameter.default, tuple) else (parameter.default,)
+            default = defaults[parameter.name]
+            values = default if isinstance(default, tuple) else (default,)
             assert all(value is None or value in parameter.domain for value in values)
