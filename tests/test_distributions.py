@@ -20,11 +20,13 @@ PARAMETERS = {
     "cauchy": [()],
     "contaminated_normal": [(0.1, 3.0), (0.3, 0.2), (0.01, 100.0)],
     "g_and_h": [(0.0, 0.0), (0.3, 0.0), (-0.5, 0.1), (0.0, 0.5), (1e-30, 0.2), (2.0, 1.5)],
+    "generalized_normal": [(0.3,), (0.5,), (1.0,), (1.5,), (2.0,), (8.0,), (100.0,)],
     "laplace": [()],
     "logistic": [()],
     "lognormal": [(0.1,), (0.5,), (1.0,), (3.0,)],
     "normal": [()],
     "pareto": [(0.5,), (1.0,), (1.5,), (5.0,), (100.0,)],
+    "skewed_t": [(0.8, 2.0), (1.0, 0.5), (3.0, 1.5), (5.0, 0.7), (12.0, 1.0), (1e4, 3.0)],
     "slash": [()],
     "student_t": [(0.3,), (1.0,), (2.5,), (3.0,), (3.7,), (30.0,), (1e6,)],
     "uniform": [()],
@@ -168,7 +170,8 @@ def test_mean(name, numbers):
 # Distributions whose mean or variance is a formula of its own, with at least eight moments that samples show.
 MOMENTS = [
     *[("lognormal", (0.1,)), ("lognormal", (0.5,)), ("pareto", (100.0,)), ("pareto", (12.0,))],
-    *[("g_and_h", (0.3, 0.0)), ("g_and_h", (-0.5, 0.1))],
+    *[("g_and_h", (0.3, 0.0)), ("g_and_h", (-0.5, 0.1)), ("skewed_t", (12.0, 1.0)), ("skewed_t", (1e4, 3.0))],
+    *[("generalized_normal", (shape,)) for shape in (0.5, 1.0, 1.5, 8.0, 100.0)],
 ]
 
 

@@ -12,7 +12,7 @@ from simcore import jit, registry
 PACKAGE = Path(registry.__file__).parent
 LAYERS = [
     ("errors", "jit", "registry", "codes", "statuses"),
-    ("lanes", "lanes_llvm", "fmath", "streams", "order", "networks_llvm", "histograms", "sums", "moments"),
+    ("lanes", "lanes_llvm", "fmath", "streams", "variates", "order", "networks_llvm", "histograms", "sums", "moments"),
     ("intervals", "tails", "dense", "breakdown", "refinement", "joint"),
     ("lad", "m_regression", "subsets", "weighted", "s_regression"),
     ("distributions", "contamination", "designs", "losses", "estimators", "measures", "problems"),
