@@ -20,7 +20,7 @@ from simcore.scores import efficient_score, of_one, of_two
 from tests.running import rows_of, same_bits, samples
 
 EPS = 2.0**-52
-WITHOUT = {"g_and_h"}
+WITHOUT = {"g_and_h", "stable"}
 
 
 def _log_mixture(z, epsilon, ratio):
@@ -46,9 +46,9 @@ HUGE = 1e200  # where scores and log densities may stay
 PLACE = {"lognormal": 1.0, "pareto": 1.0}  # where f is compared with its other values, if not at 0
 NUMBERS = {
     "contaminated_normal": [(0.1, 3.0), (0.3, 0.2), (0.01, 100.0), (0.0, 3.0), (1.0, 0.5), (0.5, 1e-4)],
-    "generalized_normal": [(1.0,), (1.5,), (20.0,)],
+    "generalized_normal": [(1.0,), (1.5,)],
     "lognormal": [(0.05,), (1.0,)],
-    "skewed_t": [(0.3, 0.5), (3.0, 2.0)],
+    "skewed_t": [(0.3, 0.5)],
     "student_t": [(0.1,), (1.0,), (3.0,), (30.0,), (1e6,)],
 }
 SCORELESS = {
@@ -56,6 +56,7 @@ SCORELESS = {
     "generalized_normal": [(0.3,), (0.99,)],
     "lognormal": [(1.5,), (10.0,)],
     "pareto": [(0.5,), (3.0,)],
+    "stable": [(1.5, 0.0), (2.0, 0.0)],
     "uniform": [()],
 }
 SCORED = [name for name in LOG_DENSITY if name in NUMBERS or name not in SCORELESS]
@@ -74,7 +75,7 @@ INVERSE_INFORMATION = {
     ("logistic", ()): 3.0,
     ("generalized_normal", (1.0,)): 1.0,
     ("generalized_normal", (2.0,)): 0.5,
-    ("skewed_t", (3.0, 2.0)): 1.5,
+    ("skewed_t", (0.3, 0.5)): 2.5384615384615384,
     ("lognormal", (0.5,)): 0.12130613194252668,
     ("lognormal", (1.0,)): 0.06766764161830635,
     ("slash", ()): 4.847024093910827,

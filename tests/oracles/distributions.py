@@ -9,6 +9,8 @@ import mpmath as mp
 import numpy as np
 from scipy import integrate, optimize, special, stats
 
+from tests.oracles import stable
+
 
 def slash_cdf(x):
     """P(Z / U <= x) = Phi(x) - (phi(0) - phi(x)) / x: integrate Phi(x u) over u in (0, 1) by parts (Rogers & Tukey)."""
@@ -60,7 +62,7 @@ def _inverse(cdf):
 CDF = {
     "cauchy": stats.cauchy.cdf,
     "g_and_h": g_and_h_cdf,
-    "generalized_normal": lambda x, shape: stats.gennorm.cdf(x, shape),
+    "generalized_normal": lambda x, shape: 0.5 + 0.5 * np.sign(x) * special.gammainc(1.0 / shape, np.abs(x) ** shape),
     "contaminated_normal": contaminated_normal_cdf,
     "laplace": stats.laplace.cdf,
     "logistic": stats.logistic.cdf,
@@ -68,6 +70,7 @@ CDF = {
     "normal": special.ndtr,
     "pareto": stats.pareto.cdf,
     "skewed_t": skewed_t_cdf,
+    "stable": stable.cdf,
     "slash": slash_cdf,
     "student_t": lambda x, df: special.stdtr(df, x),
     "uniform": lambda x: np.clip(0.5 * (np.asarray(x) + 1.0), 0.0, 1.0),
@@ -83,6 +86,7 @@ QUANTILE = {
     "normal": special.ndtri,
     "pareto": stats.pareto.ppf,
     "skewed_t": skewed_t_tail,
+    "stable": lambda q, alpha, beta: -stable.upper_quantile(q, alpha, -beta),
     "slash": _inverse(slash_cdf),
     "student_t": lambda q, df: special.stdtrit(df, q),
     "uniform": lambda q: 2.0 * q - 1.0,
@@ -92,18 +96,21 @@ UPPER = {
     "lognormal": stats.lognorm.isf,
     "pareto": stats.pareto.isf,
     "skewed_t": lambda q, df, skew: -skewed_t_tail(q, df, 1.0 / skew),
+    "stable": stable.upper_quantile,
 }
 MEAN = {
     "g_and_h": lambda g, h: mp.expm1(mp.mpf(g) ** 2 / (2 * (1 - mp.mpf(h)))) / (g * mp.sqrt(1 - mp.mpf(h))) if g else 0,
     "lognormal": lambda sigma: mp.exp(mp.mpf(sigma) ** 2 / 2),
     "pareto": lambda alpha: mp.mpf(alpha) / (mp.mpf(alpha) - 1),
     "skewed_t": lambda df, skew: _moment_of_t(1, df) * (mp.mpf(skew) - 1 / mp.mpf(skew)),
+    "stable": lambda alpha, beta: -beta * mp.tan(mp.pi * mp.mpf(alpha) / 2),
 }
 VARIANCE = {
     "g_and_h": lambda g, h: _square_of_g_and_h(g, h) - float(MEAN["g_and_h"](g, h)) ** 2,
     "generalized_normal": stats.gennorm.var,
     "lognormal": stats.lognorm.var,
     "pareto": stats.pareto.var,
+    "stable": lambda alpha, beta: 2.0 if alpha == 2.0 else np.inf,
     "skewed_t": lambda df, skew: float(_square_of_skewed_t(df, skew) - MEAN["skewed_t"](df, skew) ** 2),
 }
 
