@@ -36,7 +36,7 @@ class Cell:
 
     @property
     def truths(self):
-        """The true value of each parameter: the centre of symmetry of the good observations, or the model's."""
+        """The true value of each parameter: the loc of the errors, or the model's."""
         return self.model.truths if self.model else (self.errors.loc,)
 
     @property
