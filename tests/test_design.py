@@ -172,6 +172,6 @@ def test_cells_go_by_what_they_are():
     names = [(cell.n, cell.errors.name, cell.contamination.name) for cell in grid]
     assert names == [*itertools.product((5, 6), ("normal", "cauchy"), ("none", "point"))]
     assert [cell.number for cell in grid] == [*range(8)] and len({cell.key for cell in grid}) == 8
-    assert {tuple(cell.quantities) for cell in grid if cell.errors.name == "cauchy"} == {(Quantity("theta", truth=3.0),)}
+    assert {cell.quantities for cell in grid if cell.errors.name == "cauchy"} == {(Quantity("theta", truth=3.0),)}
     turned = design.cells(study_with(factors={key: value[::-1] for key, value in factors.items()}))
     assert [cell.key for cell in turned] == [cell.key for cell in grid][::-1]

@@ -12,8 +12,8 @@ from simcore import jit, registry
 PACKAGE = Path(registry.__file__).parent
 LAYERS = [
     ("errors", "jit", "registry", "codes", "statuses"),
-    ("lanes", "lanes_llvm", "fmath", "streams", "order", "networks_llvm", "quadrature", "histograms", "sums", "moments"),
-    ("intervals", "tails", "dense", "breakdown", "refinement", "joint"),
+    ("lanes", "lanes_llvm", "fmath", "streams", "variates", "order", "networks_llvm", "quadrature", "histograms"),
+    ("sums", "moments", "intervals", "tails", "dense", "breakdown", "refinement", "joint"),
     ("lad", "lp_regression", "m_location", "m_regression", "subsets", "weighted", "s_regression", "softmax"),
     ("distributions", "contamination", "designs", "losses", "estimators", "measures", "problems"),
     ("scores", "kernels"),
@@ -68,9 +68,10 @@ def test_no_fastmath_anywhere():
 
 
 EXACT = {"sqrt", "isqrt", "prod", "floor", "fsum", "copysign", "frexp", "ldexp"}
-EXACT |= {"ceil", "comb", "isfinite", "isinf", "isnan", "nan", "inf"}
+EXACT |= {"ceil", "comb", "isfinite", "isinf", "isnan", "nan", "inf", "pi"}
 RESULT_PATHS = ("measures", "intervals", "outcomes", "summaries", "comparisons", "scores", "tails", "design", "execute")
 RESULT_PATHS += ("recipes", "joint", "breakdown", "rarity", "histograms", "rounds", "designs", "problems")
+RESULT_PATHS += ("distributions", "populations", "quadrature")
 
 
 def test_no_libm_where_results_are_decided():

@@ -95,5 +95,5 @@ PLUGIN = Problem(
     fit=fit,
     numbers=numbers,
     carried_by=carried_by,
-    estimand="theta, the centre of symmetry of the errors that are not contaminated",
+    estimand="theta, the loc of the errors that are not contaminated: the centre of those that are symmetric",
 )
