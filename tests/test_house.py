@@ -69,7 +69,8 @@ def test_no_fastmath_anywhere():
 EXACT = {"sqrt", "isqrt", "prod", "floor", "fsum", "copysign", "frexp", "ldexp"}
 EXACT |= {"ceil", "comb", "isfinite", "isinf", "isnan", "nan", "inf", "pi"}
 RESULT_PATHS = ("measures", "intervals", "outcomes", "summaries", "comparisons", "scores", "tails", "design", "execute")
-RESULT_PATHS += ("recipes", "joint", "breakdown", "rarity", "histograms", "rounds", "designs", "problems", "distributions")
+RESULT_PATHS += ("recipes", "joint", "breakdown", "rarity", "histograms", "rounds", "designs", "problems")
+RESULT_PATHS += ("distributions", "variates", "fmath")
 
 
 def test_no_libm_where_results_are_decided():
