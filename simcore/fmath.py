@@ -4,6 +4,10 @@ Minimax polynomials (Remez, relative error below 1e-16 before rounding); `tests/
 against 50-digit values. Arguments outside the stated range are not checked: the samplers cannot produce them.
 """
 
+from fractions import Fraction
+
+import numpy as np
+
 from simcore.jit import lane
 from simcore.lanes import (
     bits,
@@ -263,7 +267,13 @@ def power_minus_1(u, y, d):
 
 def of_numbers(function, *numbers):
     """A lane function of plain numbers: a plain number, with the bits that kernels get."""
-    return float(function(*map(splat, numbers))[0])
+    with np.errstate(all="ignore"):  # compiled code is silent too
+        return float(function(*map(splat, numbers))[0])
+
+
+def parts_of(exact):
+    """(high, low): a Fraction in two parts, the first its float64."""
+    return float(exact), float(exact - Fraction(float(exact)))
 
 
 @lane

@@ -1,6 +1,7 @@
 """Elementary functions against 50-digit values over the whole stated domain, and compiled bits against plain bits."""
 
 import functools
+from fractions import Fraction
 
 import mpmath as mp
 import numpy as np
@@ -263,6 +264,9 @@ def test_numbers_in_two_parts():
 def test_of_numbers():
     assert fmath.of_numbers(fmath.power, 2.0, 20.0, 2.0) == 1024.0
     assert fmath.of_numbers(fmath.log, 3.0) == fmath.log(np.full(WIDTH, 3.0))[0]
+    assert fmath.of_numbers(fmath.exp_sum, *fmath.parts_of(Fraction(10**6))) == np.inf
+    high, low = fmath.parts_of(Fraction(1, 3))
+    assert high == 1 / 3 and abs(Fraction(1, 3) - Fraction(high) - Fraction(low)) < Fraction(1, 2**107)
 
 
 @pytest.mark.parametrize("compiled", [True, False])

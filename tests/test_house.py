@@ -71,7 +71,7 @@ EXACT = {"sqrt", "isqrt", "prod", "floor", "fsum", "copysign", "frexp", "ldexp"}
 EXACT |= {"ceil", "comb", "isfinite", "isinf", "isnan", "nan", "inf", "pi"}
 RESULT_PATHS = ("measures", "intervals", "outcomes", "summaries", "comparisons", "scores", "tails", "design", "execute")
 RESULT_PATHS += ("recipes", "joint", "breakdown", "rarity", "histograms", "rounds", "designs", "problems")
-RESULT_PATHS += ("distributions", "populations", "quadrature")
+RESULT_PATHS += ("distributions", "variates", "fmath", "populations", "quadrature")
 
 
 def test_no_libm_where_results_are_decided():
