@@ -166,8 +166,10 @@ def benchmark_kernel(quick, console):
     return {"rows": rows, "absent": absent, "agreement": agreement}
 
 
-def race(present, n, rounds, seconds, names=ESTIMATORS):
-    """Per contestant: ns per replication of each round, and what `agree` needs of its estimates."""
+def race(present, n, rounds, seconds, names=ESTIMATORS, moments_of=None):
+    """Per contestant: ns per replication of each round, and what `agree` needs of its estimates; moments_of: in place
+    of `clipped_moments`."""
+    moments_of = moments_of or clipped_moments
     targets = len(names)
     buffers = [np.zeros((targets, calibrated(contestant, n, seconds, targets))) for contestant in present]
     nanoseconds = [[] for _ in present]
@@ -177,7 +179,7 @@ def race(present, n, rounds, seconds, names=ESTIMATORS):
             taken = _seconds(contestant.simulate, n, out)
             if number:
                 nanoseconds[c].append(taken / out.shape[1] * 1e9)
-                moments[c] += clipped_moments(n, out)
+                moments[c] += moments_of(n, out)
     return nanoseconds, moments
 
 

@@ -95,6 +95,16 @@ _EXPM1 = (
     0.1666666666666666,
     0.5,
 )
+_LOG_TAIL = (
+    0.13087026416654732,
+    0.1326873192439653,
+    0.15386241369799525,
+    0.18181795606704038,
+    0.22222222392057975,
+    0.28571428570801927,
+    0.4000000000000088,
+    0.6666666666666666,
+)
 _TAN_EIGHTH = 0.41421356237309503  # tan(pi / 8)
 _LN2_HIGH = 0.6931471803691238  # its low 32 bits are zero, so k * _LN2_HIGH is exact for |k| < 2^20
 _LN2_LOW = 1.9082149292705877e-10
@@ -119,11 +129,7 @@ def polynomial(x, coefficients):
 @lane
 def log(u):
     """Natural logarithm of a positive normal number, absolute error 1 ulp of max(1, |log u|)."""
-    # u = 2^k m with m in [sqrt(1/2), sqrt(2)): subtracting the bits of sqrt(1/2) carries into the exponent.
-    shifted = bits(u) - 0x3FE6A09E667F3BCD
-    exponent = (shifted >> 52) + 2048 & 0xFFF
-    k = from_bits(exponent | 0x4330000000000000) - 4503599627372544.0  # 2^52 + 2048
-    f = from_bits((shifted & 0x000FFFFFFFFFFFFF) + 0x3FE6A09E667F3BCD) - 1.0
+    k, f = _exponent_and_rest(u)
     p = polynomial(f, _LOG)
     square = f * f
     tail = fma(k, splat(_LN2_LOW), square * fma(f, p, splat(-0.5)))
@@ -219,9 +225,102 @@ def expm1_tail(f):
 
 
 @lane
+def cos_pi(s):
+    """cos(pi s) for |s| <= 1/2, relative error 2 ulp."""
+    return sin_pi(0.5 - magnitude(s))
+
+
+@lane
+def product_parts(a, b):
+    """(high, low): a b in two parts, exactly, the first its float64."""
+    high = a * b
+    return high, fma(a, b, -high)
+
+
+@lane
+def log_parts(u):
+    """(high, low): log u of a positive normal number in two parts, the first its float64; relative error 2^-57.
+
+    log m = 2 s + s^3 (2/3 + ...) with s = f / (2 + f): only the second part, 1 % of the first, is rounded.
+    """
+    k, f = _exponent_and_rest(u)
+    total = 2.0 + f
+    lost = f - (total - 2.0)
+    inverse = 1.0 / total
+    s = f * inverse
+    s_low = (fma(-s, total, f) - s * lost) * inverse
+    square = s * s
+    tail = fma(s * square, polynomial(square, _LOG_TAIL), 2.0 * s_low)
+    powers = k * _LN2_HIGH
+    first = powers + 2.0 * s
+    rest = (2.0 * s - (first - powers)) + fma(k, splat(_LN2_LOW), tail)
+    high = first + rest
+    return high, rest - (high - first)
+
+
+@lane
+def exp_sum(high, low):
+    """exp(high + low) for |low| far below 1, relative error 1 ulp; from 0 to infinity."""
+    k, f = _reduced(minimum(maximum(high, splat(-1400.0)), splat(1400.0)))
+    f = f + low
+    half = nearest(0.5 * k)
+    return (fma(f * f, expm1_tail(f), f) + 1.0) * _power_of_two(half) * _power_of_two(k - half)
+
+
+@lane
+def expm1_sum(high, low):
+    """exp(high + low) - 1 for |low| far below high, relative error 2 ulp; from -1 to infinity."""
+    k, f = _reduced(minimum(maximum(high, splat(-700.0)), splat(1400.0)))
+    f = f + low
+    half = nearest(0.5 * k)
+    rest = 1.0 - _power_of_two(-half) * _power_of_two(half - k)
+    return (fma(f * f, expm1_tail(f), f) + rest) * _power_of_two(half) * _power_of_two(k - half)
+
+
+@lane
+def power(u, y, d):
+    """u^(y / d) of positive normal u, relative error 1 ulp + 2^-57 |log|; from 0 to infinity, for |log| < 1e10."""
+    return exp_sum(*_log_of_power(u, y, d))
+
+
+@lane
+def power_minus_1(u, y, d):
+    """u^(y / d) - 1 of positive normal u, relative error 2 ulp + 2^-57 |log|; from -1 to infinity, as `power`."""
+    return expm1_sum(*_log_of_power(u, y, d))
+
+
+def of_numbers(function, *numbers):
+    """A lane function of plain numbers: a plain number, with the bits that kernels get."""
+    return float(function(*map(splat, numbers))[0])
+
+
+@lane
+def _log_of_power(u, y, d):
+    high, low = log_parts(u)
+    product, rest = product_parts(high, y)
+    inverse = 1.0 / d
+    quotient = product * inverse
+    return quotient, (fma(-quotient, d, product) + fma(low, y, rest)) * inverse
+
+
+@lane
+def _exponent_and_rest(u):
+    """(k, f) with u = 2^k (1 + f), 1 + f in [sqrt(1/2), sqrt(2)) and a whole number k."""
+    # Subtracting the bits of sqrt(1/2) carries into the exponent.
+    shifted = bits(u) - 0x3FE6A09E667F3BCD
+    exponent = (shifted >> 52) + 2048 & 0xFFF
+    k = from_bits(exponent | 0x4330000000000000) - 4503599627372544.0  # 2^52 + 2048
+    return k, from_bits((shifted & 0x000FFFFFFFFFFFFF) + 0x3FE6A09E667F3BCD) - 1.0
+
+
+@lane
 def _without_powers_of_two(y):
     """(k, f) with y = k log 2 + f, |f| <= log(2) / 2 and a whole number k, for y clipped to +-709."""
-    y = minimum(maximum(y, splat(-709.0)), splat(709.0))
+    return _reduced(minimum(maximum(y, splat(-709.0)), splat(709.0)))
+
+
+@lane
+def _reduced(y):
     k = nearest(y * 1.4426950408889634)
     return k, fma(k, splat(-_LN2_LOW), fma(k, splat(-_LN2_HIGH), y))
 

@@ -125,10 +125,16 @@ class Distribution(Plugin):
 
     draw(stream, x, n, p): fill rows 0..n-1 of x from a lane stream (an even number of rows is always there).
     tail_index(**values): alpha with P(|error| > t) ~ t^-alpha; inf for lighter tails.
-    score(z, p): -f'(z) / f(z) for the density f, on lanes; None where f has jumps.
-    log_density(z, p): log f(z) up to a constant, which may depend on p; None with `score`.
+    symmetric(**values): whether f is even.
+    mean(**values): the mean; None where there is none.
+    from_normal(z, p): the error as a function of a standard normal that never decreases, on lanes; None where it has no
+    closed form.
+    score(z, p): -f'(z) / f(z) for the density f, on lanes; None where it is never of use.
+    no_score(**values): why the score cannot serve, as half a sentence; None where it can.
+    log_density(z, p): log f(z) up to a constant, which may depend on p, on lanes; -inf where f is 0; None where it has
+    no closed form.
     information(**values): the Fisher information of location, the mean of score^2; None where it has no closed form.
-    widths(**values): the widths of the features of f, for quadrature.
+    features(**values): pairs (place, width) of the features of f, for quadrature.
     outliers(**values): the probability that an error is one of few that are far wider, and the standard deviation of
     those; None where there are no such two kinds of errors.
     problem: the only problem that it makes data sets of; its draw then receives the settings of that problem before its
@@ -137,10 +143,14 @@ class Distribution(Plugin):
 
     draw: Callable = None
     tail_index: Callable = field(default=lambda **values: math.inf)
+    symmetric: Callable = field(default=lambda **values: True)
+    mean: Callable = field(default=lambda **values: 0.0)
+    from_normal: Callable | None = None
     score: Callable | None = None
+    no_score: Callable = field(default=lambda **values: None)
     log_density: Callable | None = None
     information: Callable | None = None
-    widths: Callable = field(default=lambda **values: (1.0,))
+    features: Callable = field(default=lambda **values: ((0.0, 1.0),))
     outliers: Callable | None = None
     problem: str | None = None
 

@@ -53,8 +53,8 @@ def of_two(z, q):
 def efficient_score(errors, contamination):
     """The `Score` of an error from the two choices of a scenario; where there is none, why, as half a sentence."""
     distribution, components = plugins("distributions")[errors.name], plugins("contamination")[contamination.name]
-    if distribution.score is None:
-        return f"the density of {errors.name} errors has jumps"
+    if reason := distribution.no_score(**errors.values):
+        return reason
     if components.components is None:
         return f"{contamination.name} contamination has no density"
     places = Counter()  # (shift, ratio): weight
@@ -63,7 +63,7 @@ def efficient_score(errors, contamination):
             places[tuple(place)] += weight
     values, p, information = errors.values, tuple(errors.values.values()), _information(errors.name, errors.parameters)
     square, (shift, ratio) = errors.scale * errors.scale, list(places)[-1]
-    if abs(shift) > _MOST_SHIFT * ratio * min(distribution.widths(**values)):
+    if abs(shift) > _MOST_SHIFT * ratio * min(width for _, width in distribution.features(**values)):
         return f"{contamination.name} contamination is so far off that rounding spoils its errors"
     if len(places) == 2:
         first, second = map(_log, places.values())
@@ -120,9 +120,10 @@ def _mean_square(s, q, name, parameters, places=_IN_PLACE):
         mass = weight * exp(distribution.log_density(u, p)) * du
         return np.where(mass > 0.0, np.square(s(shift + ratio * u, q)) * mass, 0.0)
 
-    # Panels end at marks spread over all orders of magnitude around the centre of each component.
-    widths = distribution.widths(**values)
-    marks = np.concatenate([shift + ratio * width * _MARKS for shift, ratio in places for width in widths])
+    # Panels end at marks spread over all orders of magnitude around the features of each component.
+    features = distribution.features(**values)
+    own = np.concatenate([at + width * _MARKS for at, width in features])
+    marks = np.concatenate([shift + ratio * own for shift, ratio in places])
     borders = [_arsinh((marks - shift) / ratio) for shift, ratio in places]
     panels = [(low, high, k) for k, t in enumerate(borders) for low, high in itertools.pairwise(np.unique(t))]
     with np.errstate(all="ignore"):  # compiled code is silent too

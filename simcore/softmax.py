@@ -9,27 +9,37 @@ import numpy as np
 from simcore.codes import ITERATION, OK
 from simcore.fmath import exp
 from simcore.jit import lane, rebound
-from simcore.lanes import any_lane, both, either, fma, invert, load, maximum, root, select, splat, splat_u64, store
+from simcore.lanes import (
+    any_lane,
+    both,
+    either,
+    fma,
+    invert,
+    load,
+    magnitude,
+    maximum,
+    root,
+    select,
+    splat,
+    splat_u64,
+    store,
+)
 
-pull = None  # open name of `gradient`: of a loss
+pull = None  # open name of the gradients: of a loss
 
 
 @lane
-def squared_pull(p, label, k, classes):
-    """Derivative of half the sum of (p_j - y_j)^2 by the logit of class k, for probabilities p (K, WIDTH) and y the
-    indicator of the label: with two classes 2 (p - y) p (1 - p) by the difference of the logits, which vanishes
-    wherever the model is sure, be it right or wrong."""
-    total = splat(0.0)
-    for j in range(classes):
-        total = fma(load(p, j), load(p, j) - select(label == float(j), splat(1.0), splat(0.0)), total)
-    own = load(p, k)
-    return own * ((own - select(label == float(k), splat(1.0), splat(0.0))) - total)
+def squared_pull(p, y, total):
+    """Derivative of half the sum of (p_j - y_j)^2 by the logit of a class, of which p is the probability, y whether it
+    is the label and `total` the sum of p_j (p_j - y_j): with two classes 2 (p - y) p (1 - p) by the difference of the
+    logits. It vanishes wherever the model is sure, be it right or wrong."""
+    return p * ((p - y) - total)
 
 
 @lane
-def cross_entropy_pull(p, label, k, classes):
-    """Derivative of -log p_label by the logit of class k: p_k - y_k, which does not vanish where the model is wrong."""
-    return load(p, k) - select(label == float(k), splat(1.0), splat(0.0))
+def cross_entropy_pull(p, y, total):
+    """Derivative of -log p_label by the logit of a class: p - y, which does not vanish where the model is wrong."""
+    return p - y
 
 
 @lane
@@ -54,17 +64,7 @@ def probabilities(x, i, w, classes, p):
 
 def gradient(x, labels, n, classes, w, g, p):
     """Gradient of the mean loss into g (K * K, WIDTH); returns its norm and the mean probability of the labels."""
-    for k in range(classes * classes):
-        store(g, k, splat(0.0))
-    right = splat(0.0)
-    for i in range(n):
-        probabilities(x, i, w, classes, p)
-        label = load(labels, i)
-        for k in range(classes):
-            force = pull(p, label, k, classes)
-            right = right + select(label == float(k), load(p, k), splat(0.0))
-            for j in range(classes):
-                store(g, k * classes + j, fma(force, load(x, i * classes + j), load(g, k * classes + j)))
+    right = two(x, labels, n, w, g) if classes == 2 else many(x, labels, n, classes, w, g, p)
     square = splat(0.0)
     for k in range(classes * classes):
         store(g, k, load(g, k) / float(n))
@@ -72,13 +72,61 @@ def gradient(x, labels, n, classes, w, g, p):
     return root(square), right / float(n)
 
 
+many = two = None  # open names of `gradient`: the sums below for a loss
+
+
+def sum_of_many(x, labels, n, classes, w, g, p):
+    """Sums of the gradients into g and of the labels' probabilities, which it returns."""
+    for k in range(classes * classes):
+        store(g, k, splat(0.0))
+    right = splat(0.0)
+    for i in range(n):
+        probabilities(x, i, w, classes, p)
+        label, total = load(labels, i), splat(0.0)
+        for k in range(classes):
+            own, y = load(p, k), select(label == float(k), splat(1.0), splat(0.0))
+            total, right = fma(own, own - y, total), fma(own, y, right)
+        for k in range(classes):
+            force = pull(load(p, k), select(label == float(k), splat(1.0), splat(0.0)), total)
+            for j in range(classes):
+                store(g, k * classes + j, fma(force, load(x, i * classes + j), load(g, k * classes + j)))
+    return right
+
+
+def sum_of_two(x, labels, n, w, g):
+    """The same of two classes, which a single exponential tells apart: all stays in registers."""
+    a, b = load(w, 0) - load(w, 2), load(w, 1) - load(w, 3)
+    along, across, right = splat(0.0), splat(0.0), splat(0.0)
+    for i in range(n):
+        first, second = load(x, 2 * i), load(x, 2 * i + 1)
+        z = fma(a, first, b * second)
+        e = exp(-magnitude(z))
+        large = 1.0 / (1.0 + e)
+        p = select(z > 0.0, large, e * large)
+        q = select(z > 0.0, e * large, large)
+        y = select(load(labels, i) == 0.0, splat(1.0), splat(0.0))
+        total = fma(p, p - y, q * (q - (1.0 - y)))
+        right = right + select(y > 0.0, p, q)
+        force = pull(p, y, total)
+        along, across = fma(force, first, along), fma(force, second, across)
+    store(g, 0, along)
+    store(g, 1, across)
+    store(g, 2, -along)
+    store(g, 3, -across)
+    return right
+
+
 slopes = None  # open name of `descend`: `gradient` of a loss
 
 
 def fit_with(name, loss_pull):
     """`descend` for a loss by its pull."""
-    own = lane(rebound(gradient, f"gradient_{name}", pull=loss_pull))
+    parts = {part: lane(rebound(function, f"{part}_{name}", pull=loss_pull)) for part, function in _SUMS.items()}
+    own = lane(rebound(gradient, f"gradient_{name}", **parts))
     return lane(rebound(descend, f"descend_{name}", slopes=own))
+
+
+_SUMS = {"many": sum_of_many, "two": sum_of_two}
 
 
 def descend(x, n, p, values, work):

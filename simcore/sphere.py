@@ -1,10 +1,8 @@
-"""The sphere S^{d-1} on lanes: uniform directions, angles, steps on it and off it, and what `problems.direction` reports.
+"""The sphere S^{d-1} on lanes: uniform directions, angles, steps on it and off it, and what is said of an answer.
 
 A point is d rows of lanes of length 1, a data set n points one after the other. The true direction is the first axis.
 The distance of two points is the angle between them, in radians.
 """
-
-import numpy as np
 
 from simcore.fmath import atan2, sin_pi, with_sign
 from simcore.jit import lane
@@ -113,7 +111,8 @@ def exponential(x, v, d, still):
 
 @lane
 def between(x, i, m, d):
-    """(angle, its sine, 1 - its cosine) of point i of x and m, accurate also where they are near or opposite (Kahan)."""
+    """(angle, its sine, 1 - its cosine) of point i of x and m, accurate also where they are near or opposite (Kahan
+    2006)."""
     apart, together = splat(0.0), splat(0.0)
     for j in range(d):
         difference, total = load(x, i * d + j) - load(m, j), load(x, i * d + j) + load(m, j)

@@ -34,6 +34,30 @@ def _samples(draw, draw_numbers, contaminate, numbers, keys, first_group, n, out
         call(contaminate, keys, first_group + group, n, numbers, out[group])
 
 
+def _data_sets(sample, keys, n, numbers, out):
+    for group in range(out.shape[0]):
+        call(sample, keys, group, n, numbers, out[group])
+
+
+def data_sets(kernel, groups):
+    """Data sets of a compiled `trial_kernels.Trial` as it makes them: float64 (groups, rows, WIDTH)."""
+    out = np.zeros((groups, kernel.rows, WIDTH))
+    _compiled_data_sets()(kernel.sample, kernel.keys, kernel.n, kernel.sample_numbers, out)
+    return out
+
+
+def _fit_one(fit, x, n, numbers, all_rows):
+    call(fit, x, n, numbers, 0, all_rows)
+
+
+def fitted(fit, x, n, numbers, scratch):
+    """What a compiled fit of a `trial_kernels.Trial` gives of data sets x (rows, WIDTH): values, scratch."""
+    rows = np.zeros((len(x) + int(numbers[1]) + 1 + scratch, WIDTH))
+    rows[: len(x)] = x
+    _compiled_fit()(fit, rows, n, numbers[None], len(rows))
+    return rows[len(x) : len(x) + int(numbers[1])], rows[len(x) + int(numbers[1]) + 1 :]
+
+
 def rows_of(values):
     """Any number of values as an array (rows, WIDTH), the last one repeated to fill the last row."""
     values = np.asarray(values).ravel()
@@ -75,6 +99,16 @@ def _loop(function, arity, compiled):
 @functools.cache
 def _compiled_samples():
     return jit.compiled(_samples)
+
+
+@functools.cache
+def _compiled_data_sets():
+    return jit.compiled(_data_sets)
+
+
+@functools.cache
+def _compiled_fit():
+    return jit.compiled(_fit_one)
 
 
 def _quiet(plain):

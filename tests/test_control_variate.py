@@ -20,6 +20,7 @@ N, REPLICATIONS = 20, 1 << 17
 GIVEN = {  # parameters that must be given
     "student_t": {"df": 3},
     "contaminated_normal": {"epsilon": 0.1, "ratio": 3},
+    "lognormal": {"sigma": 0.5},
     "trimmed_mean": {"proportion": 0.1},
     "winsorized_mean": {"proportion": 0.1},
     "scale": {"fraction": 0.1, "ratio": 4},

@@ -76,6 +76,7 @@ CASES = {
     "expm1_tail": (_expm1_tail_points, _expm1_tail, lambda exact: EPS * abs(exact), 2.0),
     "root_expm1": (_root_expm1_points, lambda y: mp.sqrt(mp.expm1(y)), lambda exact: EPS * abs(exact), 2.0),
     "sin_pi": (_sin_points, mp.sinpi, lambda exact: EPS * abs(exact), 2.0),
+    "cos_pi": (_angles, mp.cospi, lambda exact: EPS * abs(exact), 2.0),
     "tan_pi": (_angles, lambda s: mp.sinpi(s) / mp.cospi(s), lambda exact: EPS * abs(exact), 4.0),
 }
 
@@ -169,6 +170,82 @@ def test_exp_and_expm1_far_out(compiled):
         assert np.all(got[low] == least) and np.all(got[high] == got[4]) and 8e307 < got[4] < np.inf
     got = over_rows(fmath.log1p, rows_of([1e308, 1.7e308, np.inf]), compiled=compiled)[0]
     assert np.all(got == got[0]) and 709.1 < got[0] < 709.2
+
+
+def _powers(rng):
+    """(u, y, d): powers of all sizes, also next to 1 and at the ends of the range, and both forms of the logarithm."""
+    odd = (2 * rng.integers(0, 2**52, 300) + 1) / 2.0**53
+    edges = [2.0**-53, 1.0 - 2.0**-53, 2.0, *(np.sqrt(0.5) + np.arange(-4, 5) * 2.0**-53)]
+    near_one = 1.0 + rng.choice([-1.0, 1.0], 200) * _magnitudes(-52, -2, 200, rng)
+    u = np.array([*edges, *np.sqrt(2.0) + np.arange(-4, 5) * EPS, *odd, *near_one, *_magnitudes(-1000, 1000, 200, rng)])
+    sizes = np.concatenate([10.0 ** rng.uniform(-12, 2, len(u)), rng.uniform(600.0, 720.0, len(u)) / abs(np.log(u))])
+    d = 10.0 ** rng.uniform(-3, 3, 2 * len(u))
+    return np.tile(u, 2), rng.choice([-1.0, 1.0], 2 * len(u)) * sizes * d, d
+
+
+def _sums(rng):
+    """(high, low) of exponents, low up to half an ulp of high."""
+    high = np.array([0.0, *rng.uniform(-720, 715, 400), *rng.choice([-1.0, 1.0], 400) * _magnitudes(-60, 9, 400, rng)])
+    return high, high * rng.uniform(-1.0, 1.0, len(high)) * 2.0**-53
+
+
+# name: points, exact value, and the bound on the relative error in eps, given the exponent
+OF_SEVERAL = {
+    "power": (_powers, lambda u, y, d: mp.exp(y / d * mp.log(u)), lambda size: 1.0 + size / 32.0),
+    "power_minus_1": (_powers, lambda u, y, d: mp.expm1(y / d * mp.log(u)), lambda size: 2.0 + size / 32.0),
+    "exp_sum": (_sums, lambda high, low: mp.exp(high + low), lambda size: 1.0),
+    "expm1_sum": (_sums, lambda high, low: mp.expm1(high + low), lambda size: 2.0),
+}
+
+
+def _worst_of_several(name, values, points):
+    """The largest relative error in units of the bound, where the result is a normal number; elsewhere it is near."""
+    _, exact_value, bound = OF_SEVERAL[name]
+    worst = 0.0
+    with mp.workdps(50):
+        for *given, value in zip(*(x.ravel().tolist() for x in points), values.ravel().tolist(), strict=True):
+            exact = exact_value(*map(mp.mpf, given))
+            if abs(exact) > 1.79e308 or exact < 2.3e-308 and name in ("power", "exp_sum"):
+                assert value > 1.78e308 or 0.0 <= value < 2.4e-308
+            elif exact:
+                size = abs(np.log(given[0]) * given[1] / given[2]) if name.startswith("power") else 0.0
+                worst = max(worst, float(abs(value / exact - 1)) / (EPS * bound(size)))
+            else:
+                assert value == 0.0
+    return worst
+
+
+@pytest.mark.parametrize("name", OF_SEVERAL)
+def test_functions_of_several(name):
+    """Within the bound, near enough to it, the same bits in both modes; broken twin: values that went through float32.
+
+    The unit 2^-57 of the exponent is 1 / 32 eps.
+    """
+    points = [rows_of(x) for x in OF_SEVERAL[name][0](np.random.default_rng(_SEED))]
+    values = over_rows(getattr(fmath, name), *points, compiled=True)
+    assert 0.2 < _worst_of_several(name, values, points) <= 1.0
+    assert same_bits(values, over_rows(getattr(fmath, name), *points, compiled=False))
+    usable = [x[np.all((abs(values) < 1e30) & (abs(values) > 1e-30), axis=1)] for x in (values, *points)]
+    assert _worst_of_several(name, usable[0].astype(np.float32).astype(float), usable[1:]) > 1.0
+
+
+def test_numbers_in_two_parts():
+    """A product is exact in two parts, and a logarithm has more digits than one number; the first part is its best."""
+    u, y, _ = (rows_of(x) for x in _powers(np.random.default_rng(_SEED)))
+    with mp.workdps(50):
+        for parts, exact_value, limit in (
+            (fmath.product_parts(u, y), lambda a, b: a * b, 0.0),
+            (fmath.log_parts(u), lambda a, b: mp.log(a), 2.0**-57),
+        ):
+            assert np.array_equal(parts[0] + parts[1], parts[0])
+            for a, b, high, low in zip(*(x.ravel().tolist() for x in (u, y, *parts)), strict=True):
+                exact = exact_value(mp.mpf(a), mp.mpf(b))
+                assert abs(mp.mpf(high) + mp.mpf(low) - exact) <= limit * abs(exact) + 5e-324, (a, b)
+
+
+def test_of_numbers():
+    assert fmath.of_numbers(fmath.power, 2.0, 20.0, 2.0) == 1024.0
+    assert fmath.of_numbers(fmath.log, 3.0) == fmath.log(np.full(WIDTH, 3.0))[0]
 
 
 @pytest.mark.parametrize("compiled", [True, False])

@@ -1,6 +1,7 @@
 """Scores and information of every registered distribution: 400-digit derivatives, closed forms, quadrature, samples.
 
-A new distribution needs a line in LOG_DENSITY, or in WITHOUT if its density has jumps.
+A new distribution needs a line in LOG_DENSITY, or in WITHOUT if its density has no closed form; parameters with which
+its score cannot serve belong in SCORELESS.
 """
 
 import functools
@@ -19,7 +20,7 @@ from simcore.scores import efficient_score, of_one, of_two
 from tests.running import rows_of, same_bits, samples
 
 EPS = 2.0**-52
-WITHOUT = {"uniform"}
+WITHOUT = {"g_and_h"}
 
 
 def _log_mixture(z, epsilon, ratio):
@@ -32,15 +33,23 @@ LOG_DENSITY = {
     "contaminated_normal": _log_mixture,
     "laplace": lambda z: -abs(z),
     "logistic": lambda z: -z - 2 * mp.log1p(mp.exp(-z)),
+    "lognormal": lambda z, sigma: -mp.log(z) - mp.log(z) ** 2 / (2 * sigma**2) if z > 0 else -mp.inf,
     "normal": lambda z: -z * z / 2,
+    "pareto": lambda z, alpha: -(alpha + 1) * mp.log(z) if z >= 1 else -mp.inf,
     "slash": lambda z: mp.log(-mp.expm1(-z * z / 2) / (z * z)) if z else -mp.log(2),
     "student_t": lambda z, df: -(df + 1) / 2 * mp.log1p(z * z / df),
+    "uniform": lambda z: mp.mpf(0) if abs(z) < 1 else -mp.inf,
 }
+PLACE = {"lognormal": 1.0, "pareto": 1.0}  # where f is compared with its other values, if not at 0
 NUMBERS = {
     "contaminated_normal": [(0.1, 3.0), (0.3, 0.2), (0.01, 100.0), (0.0, 3.0), (1.0, 0.5), (0.5, 1e-4)],
+    "lognormal": [(0.05,), (0.5,), (1.0,)],
     "student_t": [(0.1,), (1.0,), (3.0,), (30.0,), (1e6,)],
 }
-CASES = [(name, numbers) for name in LOG_DENSITY for numbers in NUMBERS.get(name, [()])]
+SCORELESS = {"lognormal": [(1.5,), (10.0,)], "pareto": [(0.5,), (3.0,)], "uniform": [()], "g_and_h": [(0.1, 0.2)]}
+SCORED = [name for name in LOG_DENSITY if name in NUMBERS or name not in SCORELESS]
+CASES = [(name, numbers) for name in SCORED for numbers in NUMBERS.get(name, [()])]
+WITH_DENSITY = CASES + [(name, numbers) for name in SCORELESS if name in LOG_DENSITY for numbers in SCORELESS[name]]
 each_case = pytest.mark.parametrize("name, numbers", CASES, ids=str)
 
 # 1 / variance bound, from exact asymptotic theory
@@ -52,6 +61,8 @@ INVERSE_INFORMATION = {
     ("student_t", (10.0,)): 1.181818181818182,
     ("laplace", ()): 1.0,
     ("logistic", ()): 3.0,
+    ("lognormal", (0.5,)): 0.12130613194252668,
+    ("lognormal", (1.0,)): 0.06766764161830635,
     ("slash", ()): 4.847024093910827,
     ("contaminated_normal", (0.1, 3.0)): 1.256200902779085,
     ("contaminated_normal", (0.1, 10.0)): 1.208539788118472,
@@ -96,34 +107,42 @@ def _points():
 
 @functools.cache
 def _exact(name, numbers):
-    """At each point log f - log f(0), and its derivative with the sign of a score."""
+    """At each point log f less its value at the PLACE, and its derivative with the sign of a score."""
     values = []
     with mp.workdps(400):
         p = [mp.mpf(number) for number in numbers]
-        middle = LOG_DENSITY[name](mp.mpf(0), *p)
+        middle = LOG_DENSITY[name](mp.mpf(PLACE.get(name, 0)), *p)
         for z in map(mp.mpf, _points().tolist()):
-            slope = mp.diff(lambda u, z=z: LOG_DENSITY[name](z * (1 + u), *p), 0) / z
-            values.append((float(LOG_DENSITY[name](z, *p) - middle), float(-slope)))
+            value = LOG_DENSITY[name](z, *p)
+            inside = mp.isfinite(value)
+            slope = mp.diff(lambda u, z=z: LOG_DENSITY[name](z * (1 + u), *p), 0) / z if inside else mp.mpf(0)
+            values.append((float(value - middle), float(-slope)))
     return np.array(values).T
 
 
 def _worst_score(name, numbers, score):
-    """Largest relative error."""
-    exact = _exact(name, numbers)[1]
-    return np.max(np.abs(_at(score, _points(), numbers) / exact - 1.0))
+    """Largest relative error; a score of 0 must be exactly that."""
+    exact, got = _exact(name, numbers)[1], _at(score, _points(), numbers)
+    assert np.all(got[exact == 0.0] == 0.0)
+    return np.max(np.abs(got[exact != 0.0] / exact[exact != 0.0] - 1.0))
 
 
 def test_every_distribution_is_here():
-    """A distribution that is found by the registry has a score and a log density here, or neither."""
+    """A distribution that is found by the registry has a log density and a score here, or it says why not."""
     found = plugins("distributions")
     assert set(found) == set(LOG_DENSITY) | WITHOUT
     for name, plugin in found.items():
-        assert (plugin.score is None) == (plugin.log_density is None) == (name in WITHOUT)
+        assert (plugin.log_density is None) == (name in WITHOUT)
+        assert (plugin.score is None) == (name not in SCORED)
+        assert all(plugin.no_score(**_errors(name, numbers).values) is None for case, numbers in CASES if case == name)
+        for numbers in SCORELESS.get(name, []):
+            reason = efficient_score(_errors(name, numbers), NONE)
+            assert name in reason and reason == plugin.no_score(**_errors(name, numbers).values)
 
 
 @each_case
 def test_score(name, numbers):
-    """Minus the derivative of log f at all sizes of errors; 0 at 0, where these densities are symmetric."""
+    """Minus the derivative of log f at all sizes of errors; 0 at 0, the mode of these densities or an edge."""
     score = plugins("distributions")[name].score
     assert _worst_score(name, numbers, score) < 1e-12
     assert np.all(_at(score, [0.0, -0.0], numbers) == 0.0)
@@ -140,21 +159,25 @@ def test_a_wrong_score_is_seen():
     assert _worst_score("slash", (), naive) > 1e-12
 
 
-@each_case
+@pytest.mark.parametrize("name, numbers", WITH_DENSITY, ids=str)
 def test_log_density(name, numbers):
-    """Up to a constant, to 1e-13 of the larger of 1, log f and (in the tails of a power) df."""
+    """Up to a constant, to 1e-13 of the larger of 1, log f and (in the tails of a power) df; -inf where f is 0."""
     exact = _exact(name, numbers)[0]
     log_density = plugins("distributions")[name].log_density
-    got = _at(log_density, _points(), numbers) - _at(log_density, [0.0], numbers)
+    got = _at(log_density, _points(), numbers) - _at(log_density, [PLACE.get(name, 0.0)], numbers)
+    assert np.array_equal(got == -np.inf, exact == -np.inf)
+    got, exact = got[exact > -np.inf], exact[exact > -np.inf]
     assert np.all(np.abs(got - exact) <= 1e-13 * np.maximum(1.0, np.abs(exact)))
 
 
-@each_case
+@pytest.mark.parametrize("name, numbers", WITH_DENSITY, ids=str)
 def test_symmetry(name, numbers):
-    """The score is odd and the log density even, to the bit."""
+    """The score is odd and the log density even, to the bit, just where the plugin says that it is symmetric."""
     plugin, z = plugins("distributions")[name], np.abs(_points())
-    assert np.array_equal(_at(plugin.score, -z, numbers), -_at(plugin.score, z, numbers))
-    assert np.array_equal(_at(plugin.log_density, -z, numbers), _at(plugin.log_density, z, numbers))
+    even = np.array_equal(_at(plugin.log_density, -z, numbers), _at(plugin.log_density, z, numbers))
+    assert even == plugin.symmetric(**_errors(name, numbers).values)
+    if even and plugin.score:
+        assert np.array_equal(_at(plugin.score, -z, numbers), -_at(plugin.score, z, numbers))
 
 
 def _all_functions(x, p, q, r, out):
@@ -169,7 +192,7 @@ def _all_functions(x, p, q, r, out):
 score = log_density = one = two = None  # open names of _all_functions
 
 
-@pytest.mark.parametrize("name", LOG_DENSITY)
+@pytest.mark.parametrize("name", SCORED)
 def test_compiled_equals_plain(name):
     """To the bit, at all points, 0 and infinity; also placed anew and mixed."""
     plugin = plugins("distributions")[name]
@@ -197,20 +220,24 @@ def test_information(case):
 
 
 def _constant(name, numbers):
-    """exp(log density at 0) of the plugin over the density at 0."""
-    at_zero = {
-        "cauchy": 1 / mp.pi,
-        "laplace": 0.5,
-        "logistic": 0.25,
-        "normal": 1 / mp.sqrt(2 * mp.pi),
-        "slash": 0.5 / mp.sqrt(2 * mp.pi),
-    }
-    log_density = plugins("distributions")[name].log_density
-    height = at_zero[name] if name in at_zero else 1 / (mp.sqrt(numbers[0]) * mp.beta(numbers[0] / 2, mp.mpf(0.5)))
-    return float(mp.exp(_at(log_density, [0.0], numbers)[0]) / height)
+    """exp(log density) of the plugin over the density, at the PLACE."""
+    height = {
+        "cauchy": lambda: 1 / mp.pi,
+        "laplace": lambda: 0.5,
+        "logistic": lambda: 0.25,
+        "lognormal": lambda sigma: 1 / (sigma * mp.sqrt(2 * mp.pi)),
+        "normal": lambda: 1 / mp.sqrt(2 * mp.pi),
+        "slash": lambda: 0.5 / mp.sqrt(2 * mp.pi),
+        "student_t": lambda df: 1 / (mp.sqrt(df) * mp.beta(df / 2, mp.mpf(0.5))),
+    }[name](*numbers)
+    at_place = _at(plugins("distributions")[name].log_density, [PLACE.get(name, 0.0)], numbers)
+    return float(mp.exp(at_place[0]) / height)
 
 
-@pytest.mark.parametrize("name, numbers", [case for case in CASES if case[0] != "contaminated_normal"], ids=str)
+CLOSED = [(name, numbers) for name, numbers in CASES if plugins("distributions")[name].information]
+
+
+@pytest.mark.parametrize("name, numbers", CLOSED, ids=str)
 def test_closed_form_of_information(name, numbers):
     """The plugin's formula is the mean square of its score, by the quadrature that mixtures use."""
     plugin, errors = plugins("distributions")[name], _errors(name, numbers)
@@ -278,7 +305,7 @@ def test_score_of_a_mixture(name, numbers, bad):
             return mp.log(mp.fsum(parts))
 
         for x, value in zip(z.tolist(), got, strict=True):
-            exact = -mp.diff(log_mixture, x)
+            exact = -mp.diff(log_mixture, x) if mp.isfinite(log_mixture(x)) else 0.0
             assert abs(value - exact) <= 1e-11 * max(1.0, abs(exact)), x
 
 

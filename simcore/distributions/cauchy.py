@@ -30,6 +30,7 @@ PLUGIN = Distribution(
     "Johnson, Kotz & Balakrishnan (1994), chapter 16",
     draw=draw,
     tail_index=lambda: 1.0,
+    mean=lambda: None,
     score=score,
     log_density=log_density,
     information=lambda: 0.5,

@@ -52,6 +52,6 @@ PLUGIN = Distribution(
     draw=draw,
     score=score,
     log_density=log_density,
-    widths=lambda epsilon, ratio: (1.0, ratio),
+    features=lambda epsilon, ratio: ((0.0, 1.0), (0.0, ratio)),
     outliers=lambda epsilon, ratio: (epsilon, ratio),
 )

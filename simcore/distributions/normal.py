@@ -15,6 +15,11 @@ def draw(stream, x, n, p):
 
 
 @lane
+def from_normal(z, p):
+    return z
+
+
+@lane
 def score(z, p):
     return z
 
@@ -29,6 +34,7 @@ PLUGIN = Distribution(
     "standard normal",
     "Box & Muller (1958)",
     draw=draw,
+    from_normal=from_normal,
     score=score,
     log_density=log_density,
     information=lambda: 1.0,

@@ -39,6 +39,7 @@ PLUGIN = Distribution(
     "Rogers & Tukey (1972)",
     draw=draw,
     tail_index=lambda: 1.0,
+    mean=lambda: None,
     score=score,
     log_density=log_density,
     information=lambda: 0.20631215785707985,

@@ -51,8 +51,9 @@ PLUGIN = Distribution(
     (Parameter("df", "degrees of freedom, not only whole ones", POSITIVE),),
     draw=draw,
     tail_index=lambda df: df,
+    mean=lambda df: 0.0 if df > 1.0 else None,
     score=score,
     log_density=log_density,
     information=lambda df: (df + 1.0) / (df + 3.0),
-    widths=lambda df: (min(1.0, math.sqrt(df)),),
+    features=lambda df: ((0.0, min(1.0, math.sqrt(df))),),
 )

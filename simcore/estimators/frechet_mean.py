@@ -2,7 +2,7 @@
 
 from simcore.codes import ITERATION, NOT_CONVERGED, OK
 from simcore.jit import lane
-from simcore.lanes import any_lane, either, fma, invert, maximum, select, splat, splat_u64, store
+from simcore.lanes import any_lane, either, fma, invert, maximum, select, splat, splat_u64
 from simcore.registry import Estimator
 from simcore.sphere import add_tangent, between, clear, exponential, mean, norm, project, report, scale
 
@@ -15,8 +15,8 @@ _LEAST_BEND = 0.6
 def fit(x, n, p, values, work):
     """From the mean direction, steps to exp_m(mean of log_m(x) / h).
 
-    The Hessian of half a squared distance t^2 is 1 along the great circle and t cot t <= 1 across it, so steps with h = 1
-    descend, and so do all with h > 1/2; the mean curvature is the h that makes them nearly Newton's.
+    The Hessian of half a squared distance t^2 is 1 along the great circle and t cot t <= 1 across it, so steps with
+    h > 1/2 descend; the mean curvature is the h that makes them nearly Newton's.
     """
     d = int(p[0])
     m, v = work[:d], work[d : 2 * d]

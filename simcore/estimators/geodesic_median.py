@@ -65,8 +65,8 @@ def _pull(x, n, d, m, v, unit, bend):
 
 @lane
 def fit(x, n, p, values, work):
-    """From the mean direction, to exp_m of Newton's step; where that is none or did not descend, to that of Weiszfeld's,
-    sum of u / sum of 1 / angle, which descends always.
+    """From the mean direction, to exp_m of Newton's step; where there is none or it did not descend, of Weiszfeld's,
+    sum of u / sum of 1 / angle, which always descends.
 
     A point that k others share is left unless the pull of the rest is at most k (Vardi & Zhang 2000): then it is the
     median, which steps alone approach without end; so the nearest point is asked, before steps 2, 4, 8, ...

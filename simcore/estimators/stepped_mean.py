@@ -1,10 +1,10 @@
 """Gradient steps on the mean squared distance, off the sphere or by one of three ways to stay on it."""
 
-from simcore.codes import ITERATION, OK
+from simcore.codes import OK
 from simcore.jit import lane
 from simcore.lanes import load, splat, splat_u64, store
 from simcore.registry import Estimator, Interval, OneOf, Parameter
-from simcore.sphere import exponential, mean, norm, project, report, scale, step, tangent
+from simcore.sphere import exponential, mean, norm, project, report, step, tangent
 
 WAYS = ("euclidean", "projected", "tangent", "exponential")
 _EUCLIDEAN, _PROJECTED, _TANGENT, _EXPONENTIAL = range(len(WAYS))
@@ -14,7 +14,7 @@ _EUCLIDEAN, _PROJECTED, _TANGENT, _EXPONENTIAL = range(len(WAYS))
 def move(a, g, d, way):
     """From a along g, the negative gradient times the rate, one of WAYS: straight on; straight on and back to the
     sphere; along the part of g that is tangent and back; along the great circle of that part. Overwrites g."""
-    if way == _TANGENT or way == _EXPONENTIAL:
+    if way >= _TANGENT:
         tangent(a, g, d)
     if way == _EXPONENTIAL:
         exponential(a, g, d, splat(0.0) > 0.0)
@@ -37,7 +37,7 @@ def fit(x, n, p, values, work):
             store(g, j, 2.0 * rate * (load(centre, j) - load(a, j)))
         move(a, g, d, way)
     report(a, d, norm(a, d) if way == _EUCLIDEAN else splat(1.0), values)
-    return splat_u64(OK) + splat_u64(ITERATION)
+    return splat_u64(OK)
 
 
 PLUGIN = Estimator(

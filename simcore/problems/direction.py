@@ -4,7 +4,7 @@ mu is the first axis; nothing that fits it knows the axes. Off the sphere least 
 short; on the sphere there are the mean direction, the Fréchet mean and the geodesic median.
 """
 
-from simcore.registry import Glance, Interval, Parameter, Problem, Quantity, Simulation, plugins
+from simcore.registry import Interval, Parameter, Problem, Quantity, Simulation, plugins
 from simcore.sphere import scratch_rows
 from simcore.streams import ERRORS, start
 

@@ -1,11 +1,13 @@
 """Distribution functions and quantiles of the error distributions in standard form (imports nothing of simcore).
 
-CDF[name](x, *parameters); QUANTILE[name](q, *parameters) for the lower tail. From SciPy where it has them; slash and
-contaminated normal from their formulas.
+CDF[name](x, *parameters); QUANTILE[name](q, *parameters) for the lower tail, and UPPER for the upper one where it is
+another; MEAN and VARIANCE of those that are not symmetric about 0 or have their variance from gamma functions. From
+SciPy where it has them; else from their formulas.
 """
 
+import mpmath as mp
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import integrate, optimize, special, stats
 
 
 def slash_cdf(x):
@@ -24,6 +26,17 @@ def contaminated_normal_cdf(x, epsilon, ratio):
     return (1.0 - epsilon) * special.ndtr(x) + epsilon * special.ndtr(x / ratio)
 
 
+def g_and_h(z, g, h):
+    """The definition."""
+    return np.exp(0.5 * h * z * z) * (np.expm1(g * z) / g if g else z)
+
+
+def g_and_h_cdf(x, g, h):
+    """Phi at the root z of g_and_h(z) = x, by linear interpolation between 400000 points."""
+    z = np.linspace(-9.0, 9.0, 400_001)
+    return special.ndtr(np.interp(x, g_and_h(z, g, h), z))
+
+
 def _inverse(cdf):
     def quantile(q, *parameters):
         return optimize.brentq(lambda x: cdf(x, *parameters) / q - 1.0, -1e16, 0.0, xtol=1e-12, rtol=1e-13)
@@ -33,10 +46,13 @@ def _inverse(cdf):
 
 CDF = {
     "cauchy": stats.cauchy.cdf,
+    "g_and_h": g_and_h_cdf,
     "contaminated_normal": contaminated_normal_cdf,
     "laplace": stats.laplace.cdf,
     "logistic": stats.logistic.cdf,
+    "lognormal": stats.lognorm.cdf,
     "normal": special.ndtr,
+    "pareto": stats.pareto.cdf,
     "slash": slash_cdf,
     "student_t": lambda x, df: special.stdtr(df, x),
     "uniform": lambda x: np.clip(0.5 * (np.asarray(x) + 1.0), 0.0, 1.0),
@@ -44,10 +60,38 @@ CDF = {
 QUANTILE = {
     "cauchy": lambda q: -1.0 / np.tan(np.pi * q),
     "contaminated_normal": _inverse(contaminated_normal_cdf),
+    "g_and_h": lambda q, g, h: g_and_h(special.ndtri(q), g, h),
     "laplace": stats.laplace.ppf,
     "logistic": stats.logistic.ppf,
+    "lognormal": stats.lognorm.ppf,
     "normal": special.ndtri,
+    "pareto": stats.pareto.ppf,
     "slash": _inverse(slash_cdf),
     "student_t": lambda q, df: special.stdtrit(df, q),
     "uniform": lambda q: 2.0 * q - 1.0,
 }
+UPPER = {
+    "g_and_h": lambda q, g, h: g_and_h(-special.ndtri(q), g, h),
+    "lognormal": stats.lognorm.isf,
+    "pareto": stats.pareto.isf,
+}
+MEAN = {
+    "g_and_h": lambda g, h: mp.expm1(mp.mpf(g) ** 2 / (2 * (1 - mp.mpf(h)))) / (g * mp.sqrt(1 - mp.mpf(h))) if g else 0,
+    "lognormal": lambda sigma: mp.exp(mp.mpf(sigma) ** 2 / 2),
+    "pareto": lambda alpha: mp.mpf(alpha) / (mp.mpf(alpha) - 1),
+}
+VARIANCE = {
+    "g_and_h": lambda g, h: _square_of_g_and_h(g, h) - float(MEAN["g_and_h"](g, h)) ** 2,
+    "lognormal": stats.lognorm.var,
+    "pareto": stats.pareto.var,
+}
+
+
+def _square_of_g_and_h(g, h):
+    return integrate.quad(lambda z: g_and_h(z, g, h) ** 2 * stats.norm.pdf(z), -40.0, 40.0, points=(-3.0, 3.0))[0]
+
+
+def tails(name, q, numbers):
+    """The two numbers beyond which, below and above, an error lies with probability q."""
+    low = QUANTILE[name](q, *numbers)
+    return float(low), float(UPPER[name](q, *numbers) if name in UPPER else -low)

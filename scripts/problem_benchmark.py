@@ -1,0 +1,105 @@
+"""How fast simcore runs the problems beside location and regression, against the obvious way in NumPy or SciPy.
+
+Timed as in benchmark.py: contestants take turns, and ratios are taken within a round. All must agree on the mean of
+every quantity that they give before anything is printed.
+"""
+
+from statistics import median
+
+import numpy as np
+from benchmark import SEED, arguments_of, console_of, machine, print_race, race, write
+from problem_competitors import CONTESTANTS
+
+from simcore import design, jit, recipes, scenario
+from simcore.lanes import WIDTH
+
+STUDIES = {  # of one cell each
+    "classification": {
+        "factors": {"n": [50], "start": [-4.0], "errors": [{"distribution": "gumbel"}]},
+        "estimators": [{"estimator": "cross_entropy"}, {"estimator": "squared_error"}],
+    },
+}
+
+
+def main():
+    arguments = arguments_of(__doc__, list(STUDIES))
+    results = {"machine": machine(), "quick": arguments.quick}
+    console = console_of(results["machine"])
+    for problem in STUDIES:
+        if arguments.only in (None, problem):
+            results[problem] = benchmark_problem(problem, arguments.quick, console)
+    write(results, arguments.json)
+
+
+class Simcore:
+    """The bare kernel of a study; no sums, no files."""
+
+    name = "simcore kernel"
+
+    def __init__(self, problem, threads):
+        self.threads = jit.set_threads(threads)
+        study = scenario.Study(name="benchmark", problem=problem, seed=SEED, replications=1000, **STUDIES[problem])
+        cell = design.cells(study)[0]
+        labels, quantities = [choice.label for choice in study.estimators], design.parameters(study)
+        self.n, self.names = cell.n, [f"{label}, {quantity}" for label in labels for quantity in quantities]
+        self._cell, self._kernel = recipes.kernel_cell(study, cell), recipes.simulate(cell)
+        self._group = self.threads << 40  # of a stretch that no other contestant of this class has
+        self.least = self.step = 2 * WIDTH
+
+    def simulate(self, n, out):
+        jit.set_threads(self.threads)
+        estimates = out.reshape((len(out), -1, WIDTH))
+        groups = estimates.shape[1]
+        states, controls = np.zeros(estimates.shape, np.uint32), np.empty((0, WIDTH))
+        self._kernel(self._cell, self._group, 0, groups, estimates, states, controls)
+        self._group += groups
+
+
+def benchmark_problem(problem, quick, console):
+    """ns per replication of every contestant; exits where two disagree about the mean of a quantity."""
+    rounds, seconds = (3, 0.1) if quick else (9, 0.5)
+    present = [Simcore(problem, 1)]
+    if jit.set_threads(2) == 2:
+        present.append(Simcore(problem, 2))
+    present += [kind(SEED) for kind in CONTESTANTS[problem]]
+    n, names = present[0].n, present[0].names
+    nanoseconds, moments = race(present, n, rounds, seconds, names, moments_of)
+    worst = agree(present, moments, names)
+    rows = [
+        {
+            "contestant": contestant.name,
+            "threads": contestant.threads,
+            "ns": median(own),
+            "ratio": median(one / first for one, first in zip(own, nanoseconds[0], strict=True)),
+            "rounds": own,
+        }
+        for contestant, own in zip(present, nanoseconds, strict=True)
+    ]
+    console.print(f"\nns per replication: {problem}, n = {n}, {len(names)} numbers")
+    print_race(console, [f"n = {n}"], rows, {})
+    console.print(f"All agree on the mean of every number: greatest z = {worst:.1f}")
+    return {"rows": rows, "z": worst}
+
+
+def moments_of(n, out):
+    """Per number: count, sum and sum of squares."""
+    return np.stack([np.full(len(out), out.shape[1]), out.sum(axis=1), (out * out).sum(axis=1)])
+
+
+def agree(present, moments, names):
+    """The greatest |z| of a mean against that of simcore; exits from z = 5 on."""
+    count, total, squares = moments[:, 0], moments[:, 1], moments[:, 2]
+    mean = total / count
+    variance = np.maximum(squares / count - mean**2, 0.0) / count
+    error = np.sqrt(variance + variance[0]) + 1e-12 * np.abs(mean[0])
+    z = np.abs(mean - mean[0]) / np.maximum(error, 1e-300)
+    for c, e in np.argwhere(~(z < 5.0)):
+        raise SystemExit(
+            f"benchmark: {present[c].name} does not do the same work: the mean of {names[e]} is {mean[c, e]:.6g}, of "
+            f"simcore {mean[0, e]:.6g}, z = {z[c, e]:.1f}"
+        )
+    return float(z.max())
+
+
+if __name__ == "__main__":
+    main()

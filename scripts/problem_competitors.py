@@ -1,0 +1,61 @@
+"""The obvious ways to run problem_benchmark.py's studies in NumPy and SciPy, as someone fluent in them would write it.
+
+`simulate(n, out)` fills out, float64 (numbers of simcore's estimators in order, replications). Nothing here imports
+simcore.
+"""
+
+import numpy as np
+
+
+class Classification:
+    """Gradient descent on all replications at once, as arrays (replications, n, 2); those that are done stay out."""
+
+    name, threads, least = "NumPy, all replications at once", 1, 8
+    signal, start, rate, steps, tolerance = 2.0, -4.0, 1.0, 1000, 1e-3
+
+    def __init__(self, seed):
+        self._rng = np.random.default_rng(seed)
+
+    def simulate(self, n, out):
+        for first in range(0, out.shape[1], 500):
+            part = out[:, first : first + 500]
+            (x, labels), (new, expected) = (self._draw(part.shape[1], n) for _ in range(2))
+            for e, squared in enumerate((False, True)):
+                part[5 * e : 5 * e + 5] = self._fit(x, labels, new, expected, squared)
+
+    def _draw(self, count, n):
+        x = self._rng.standard_normal((count, n, 2))
+        return x, np.argmax(self.signal * x + self._rng.gumbel(size=x.shape), axis=2)
+
+    def _fit(self, x, labels, new, expected, squared):
+        count, n = labels.shape
+        y = np.eye(2)[labels]
+        w = np.tile(self.start * np.eye(2), (count, 1, 1))
+        first, better = np.zeros(count), np.full(count, self.steps + 1)
+        converged, active = np.zeros(count, bool), np.arange(count)
+        for step in range(self.steps + 1):
+            own_x, own_y = x[active], y[active]
+            logits = own_x @ w[active].transpose(0, 2, 1)
+            p = np.exp(logits - logits.max(axis=2, keepdims=True))
+            p /= p.sum(axis=2, keepdims=True)
+            force = p - own_y
+            if squared:
+                force = p * (force - (p * force).sum(axis=2, keepdims=True))
+            gradient = force.transpose(0, 2, 1) @ own_x / n
+            norm = np.sqrt((gradient**2).sum(axis=(1, 2)))
+            if step == 0:
+                first[:] = norm
+            right = (p * own_y).sum(axis=(1, 2)) / n > 0.5
+            better[active[right & (better[active] > step)]] = step
+            done = norm <= self.tolerance
+            converged[active[done]] = True
+            active, gradient = active[~done], gradient[~done]
+            if step == self.steps or not len(active):
+                break
+            w[active] -= self.rate * gradient
+        slope = 0.5 * (w[:, 0, 0] + w[:, 1, 1] - w[:, 0, 1] - w[:, 1, 0])
+        accuracy = np.mean(np.argmax(new @ w.transpose(0, 2, 1), axis=2) == expected, axis=1)
+        return slope, accuracy, converged, better, first
+
+
+CONTESTANTS = {"classification": [Classification]}
