@@ -3,7 +3,7 @@
 from simcore.jit import lane
 from simcore.lanes import fma, load, splat, store
 from simcore.registry import BELOW_ONE, Distribution, Parameter
-from simcore.sphere import draw_direction
+from simcore.sphere import draw_direction, project
 
 
 @lane
@@ -18,6 +18,7 @@ def draw(stream, x, n, p):
         store(own, 0, fma(factor, load(own, 0) + rho, splat(rho)))
         for j in range(1, d):
             store(own, j, factor * load(own, j))
+        project(own, d)  # where rho is near 1, rounding leaves other lengths
 
 
 PLUGIN = Distribution(

@@ -21,8 +21,7 @@ def fit(x, n, p, values, work):
     d = int(p[0])
     m, v = work[:d], work[d : 2 * d]
     mean(x, n, d, m)
-    project(m, d)
-    done, passes = splat(0.0) > 0.0, splat_u64(0)
+    done, passes = project(m, d) == 0.0, splat_u64(0)  # points that cancel have no mean direction
     for _ in range(_MOST_STEPS):
         passes = select(done, passes, passes + ITERATION)
         clear(v, d)

@@ -75,12 +75,12 @@ def fit(x, n, p, values, work):
     m, v, s, back, slow = work[:d], work[d : 2 * d], work[2 * d : 3 * d], work[3 * d : 4 * d], work[4 * d : 5 * d]
     unit, bend = work[5 * d : 6 * d], work[6 * d :]
     mean(x, n, d, m)
-    project(m, d)
-    done, passes, nearest, best = splat(0.0) > 0.0, splat_u64(0), splat_u64(0), splat(np.inf)
+    done = project(m, d) == 0.0  # points that cancel have no mean direction
+    passes, nearest, best = splat_u64(0), splat_u64(0), splat(np.inf)
     for turn in range(_MOST_STEPS):
         if turn >= 2 and turn & (turn - 1) == 0:
             passes = select(done, passes, passes + ITERATION)
-            done = either(done, _asked(x, n, d, nearest, m, (v, s, unit, bend), done))
+            done = either(done, _asked(x, n, d, nearest, best, m, (v, s, unit, bend), done))
         passes = select(done, passes, passes + ITERATION)
         total, weights, here, nearest = _pull(x, n, d, m, v, unit, bend)
         worse = total > best * (1.0 + _ROUNDING)
@@ -105,13 +105,13 @@ def fit(x, n, p, values, work):
 
 
 @lane
-def _asked(x, n, d, nearest, m, rows, done):
-    """The lanes not done whose nearest point is the median: there it becomes m."""
+def _asked(x, n, d, nearest, best, m, rows, done):
+    """The lanes not done whose nearest point is the median, and no worse than what was found: there it becomes m."""
     v, point, unit, bend = rows
     for j in range(d):
         store(point, j, gather(x, nearest * d + j))
-    _, _, here, _ = _pull(x, n, d, point, v, unit, bend)
-    found = both(norm(v, d) <= here, invert(done))
+    total, _, here, _ = _pull(x, n, d, point, v, unit, bend)
+    found = both(both(norm(v, d) <= here, total <= best), invert(done))
     for j in range(d):
         store(m, j, select(found, load(point, j), load(m, j)))
     return found

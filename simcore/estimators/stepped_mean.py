@@ -28,7 +28,7 @@ def move(a, g, d, way):
 def fit(x, n, p, values, work):
     """From the first observation; the gradient of mean |x - a|^2 is 2 (a - mean)."""
     d, way, rate, steps = int(p[0]), int(p[1]), p[2], int(p[3])
-    centre, a, g = work[:d], work[d : 2 * d], work[2 * d : 3 * d]
+    a, centre, g = work[:d], work[d : 2 * d], work[2 * d : 3 * d]
     mean(x, n, d, centre)
     for j in range(d):
         store(a, j, load(x, j))

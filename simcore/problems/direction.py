@@ -4,7 +4,7 @@ mu is the first axis; nothing that fits it knows the axes. Off the sphere least 
 short; on the sphere there are the mean direction, the Fréchet mean and the geodesic median.
 """
 
-from simcore.registry import Interval, Parameter, Problem, Quantity, Simulation, plugins
+from simcore.registry import Glance, Interval, Parameter, Problem, Quantity, Simulation, plugins
 from simcore.sphere import scratch_rows
 from simcore.streams import ERRORS, start
 
@@ -53,6 +53,19 @@ PLUGIN = Problem(
         quantities=quantities,
         scratch=lambda n, settings: scratch_rows(int(settings["dimension"])),
         work=lambda n, settings: 30 * n * int(settings["dimension"]),
+    ),
+    glances=(
+        Glance(
+            "off_the_sphere",
+            ("mean", "bias"),
+            x="fraction",
+            title="how long the answer is, and how far off",
+            label="mean, or bias, of the quantity at the right",
+            rows="parameter",
+            columns="errors",
+            apart=True,
+            parameters=("norm", "across", "squared_angle"),
+        ),
     ),
     shown=("mean", "bias", "rmse"),
 )

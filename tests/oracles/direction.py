@@ -1,0 +1,79 @@
+"""Directions in slow NumPy: laws of the angle to mu by quadrature, means and medians on the sphere by plain steps."""
+
+import math
+
+import numpy as np
+from scipy import integrate, special
+
+
+class AngleLaw:
+    """The angle t between mu and a random direction of S^(d-1), from the log density of a direction as a function of t.
+
+    A direction has the angle t with probability proportional to its density times sin(t)^(d-2).
+    """
+
+    def __init__(self, name, d, parameter):
+        self.d, self.angles = d, np.linspace(0.0, math.pi, 200_001)
+        cosine = np.cos(self.angles)
+        if name == "von_mises_fisher":
+            density = np.exp(parameter * (cosine - 1.0))
+        else:
+            density = (1.0 - parameter) ** (2 * d - 2) / (1.0 + parameter**2 - 2.0 * parameter * cosine) ** (d - 1)
+        density = density * np.sin(self.angles) ** (d - 2)
+        self._density = density / integrate.simpson(density, x=self.angles)
+
+    def cdf(self, angle):
+        return np.interp(angle, self.angles, integrate.cumulative_trapezoid(self._density, self.angles, initial=0.0))
+
+    def mean(self, function):
+        """Of a function of the angle."""
+        return integrate.simpson(self._density * function(self.angles), x=self.angles)
+
+
+def mean_resultant_length(d, kappa):
+    """A_d(kappa) of von Mises-Fisher: the mean of mu'x."""
+    return special.ive(d / 2, kappa) / special.ive(d / 2 - 1, kappa)
+
+
+def angle(a, b):
+    """Between unit vectors, along the last axis (Kahan)."""
+    return 2.0 * np.arctan2(np.linalg.norm(a - b, axis=-1), np.linalg.norm(a + b, axis=-1))
+
+
+def log_map(m, x):
+    """Tangent vectors at m that lead to the points x (n, d)."""
+    across = x - (x @ m)[:, None] * m
+    length = np.linalg.norm(across, axis=1, keepdims=True)
+    return across * np.divide(angle(x, m)[:, None], length, out=np.zeros_like(length), where=length > 0.0)
+
+
+def exp_map(m, v):
+    length = np.linalg.norm(v)
+    moved = math.cos(length) * m + np.sinc(length / math.pi) * v
+    return moved / np.linalg.norm(moved)
+
+
+def frechet_mean(x, steps=20_000):
+    """The minimiser of the sum of squared angles near the mean direction: gradient steps of length 1."""
+    m = x.mean(axis=0) / np.linalg.norm(x.mean(axis=0))
+    for _ in range(steps):
+        v = log_map(m, x).mean(axis=0)
+        m = exp_map(m, v)
+        if np.linalg.norm(v) < 1e-15:
+            break
+    return m
+
+
+def geodesic_median(x, steps=20_000):
+    """The minimiser of the sum of angles: plain Weiszfeld steps from the mean direction, and every point itself."""
+    m = x.mean(axis=0) / np.linalg.norm(x.mean(axis=0))
+    for _ in range(steps):
+        logs = log_map(m, x)
+        lengths = np.linalg.norm(logs, axis=1)
+        if lengths.min() < 1e-14:
+            break
+        v = (logs / lengths[:, None]).sum(axis=0) / (1.0 / lengths).sum()
+        m = exp_map(m, v)
+        if np.linalg.norm(v) < 1e-15:
+            break
+    return min([m, *x], key=lambda point: angle(x, point).sum())
