@@ -131,18 +131,18 @@ def add_tangent(x, i, m, d, versine, factor, v):
 
 @lane
 def report(a, d, length, values):
-    """The quantities of an answer a in the direction of the estimate, `length` being its norm."""
+    """The quantities of an answer that is `length` long and has the direction of a, of whatever length that is."""
     square = splat(0.0)
     for j in range(1, d):
         square = fma(load(a, j), load(a, j), square)
     off = root(square)
     angle = atan2(off, load(a, 0))
-    short = load(a, 0) - 1.0
+    chord, short = 2.0 * sin_pi(angle * 0.15915494309189535), length - 1.0
     store(values, 0, select(off > 0.0, load(a, 1) / off * angle, 0.0 * angle))
     store(values, 1, angle)
     store(values, 2, angle * angle)
     store(values, 3, length)
-    store(values, 4, root(fma(short, short, square)))
+    store(values, 4, root(fma(length * chord, chord, short * short)))
 
 
 @lane

@@ -4,7 +4,7 @@ from simcore.codes import ITERATION, NOT_CONVERGED, OK
 from simcore.jit import lane
 from simcore.lanes import any_lane, either, fma, invert, select, splat, splat_u64
 from simcore.registry import Estimator, Interval, Parameter
-from simcore.sphere import mean, norm, report, scale
+from simcore.sphere import mean, norm, report
 
 _MOST_STEPS = 100
 
@@ -29,7 +29,6 @@ def fit(x, n, p, values, work):
         s = select(done, s, lower)
         if not any_lane(invert(done)):
             break
-    scale(work, d, s / r)
     report(work, d, s, values)
     return select(done, splat_u64(OK), splat_u64(NOT_CONVERGED)) + passes
 

@@ -4,14 +4,13 @@ from simcore.codes import OK
 from simcore.jit import lane
 from simcore.lanes import splat, splat_u64
 from simcore.registry import Estimator
-from simcore.sphere import mean, project, report
+from simcore.sphere import mean, report
 
 
 @lane
 def fit(x, n, p, values, work):
     d = int(p[0])
     mean(x, n, d, work)
-    project(work, d)
     report(work, d, splat(1.0), values)
     return splat_u64(OK)
 
