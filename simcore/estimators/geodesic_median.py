@@ -39,7 +39,7 @@ def _pull(x, n, d, m, v, unit, bend):
     one is the nearest."""
     clear(v, d)
     clear(bend, d * d)
-    total, weights, here, across = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+    total, weights, here, bent = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
     least, nearest = splat(4.0), splat_u64(0)
     for i in range(n):
         angle, sine, versine = between(x, i, m, d)
@@ -54,12 +54,12 @@ def _pull(x, n, d, m, v, unit, bend):
             store(v, j, load(v, j) + own)
             for k in range(j + 1):
                 store(bend, j * d + k, fma(-cotangent * own, load(unit, k), load(bend, j * d + k)))
-        total, across = total + angle, across + cotangent
+        total, bent = total + angle, bent + cotangent
         weights = weights + select(off, 1.0 / angle, splat(0.0))
         closer = angle < least
         least, nearest = minimum(angle, least), select(closer, splat_u64(i), nearest)
     for j in range(d):
-        store(bend, j * d + j, load(bend, j * d + j) + across)
+        store(bend, j * d + j, load(bend, j * d + j) + bent)
     return total, maximum(weights, splat(_LEAST_WEIGHT)), here, nearest
 
 
