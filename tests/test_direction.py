@@ -31,15 +31,17 @@ ESTIMATORS = [
 ]
 EUCLIDEAN, PROJECTED, PENALISED, FRECHET, MEDIAN = range(5)
 QUANTITIES = ("across", "angle", "squared_angle", "norm", "chord")
-VMF, CAUCHY = "von_mises_fisher", "spherical_cauchy"
+VMF, CAUCHY, T = "von_mises_fisher", "spherical_cauchy", "projected_t"
 LAWS = [(VMF, 2, 0.5), (VMF, 2, 40.0), (VMF, 3, 1e-5), (VMF, 3, 2.0), (VMF, 3, 1000.0), (VMF, 4, 5.0), (VMF, 50, 30.0)]
 LAWS += [(CAUCHY, 2, 0.7), (CAUCHY, 3, 0.0), (CAUCHY, 3, 0.9), (CAUCHY, 7, 0.5)]
+LAWS += [(T, 2, (2.0, 1.0)), (T, 3, (3.0, 2.5)), (T, 6, (5.0, 40.0))]
 FALSE_ALARM = 2 * special.ndtr(-4.5)
 KEYS = stream_keys(3, "direction")
 
 
 def entry(name, parameter):
-    return {"distribution": name, ("kappa" if name == VMF else "rho"): parameter}
+    names = {VMF: ("kappa",), CAUCHY: ("rho",), T: ("kappa", "df")}[name]
+    return {"distribution": name} | dict(zip(names, np.atleast_1d(parameter).tolist(), strict=True))
 
 
 def study(name=VMF, d=3, parameter=2.0, n=15, bad=None, estimators=None, replications=8):
@@ -108,7 +110,7 @@ def test_the_law_of_directions(name, d, parameter):
     x = draws(name, d, parameter)
     assert np.all(np.abs(np.einsum("ij,ij->i", x, x) - 1.0) < 1e-14)
     angle = angle_from_first_axis(x)
-    assert ks_p_value(angle, oracle.AngleLaw(name, d, parameter).cdf) > FALSE_ALARM
+    assert ks_p_value(angle, oracle.law(name, d, parameter).cdf) > FALSE_ALARM
     if d == 2:
         assert stats.binomtest(int((x[:, 1] > 0.0).sum()), len(x)).pvalue > FALSE_ALARM
         other = np.sign(x[:, 1])
@@ -124,10 +126,12 @@ def test_the_law_of_directions(name, d, parameter):
 
 
 def test_a_wrong_law_is_seen():
-    """Broken twins: a concentration 4 % off, and a dimension too many."""
+    """Broken twins: a concentration 4 % off, a dimension too many, half a degree of freedom."""
     angle = angle_from_first_axis(draws(VMF, 4, 5.0))
-    for twin in (oracle.AngleLaw(VMF, 4, 5.2), oracle.AngleLaw(VMF, 5, 5.0)):
+    for twin in (oracle.law(VMF, 4, 5.2), oracle.law(VMF, 5, 5.0)):
         assert ks_p_value(angle, twin.cdf) < FALSE_ALARM
+    angle = angle_from_first_axis(draws(T, 3, (3.0, 2.5)))
+    assert ks_p_value(angle, oracle.law(T, 3, (3.0, 3.0)).cdf) < FALSE_ALARM
 
 
 def test_rejection_keeps_each_lane_to_its_own_stream():
@@ -360,7 +364,9 @@ def test_the_figure_keeps_kinds_of_contamination_apart():
     assert "Contamination: cluster(angle=90) (1 other level not shown)." in picture.notes
 
 
-@pytest.mark.parametrize("name, d, parameter", [(VMF, 2, 2.0), (VMF, 3, 2.0), (VMF, 5, 2.0), (CAUCHY, 3, 0.7)])
+@pytest.mark.parametrize(
+    "name, d, parameter", [(VMF, 2, 2.0), (VMF, 3, 2.0), (VMF, 5, 2.0), (CAUCHY, 3, 0.7), (T, 4, (3.0, 1.5))]
+)
 def test_bits_do_not_depend_on_threads_cuts_or_compilation(name, d, parameter):
     kind = {"kind": "cluster", "fraction": 0.2, "angle": 75.0} if d < 5 else {"kind": "diffuse", "fraction": 0.3}
     own = study(name, d, parameter, n=7, bad=kind, estimators=range(6), replications=700)

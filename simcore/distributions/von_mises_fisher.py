@@ -6,6 +6,7 @@ from simcore.lanes import any_lane, either, fma, invert, minimum, root, select, 
 from simcore.registry import Distribution, Interval, Parameter
 from simcore.sphere import draw_direction
 from simcore.streams import symmetric, uniform
+from simcore.variates import held
 
 
 @lane
@@ -46,16 +47,9 @@ def _accepted(stream, d, kappa):
         found = b * (1.0 + t) / (1.0 - 0.5 * (1.0 - b) * (1.0 + t))
         height = fma(splat(kappa), 1.0 - found, inner * log(fma(x0, found, 2.0 * b / (1.0 + b)))) - most
         versine = select(done, versine, found)
-        stream = _advanced(stream, after, done)
+        stream = held(done, stream, after)
         done = either(done, height >= log(u))
     return versine, stream
-
-
-@lane
-def _advanced(stream, after, done):
-    s0, s1, s2, s3 = stream
-    a0, a1, a2, a3 = after
-    return select(done, s0, a0), select(done, s1, a1), select(done, s2, a2), select(done, s3, a3)
 
 
 PLUGIN = Distribution(

@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from scipy import integrate, special
+from scipy import integrate, special, stats
 
 
 class AngleLaw:
@@ -28,6 +28,38 @@ class AngleLaw:
     def mean(self, function):
         """Of a function of the angle."""
         return integrate.simpson(self._density * function(self.angles), x=self.angles)
+
+
+class ProjectedT:
+    """The angle between mu and kappa mu + z / v, z standard normal in d dimensions and sqrt(df) v chi with df.
+
+    It is at most t where z_1 >= cot(t) r - kappa v, r being the length of the rest of z, chi with d - 1: the mean of a
+    normal probability over r and v.
+    """
+
+    def __init__(self, d, kappa, df, nodes=201):
+        self._angles = np.linspace(0.0, math.pi, 401)
+        r, of_r = self._chi(d - 1, nodes)
+        v, of_v = self._chi(df, nodes)
+        cot = 1.0 / np.tan(self._angles[1:-1])
+        inner = [of_r @ special.ndtr(kappa * v / math.sqrt(df) - c * r[:, None]) @ of_v for c in cot]
+        self._cdf = np.array([0.0, *inner, 1.0])
+
+    @staticmethod
+    def _chi(df, nodes):
+        """Places and weights of Simpson's rule for the mean over a chi variate."""
+        places = np.linspace(0.0, stats.chi.isf(1e-12, df), nodes)
+        weights = np.tile([2.0, 4.0], nodes // 2 + 1)[:nodes] * stats.chi.pdf(places, df)
+        weights[[0, -1]] /= 2.0
+        return places, weights / weights.sum()
+
+    def cdf(self, angle):
+        return np.interp(angle, self._angles, self._cdf)
+
+
+def law(name, d, parameter):
+    """The law of the angle of a distribution of simcore by its name and parameters."""
+    return ProjectedT(d, *parameter) if name == "projected_t" else AngleLaw(name, d, parameter)
 
 
 def mean_resultant_length(d, kappa):
