@@ -72,6 +72,18 @@ _TAN_COS = (
     -4.934802200544679,
     1.0,
 )
+_ATAN = (
+    0.02125988513747435,
+    -0.0435909910459923,
+    0.056925405177530926,
+    -0.06641121521470038,
+    0.07690068342877387,
+    -0.09090782415764209,
+    0.11111106653741028,
+    -0.14285714195265373,
+    0.1999999999908901,
+    -0.3333333333333015,
+)
 _EXPM1 = (
     1.1562063610036458e-11,
     1.618648192869379e-10,
@@ -97,6 +109,7 @@ _LOG_TAIL = (
     0.4000000000000088,
     0.6666666666666666,
 )
+_TAN_EIGHTH = 0.41421356237309503  # tan(pi / 8)
 _LN2_HIGH = 0.6931471803691238  # its low 32 bits are zero, so k * _LN2_HIGH is exact for |k| < 2^20
 _LN2_LOW = 1.9082149292705877e-10
 
@@ -188,6 +201,19 @@ def tan_pi(s):
     sine = polynomial(q, _TAN_SIN) * y
     cosine = polynomial(q, _TAN_COS)
     return with_sign(select(near_zero, sine, cosine) / select(near_zero, cosine, sine), s)
+
+
+@lane
+def atan2(y, x):
+    """The angle of the point (x, y), from -pi to pi, relative error 2 ulp; sizes below 1e300 and not both 0."""
+    up, across = magnitude(y), magnitude(x)
+    large, small = maximum(up, across), minimum(up, across)
+    middle = small > _TAN_EIGHTH * large  # tan(a - pi/4) = (tan a - 1) / (tan a + 1)
+    t = select(middle, small - large, small) / select(middle, small + large, large)
+    q = t * t
+    angle = select(middle, splat(0.7853981633974483), splat(0.0)) + fma(t * q, polynomial(q, _ATAN), t)
+    angle = select(up > across, 1.5707963267948966 - angle, angle)
+    return with_sign(select(x < 0.0, 3.141592653589793 - angle, angle), y)
 
 
 @lane

@@ -286,6 +286,31 @@ def test_weighted(compiled):
 
 
 @pytest.mark.parametrize("compiled", [True, False])
+def test_atan2(compiled):
+    """Against 50 digits in all quadrants, to the 2 ulp of its docstring, of which more than a half are reached; next to
+    the angles where the reduction changes, near the axes and on them."""
+    rng = np.random.default_rng(_SEED)
+    turns = rng.uniform(-1.0, 1.0, 600)
+    edges = np.arange(-8, 9)[:, None] / 8.0 + rng.choice([-1.0, 1.0], (17, 20)) * _magnitudes(-50, -8, (17, 20), rng)
+    y, x = (f(np.pi * np.concatenate([turns, edges.ravel()])) for f in (np.sin, np.cos))
+    size = _magnitudes(-300, 300, y.size, rng)
+    y, x = [*y * size, 0.0, 1.0, -1.0, 1e-300, 0.0, -0.0], [*x * size, 1.0, 0.0, 0.0, 1.0, -1.0, -1.0]
+    y, x = rows_of(y), rows_of(x)
+    got = over_rows(fmath.atan2, y, x, compiled=compiled)
+    assert same_bits(got, over_rows(fmath.atan2, y, x, compiled=not compiled))
+    assert same_bits(-got, over_rows(fmath.atan2, -y, x, compiled=compiled))
+    with mp.workdps(50):
+        exact = [mp.atan2(mp.mpf(b), mp.mpf(a)) for a, b in zip(x.ravel().tolist(), y.ravel().tolist(), strict=True)]
+        errors = [
+            float(abs((mp.mpf(value) - abs(angle)) / (angle or 1)) / EPS)
+            for value, angle in zip(np.abs(got).ravel().tolist(), exact, strict=True)
+        ]
+    assert 1.0 < max(errors) <= 2.0
+    assert np.array_equal(np.signbit(got), np.signbit(y))
+    assert np.all(np.isnan(over_rows(fmath.atan2, rows_of([0.0]), rows_of([0.0]), compiled=compiled)))
+
+
+@pytest.mark.parametrize("compiled", [True, False])
 def test_power(compiled):
     """Against 50 digits, to 2 ulp and 2 |y log x| ulp besides; exactly 1 where y is 0 or x is 1."""
     rng = np.random.default_rng(_SEED)
