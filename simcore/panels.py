@@ -17,7 +17,8 @@ from simcore.statuses import INSUFFICIENT, OK, ROUGH, UNDEFINED
 
 # Order of distributions with the same tail index; one without an index in the table counts as light.
 TAILS = (
-    *("uniform", "normal", "logistic", "laplace", "contaminated_normal", "generalized_normal", "lognormal", "g_and_h"),
+    *("uniform", "normal", "logistic", "laplace", "contaminated_normal", "generalized_normal", "gumbel"),
+    *("lognormal", "g_and_h"),
     *("student_t", "skewed_t", "slash", "cauchy", "stable", "pareto"),
     *("von_mises_fisher", "spherical_cauchy", "projected_t"),
 )
