@@ -18,6 +18,10 @@ STUDIES = {  # of one cell each
         "factors": {"n": [50], "start": [-4.0], "errors": [{"distribution": "gumbel"}]},
         "estimators": [{"estimator": "cross_entropy"}, {"estimator": "squared_error"}],
     },
+    "posterior": {
+        "factors": {"n": [20], "errors": [{"distribution": "beta_prior", "a": 1.0, "b": 4.0}]},
+        "estimators": [{"estimator": f"posterior_{name}"} for name in ("mean", "median", "mode")],
+    },
 }
 
 
