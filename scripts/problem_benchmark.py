@@ -26,6 +26,10 @@ STUDIES = {  # of one cell each
         },
         "estimators": [{"estimator": name} for name in ("projected_mean", "frechet_mean", "geodesic_median")],
     },
+    "posterior": {
+        "factors": {"n": [20], "errors": [{"distribution": "beta_prior", "a": 1.0, "b": 4.0}]},
+        "estimators": [{"estimator": f"posterior_{name}"} for name in ("mean", "median", "mode")],
+    },
 }
 
 

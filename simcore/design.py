@@ -7,7 +7,7 @@ else, names its random streams: its place in the grid, the estimators and the ot
 import hashlib
 import itertools
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simcore.errors import UsageError
 from simcore.populations import estimand
@@ -42,8 +42,9 @@ class Cell:
 
     @property
     def simulation(self):
-        """The `registry.Simulation` of its problem; None of location and regression."""
-        return plugins("problems")[self.problem].simulation
+        """The `registry.Simulation` of its problem, with what its errors bring; None of location and regression."""
+        simulation, errors = plugins("problems")[self.problem].simulation, plugins("distributions")[self.errors.name]
+        return simulation and replace(simulation, **errors.parts(**self.errors.values))
 
     @property
     def size(self):

@@ -22,7 +22,8 @@ class Outcome:
     the errors e = T - truth; mean_size: mean of |e|; errors: e in order (`histograms.Ranked` or `Sorted`).
     moments: plain, or those of e less its control variate, which explains the variance `explained`.
     bound: of Cramér and Rao for the variance, None where there is none. reference: the Outcome of the same parameter of
-    the reference estimator, None if it is this one; shared_central, shared_raw: `moments.mean_of_squares` with it.
+    the reference estimator, None if it is this one; shared_central, shared_raw: `moments.mean_of_squares` with it;
+    shared_size: the mean of |e f|, f its errors.
     """
 
     good: int
@@ -40,6 +41,7 @@ class Outcome:
     reference: "Outcome | None" = None
     shared_central: float = math.nan
     shared_raw: float = math.nan
+    shared_size: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,11 @@ class CellOutcomes:
         products = [sums[f"{letter}{powers}_{part}"] for powers in (11, 21, 12, 22) for part in ("high", "low")]
         return mean_of_squares(a, b, int(sums["both"]), products)
 
+    def shared_size(self, row, other):
+        """The mean of |e f| of two targets that were paired, NaN without replications."""
+        sums = self.pair(row, other)
+        return (sums["a11_high"] + sums["a11_low"]) / sums["both"] if sums["both"] else math.nan
+
     def _alone(self, row, bound, errors):
         sums = dict(zip(ERRORS.columns, self._total.errors[row].tolist(), strict=True))
         counts = [int(sums[name]) for name in codes.NAMES]
@@ -140,7 +147,8 @@ class CellOutcomes:
         if row == reference:
             return own
         central, raw = self.shared(row, reference, adjusted)
-        return replace(own, reference=other, shared_central=central, shared_raw=raw)
+        size = self.shared_size(row, reference)
+        return replace(own, reference=other, shared_central=central, shared_raw=raw, shared_size=size)
 
 
 def _why_plain(control, equivariant, outcome):

@@ -165,7 +165,8 @@ def pictures(summary: pd.DataFrame, title: str | None = None) -> list[Picture]:
         rows = table[table["measure"].isin(view.measures)]
         parameters = list(view.parameters or rows["parameter"].unique())
         rows = rows[rows["parameter"].isin(parameters)]
-        rows = rows.sort_values("parameter", key=lambda names: names.map(parameters.index), kind="stable")
+        for column, order in (("measure", list(view.measures)), ("parameter", parameters)):
+            rows = rows.sort_values(column, key=lambda names, order=order: names.map(order.index), kind="stable")
         if len(parameters) == 1 or "parameter" in view.factors:
             found.append(_picture(view, rows, view.name, heading, []))
             continue
@@ -458,9 +459,12 @@ def _called(factor):
 
 def _axis(table, factor):
     """What stands below the x axis."""
+    problem = _problem(table)
+    if factor == "errors" and problem and not problem.errors:
+        return "how the data come about"
     if factor in AXES:
         return AXES[factor]
-    return next(setting.meaning for setting in _problem(table).settings if setting.name == factor)
+    return next(setting.meaning for setting in problem.settings if setting.name == factor)
 
 
 def _logged(factor, levels):

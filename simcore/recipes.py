@@ -190,11 +190,12 @@ def _trial(study, cell, compiled):
     settings = tuple(map(_number, problem.settings, cell.setting.values()))
     rows, values = simulation.rows(cell.n, cell.setting), len(cell.quantities)
     error_numbers = (*(settings if distribution.problem else ()), *errors.values.values())
+    behind = errors.values.values() if distribution.problem else ()
     bad_numbers, place = tuple(bad.values.values()), (errors.loc, errors.scale)
     place = place if contamination.problem else place + bad_numbers
     placed = plugins("contamination")["none"]
-    fits = [trial_kernels.fit_function(choice.name, *problem.fit(choice), compiled) for choice in study.estimators]
-    own = [(*settings, *problem.numbers(choice, cell.n)) for choice in study.estimators]
+    fits = [_trial_fit(problem.fit(choice), choice, simulation, errors, compiled) for choice in study.estimators]
+    own = [(*settings, *problem.numbers(choice, cell.n), *behind) for choice in study.estimators]
     return trial_kernels.Trial(
         n=cell.n,
         size=cell.size,
@@ -207,6 +208,13 @@ def _trial(study, cell, compiled):
         fits=kernels.function_table(fits),
         fit_numbers=np.array([trial_kernels.fit_numbers(rows, values, numbers) for numbers in own]),
     )
+
+
+def _trial_fit(found, choice, simulation, errors, compiled):
+    """The fit function of an estimator, its names that the errors fill bound too."""
+    fit, open_names = found
+    name = f"{choice.name}_{errors.name}" if simulation.opened else choice.name
+    return trial_kernels.fit_function(name, fit, open_names + simulation.opened, compiled)
 
 
 def _number(setting, value):

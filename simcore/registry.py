@@ -149,7 +149,9 @@ class Distribution(Plugin):
     outliers(**values): the probability that an error is one of few that are far wider, and the standard deviation of
     those; None where there are no such two kinds of errors.
     problem: the only problem that it makes data sets of; its draw then receives the settings of that problem before its
-    own parameters, and there is neither loc nor scale. None: errors of every problem that takes such.
+    own parameters, and there is neither loc nor scale; fits receive those parameters behind their own. None: errors of
+    every problem that takes such.
+    parts(**values): fields of the `Simulation` of that problem that hang on it, by name.
     """
 
     draw: Callable = None
@@ -164,6 +166,7 @@ class Distribution(Plugin):
     features: Callable = field(default=lambda **values: ((0.0, 1.0),))
     outliers: Callable | None = None
     problem: str | None = None
+    parts: Callable = field(default=lambda **values: {})
 
 
 @dataclass(frozen=True)
@@ -333,7 +336,7 @@ class Simulation:
     work(n, settings): about how many samples of a location problem cost as much.
     quantities(settings): a Quantity for each value that a fit gives; the names are the same for all settings.
     Fits are lane functions fit(x, n, p, values, work) -> code with the passes; p holds the settings, then the
-    estimator's numbers.
+    estimator's numbers. opened: names that they leave open, and what stands there: pairs.
     """
 
     sample: Callable
@@ -341,6 +344,7 @@ class Simulation:
     quantities: Callable
     scratch: Callable = field(default=lambda n, settings: 0)
     work: Callable = field(default=lambda n, settings: n)
+    opened: tuple[tuple[str, Callable], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ PACKAGE = Path(registry.__file__).parent
 LAYERS = [
     ("errors", "jit", "registry", "codes", "statuses"),
     ("lanes", "lanes_llvm", "fmath", "streams", "variates", "order", "networks_llvm", "quadrature", "histograms"),
-    ("sums", "moments", "intervals", "tails", "dense", "breakdown", "refinement", "joint"),
-    ("lad", "lp_regression", "m_location", "m_regression", "subsets", "weighted", "s_regression", "softmax", "sphere"),
+    ("special", "sums", "moments", "intervals", "tails", "dense", "breakdown", "refinement", "joint"),
+    ("lad", "lp_regression", "m_location", "m_regression", "subsets", "weighted", "s_regression"),
+    ("softmax", "sphere"),
     ("distributions", "contamination", "designs", "losses", "estimators", "measures", "problems"),
     ("scores", "kernels"),
     ("populations",),

@@ -323,7 +323,7 @@ BAD = [  # what stands in SMALL, what is written there instead, and the report: 
     ('[{ distribution = "normal" }]', "[3]", 5, "factors.errors[0]", ["not a table with one distribution", "(got 3)"]),
     ('[{ distribution = "normal" }]', "[{}]", 5, "factors.errors[0]", ["not a table with one distribution"]),
     ('[{ distribution = "normal" }]', '{ distribution = "normal" }', 5, "factors.errors", ["[[factors.errors]]"]),
-    ('"normal"', '"gauss"', 5, "factors.errors[0].distribution", ["is unknown", "known: cauchy", "student_t"]),
+    ('"normal"', '"gauss"', 5, "factors.errors[0].distribution", ["is unknown", "known: ", "cauchy", "student_t"]),
     ('"normal"', '"student-t"', 5, "factors.errors[0].distribution", ["did you mean 'student_t'?"]),
     ('"normal"', '"student_t"', 5, "factors.errors[0].df", ["is missing", "a number > 0"]),
     ('"normal"', '"student_t", df = "3"', 5, "factors.errors[0].df", ["not a finite number", '(got "3")']),

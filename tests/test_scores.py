@@ -147,7 +147,7 @@ def _worst_score(name, numbers, score):
 
 
 def test_every_distribution_is_here():
-    """A distribution that is found by the registry has a log density and a score here, or it says why not."""
+    """A distribution of errors has a log density and a score here, or it says why not."""
     found = {name: plugin for name, plugin in plugins("distributions").items() if plugin.problem is None}
     assert set(found) == set(LOG_DENSITY) | WITHOUT
     for name, plugin in found.items():
