@@ -187,6 +187,13 @@ def tan_pi(s):
 
 
 @lane
+def tanh(x):
+    """tanh(x), relative error 4 ulp; at most 1 in size, exactly odd."""
+    e = expm1(-2.0 * magnitude(x))
+    return with_sign((0.0 - e) / (2.0 + e), x)
+
+
+@lane
 def with_sign(size, s):
     """size >= 0 with the sign of s."""
     return from_bits(bits(size) | (bits(s) & 0x8000000000000000))

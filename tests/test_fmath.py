@@ -45,6 +45,11 @@ def _log1p_points(rng):
     return [0.0, 5e-324, 2.0**-53, 2.0**-52, 0.41, 0.42, 1.0, 1e308, *_magnitudes(-1022, 1022, 800, rng)]
 
 
+def _tanh_points(rng):
+    sizes = [0.0, 5e-324, 1e-300, 2.0**-53, 0.17, 0.18, 18.0, 19.0, 350.0, 1e300, *_magnitudes(-1022, 6, 500, rng)]
+    return [*sizes, *(-np.array(sizes)), *rng.uniform(-3, 3, 300)]
+
+
 def _expm1_tail_points(rng):
     sizes = [*_magnitudes(-60, -2, 300, rng), *rng.uniform(0.0, 0.69314718, 300)]
     return [*sizes, *(-size for size in sizes)]
@@ -75,6 +80,7 @@ CASES = {
     "expm1": (_exp_points, mp.expm1, lambda exact: EPS * abs(exact), 2.0),
     "expm1_tail": (_expm1_tail_points, _expm1_tail, lambda exact: EPS * abs(exact), 2.0),
     "root_expm1": (_root_expm1_points, lambda y: mp.sqrt(mp.expm1(y)), lambda exact: EPS * abs(exact), 2.0),
+    "tanh": (_tanh_points, mp.tanh, lambda exact: EPS * abs(exact), 4.0),
     "sin_pi": (_sin_points, mp.sinpi, lambda exact: EPS * abs(exact), 2.0),
     "cos_pi": (_angles, mp.cospi, lambda exact: EPS * abs(exact), 2.0),
     "tan_pi": (_angles, lambda s: mp.sinpi(s) / mp.cospi(s), lambda exact: EPS * abs(exact), 4.0),
@@ -141,7 +147,7 @@ def test_exact_values():
     for function in (fmath.root_expm1, fmath.expm1, fmath.log1p):
         assert np.all(function(0.0 * one) == 0.0)
     assert np.all(fmath.exp(0.0 * one) == 1.0)
-    for function in (fmath.sin_pi, fmath.tan_pi):
+    for function in (fmath.sin_pi, fmath.tan_pi, fmath.tanh):
         s = _points("tan_pi")
         assert same_bits(over_rows(function, -s, compiled=True), -over_rows(function, s, compiled=True))
 
