@@ -209,6 +209,7 @@ class Loss(Plugin):
     """A loss as scalar functions of one standardised residual r (lane values) and the parameters p.
 
     rho(r, p), psi = rho', psi_prime = psi', weight = psi / r. `monotone`: psi never decreases, so the root is unique.
+    jumps(**values): the residuals at which psi jumps.
     `scaled`: residuals are divided by a scale, which a scenario chooses. `smooth`: psi' is continuous. `symmetric`: rho
     is even.
     """
@@ -218,6 +219,7 @@ class Loss(Plugin):
     psi_prime: Callable = None
     weight: Callable = None
     monotone: bool = True
+    jumps: Callable = field(default=lambda **values: ())
     smooth: bool = True
     scaled: bool = True
     symmetric: bool = True
@@ -351,7 +353,8 @@ class Problem(Plugin):
     numbers(choice, n): the array p that the fit receives.
     carried_by(choice, n): as for `Estimator`; of regression see `linear`.
     equivariant(choice): as for `Estimator`.
-    scales: words for scales that are estimated, beside "mad".
+    scales: words for scales that are estimated.
+    unsuited(loss, values): what to write instead of a `Loss` at these parameters; None where it can be an estimator.
     designed: it has a design and coefficients.
     estimand: what is estimated, for people.
     settings: parameters that a scenario gives as factors.
@@ -366,7 +369,8 @@ class Problem(Plugin):
     numbers: Callable = None
     carried_by: Callable = None
     equivariant: Callable = field(default=lambda choice: True)
-    scales: tuple[str, ...] = ()
+    scales: tuple[str, ...] = ("mad",)
+    unsuited: Callable = field(default=lambda loss, values: None)
     designed: bool = False
     estimand: str = ""
     settings: tuple[Parameter, ...] = ()
