@@ -14,7 +14,7 @@ LAYERS = [
     ("errors", "jit", "registry", "codes", "statuses"),
     ("lanes", "lanes_llvm", "fmath", "streams", "order", "networks_llvm", "histograms", "sums", "moments"),
     ("intervals", "tails", "dense", "breakdown", "refinement", "joint"),
-    ("lad", "m_regression", "subsets", "weighted", "s_regression", "softmax"),
+    ("lad", "m_regression", "subsets", "weighted", "s_regression", "softmax", "hidden_layer", "basins"),
     ("distributions", "contamination", "designs", "losses", "estimators", "measures", "problems"),
     ("scores", "kernels"),
     ("linear_kernels", "trial_kernels", "uncertainty"),
