@@ -5,7 +5,8 @@ until the loss falls; each lane has its own. A lane that has come to rest takes 
 once, so that no lane waits for another until all starts are used up.
 
 Of relu (see `hidden_layer`) a step that does not descend may have met a crease: the first kink on its way that comes to
-an observation is then held there, and let go again where the loss falls to one side.
+an observation is then held there, and let go again where the loss falls to one side. A unit that is off at every
+observation has no gradient but its decay, so it stays off: training rests there too, and calls it a minimum.
 """
 
 import numpy as np
@@ -38,7 +39,7 @@ TOLERANCE = 1e-8  # norm of a gradient, over max(1, loss), at which a start has 
 SAME, SAME_AT_LEAST = 1e-6, 1e-10  # losses so near, as a share of the larger or by themselves, are of one minimum
 FLAT = 1e-10  # an eigenvalue counts as negative beyond this share of the Hessian's size
 _MOST_TRIES = 1000  # evaluations of one start
-_STUCK = 1e10  # damping, in sizes of the Hessian, at which nothing descends
+_STUCK = 1e10  # damping, in sizes of the Hessian or the gradient, at which nothing descends
 _FIRST_DAMPING = 1e-3
 _ASIDE = 1e-6  # how far a kink that is let go moves from its observation
 _ENOUGH = 1e-4  # of the descent that the quadratic model expects
@@ -57,7 +58,8 @@ def train_with(loss):
 
 
 def train(x, n, p, values, work):
-    """Train a model from all starts, which stand behind x and y; the fit of `problems.network`.
+    """Train a model from all starts, which stand behind x and y; the fit of `problems.network`. The scratch then begins
+    with the point where the last start has ended.
 
     Each turn judges the trial point of each lane, which is fresh (a start), stepped to, snapped to a crease or released
     from one, moves there if it is taken, and proposes the next.
@@ -92,6 +94,7 @@ def train(x, n, p, values, work):
             store(here, k, select(taken, load(trial, k), load(here, k)))
         size = _size(hessian, count)
         bent = invert(_shifted(hessian, count, FLAT * size + 1e-300, system))
+        size = maximum(size, norm)  # of a loss that is linear far out the Hessian may vanish
         points = points + select(taken, one, zero)
         bent_points = bent_points + select(both(taken, bent), one, zero)
         bent_starts = bent_starts + select(both(fresh, both(taken, bent)), one, zero)
@@ -303,9 +306,10 @@ def _count(finals, starts):
     minima, found, spread, last = splat(0.0), splat(0.0), splat(0.0), splat(-np.inf)
     for s in range(starts):
         here = load(finals, s)
-        new = both(here < np.inf, invert(_same(last, here)))
+        finite = here < np.inf
+        new = both(finite, invert(_same(last, here)))
         minima = minima + select(new, splat(1.0), splat(0.0))
-        found = found + select(_same(lowest, here), splat(1.0), splat(0.0))
+        found = found + select(both(finite, _same(lowest, here)), splat(1.0), splat(0.0))
         spread = select(both(new, minima > 1.0), here - lowest, spread)
         last = here
     return minima, found, spread

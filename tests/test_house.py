@@ -21,7 +21,7 @@ LAYERS = [
     ("toml_text", "checks", "scenario", "design"),
     ("recipes",),
     ("execute", "store", "fitting"),
-    ("engines", "outcomes", "rarity", "surfaces"),
+    ("engines", "outcomes", "rarity", "surfaces", "landscapes"),
     ("summaries", "comparisons", "rounds", "forecast", "describe"),
     ("panels",),
     ("sheets",),

@@ -58,7 +58,8 @@ def curve(x, kind, waves):
 
 
 def rows(n, settings):
-    return 2 * n + int(settings["starts"]) * _weights(settings) + 2
+    """Each is filled, and behind y there is room for the twin of an odd last error."""
+    return 2 * n + int(settings["starts"]) * _weights(settings)
 
 
 def scratch(n, settings):
