@@ -99,9 +99,24 @@ def _estimands(study):
             against = ", against a value drawn anew for each data set" if quantity.drawn else against
             yield f"- {quantity.name}: {quantity.meaning}{against}."
         return
-    places = sorted({cell.truths for cell in design.cells(study)})
-    at = "0" if places == [(0.0,)] else ", ".join(f"{place:g}" for (place,) in places)
-    yield f"{estimand}: {at}."
+    places = sorted({choice.loc for choice in study.errors})
+    yield f"{estimand}: {', '.join(f'{place:g}' for place in places)}."
+    skewed = [choice for choice in study.errors if not _symmetric(choice)]
+    if skewed:
+        yield (
+            f"Where errors are not symmetric ({', '.join(choice.label for choice in skewed)}), "
+            + {
+                "own": "each estimator is measured against its own value at the distribution of the errors: squared "
+                "error against the mean, absolute error against the median, other losses against their population "
+                "minimiser. Biases then say how far samples of this size are from that, not how far estimators differ.",
+                "mean": "every estimator is measured against the mean of the errors.",
+                "median": "every estimator is measured against the median of the errors.",
+            }[study.estimand]
+        )
+
+
+def _symmetric(choice):
+    return plugins("distributions")[choice.name].symmetric(**choice.values)
 
 
 def _methods(study):

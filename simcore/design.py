@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 
 from simcore.errors import UsageError
+from simcore.populations import estimand
 from simcore.registry import Quantity, plugins
 from simcore.scenario import MOST_PAIRED, Choice, Model
 
@@ -51,19 +52,14 @@ class Cell:
 
     @property
     def quantities(self):
-        """What an estimator gives, a `registry.Quantity` each: theta, the centre of symmetry of the good observations,
-        the parameters of a regression, or what a problem says."""
+        """What an estimator gives, a `registry.Quantity` each: theta, the parameters of a regression, or what a problem
+        says. Their truths are those of symmetric errors, see `truths`."""
         if self.simulation:
             return self.simulation.quantities(self.setting)
         if self.model:
             pairs = zip(self.model.parameters, self.model.truths, strict=True)
             return tuple(Quantity(name, truth=truth) for name, truth in pairs)
         return (Quantity("theta", truth=self.errors.loc),)
-
-    @property
-    def truths(self):
-        """What each quantity is measured against."""
-        return tuple(quantity.truth or 0.0 for quantity in self.quantities)
 
     @property
     def coefficients(self):
@@ -131,8 +127,32 @@ def targets(study):
 
 
 def truths(study, cell):
-    """The true value of each target."""
-    return [cell.truths[parameter] for _, parameter in targets(study)]
+    """The true value of each target, None where it has none; where errors are not symmetric, each loss has its own, see
+    `populations`. Raises `populations.Unknown`."""
+    plain = [quantity.truth for quantity in cell.quantities]
+    if cell.simulation:
+        return plain * len(study.estimators)
+    found = []
+    for choice in study.estimators:
+        centre = estimand(choice, cell.errors, cell.problem, study.estimand)
+        if cell.model is None:
+            found.append(centre)
+        else:
+            found += _shifted(cell.model, plain, centre)
+    return found
+
+
+def _shifted(model, plain, centre):
+    """The truths of a regression whose errors have this centre: it moves the intercept, and with it fitted values."""
+    if not model.intercept or centre == 0.0:
+        return plain
+    moved = range(1, len(model.beta))
+    return [value if j in moved else None if centre is None else value + centre for j, value in enumerate(plain)]
+
+
+def measured_against(study, cell):
+    """What is taken from each target before its errors are summed: its true value, or 0."""
+    return [0.0 if truth is None else truth for truth in truths(study, cell)]
 
 
 def target_pairs(study):

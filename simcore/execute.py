@@ -57,13 +57,13 @@ class Work:
 
     def __init__(self, study, cell, block):
         self.cell, self.kernel = cell, recipes.kernel_cell(study, cell, jit.enabled())
-        self.truths = np.array(design.truths(study, cell))
+        self.truths = np.array(design.measured_against(study, cell))
         self.count, self.chunk = len(self.truths), design.chunk_size(cell.size)
         self.span = span(cell.size, block.count, self.count)
         self.pairs = np.array(design.target_pairs(study), np.int64).reshape(-1, 2)
         shape = self.count, self.span // WIDTH, WIDTH
         self.estimates, self.states = np.empty(shape), np.empty(shape, np.uint32)
-        self.parameters, self.coefficients = len(cell.truths), cell.coefficients
+        self.parameters, self.coefficients = len(cell.quantities), cell.coefficients
         self.controls = np.empty((self.parameters * shape[1] if self.kernel.score else 0, WIDTH))
         self.columns = sums.joint_columns(self.coefficients, bool(self.kernel.score))
         self.joint_rows = len(study.estimators) * self.columns

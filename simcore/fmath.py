@@ -187,13 +187,6 @@ def tan_pi(s):
 
 
 @lane
-def tanh(x):
-    """tanh(x), relative error 4 ulp; at most 1 in size, exactly odd."""
-    e = expm1(-2.0 * magnitude(x))
-    return with_sign((0.0 - e) / (2.0 + e), x)
-
-
-@lane
 def with_sign(size, s):
     """size >= 0 with the sign of s."""
     return from_bits(bits(size) | (bits(s) & 0x8000000000000000))
@@ -243,19 +236,17 @@ def log_parts(u):
 def exp_sum(high, low):
     """exp(high + low) for |low| far below 1, relative error 1 ulp; from 0 to infinity."""
     k, f = _reduced(minimum(maximum(high, splat(-1400.0)), splat(1400.0)))
-    f = f + low
-    half = nearest(0.5 * k)
-    return (fma(f * f, expm1_tail(f), f) + 1.0) * _power_of_two(half) * _power_of_two(k - half)
+    f, near = f + low, _clipped(k)
+    return (fma(f * f, expm1_tail(f), f) + 1.0) * _power_of_two(near) * _power_of_two(k - near)
 
 
 @lane
 def expm1_sum(high, low):
     """exp(high + low) - 1 for |low| far below high, relative error 2 ulp; from -1 to infinity."""
-    k, f = _reduced(minimum(maximum(high, splat(-700.0)), splat(1400.0)))
-    f = f + low
-    half = nearest(0.5 * k)
-    rest = 1.0 - _power_of_two(-half) * _power_of_two(half - k)
-    return (fma(f * f, expm1_tail(f), f) + rest) * _power_of_two(half) * _power_of_two(k - half)
+    k, f = _reduced(minimum(maximum(high, splat(-600.0)), splat(1400.0)))
+    f, near = f + low, _clipped(k)
+    rest = 1.0 - _power_of_two(-near)
+    return (fma(f * f, expm1_tail(f), f) + rest) * _power_of_two(near) * _power_of_two(k - near)
 
 
 @lane
@@ -295,6 +286,27 @@ def _exponent_and_rest(u):
 
 
 @lane
+def quick_power(x, y):
+    """x^y for a positive normal number x and |y log x| < 708, relative error 2 ulp and 2 |y log x| ulp besides."""
+    return exp(y * log(x))
+
+
+@lane
+def tanh(x):
+    """tanh(x), relative error 4 ulp; at most 1 in size, exactly odd."""
+    e = expm1(-2.0 * magnitude(x))
+    return with_sign((0.0 - e) / (2.0 + e), x)
+
+
+@lane
+def log1p_rest(x):
+    """x - log(1 + x) for x >= 0, relative error 10 ulp."""
+    f = minimum(x, splat(0.4))  # in reach of the polynomial: the first two terms of the series cancel exactly
+    near = (f * f) * fma(-f, polynomial(f, _LOG), splat(0.5))
+    return select(x <= 0.4, near, x - log1p(x))
+
+
+@lane
 def _without_powers_of_two(y):
     """(k, f) with y = k log 2 + f, |f| <= log(2) / 2 and a whole number k, for y clipped to +-709."""
     return _reduced(minimum(maximum(y, splat(-709.0)), splat(709.0)))
@@ -304,6 +316,12 @@ def _without_powers_of_two(y):
 def _reduced(y):
     k = nearest(y * 1.4426950408889634)
     return k, fma(k, splat(-_LN2_LOW), fma(k, splat(-_LN2_HIGH), y))
+
+
+@lane
+def _clipped(k):
+    """k where |k| <= 1000, else that with its sign: powers of two beyond float64 come in two factors."""
+    return minimum(maximum(k, splat(-1000.0)), splat(1000.0))
 
 
 @lane

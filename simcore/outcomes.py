@@ -59,7 +59,7 @@ class CellOutcomes:
     """The targets of one cell. total: the `sums.Node` of it; errors: each target's, sorted, if they were kept."""
 
     def __init__(self, study, cell, total, errors=None):
-        self._total, self._parameters = total, len(cell.truths)
+        self._total, self._parameters = total, len(cell.quantities)
         self._first_reference = study.reference_place * self._parameters
         self._places = {pair: row for row, pair in enumerate(design.target_pairs(study))}
         control, bounds = recipes.control(study, cell), recipes.explained(study, cell)

@@ -32,12 +32,12 @@ def explained(study, cell):
     numbers, or of None where there is no score."""
     score = _score(cell)
     if isinstance(score, str):
-        return (None,) * len(cell.truths)
+        return (None,) * len(cell.quantities)
     if cell.model is None:
         return (1.0 / (cell.n * score.information),)
     matrix = explained_matrix(study, cell)
     if matrix is None:
-        return (None,) * len(cell.truths)
+        return (None,) * len(cell.quantities)
     of_points = (_quadratic(matrix, row) for row in cell.model.rows)
     return *(row[j] for j, row in enumerate(matrix)), *of_points
 

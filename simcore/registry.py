@@ -89,6 +89,17 @@ class Vector:
         return f"a list of 1 to {self.most} values, each {self.items}"
 
 
+@dataclass(frozen=True)
+class Derived:
+    """A default that follows from the other values: rule(values), by name; meaning: what it is, for people."""
+
+    rule: Callable
+    meaning: str
+
+    def __str__(self):
+        return self.meaning
+
+
 REAL = Interval(low=-1e50, high=1e50)  # fourth powers of errors must neither overflow nor vanish
 SIZE = Interval(low=1e-50, high=1e50)
 POSITIVE = Interval(low=0.0, open_low=True)
@@ -104,7 +115,7 @@ class Parameter:
     name: str
     meaning: str
     domain: Interval | Flag | Text | OneOf | Vector = REAL
-    default: float | bool | str | tuple | None = None
+    default: float | bool | str | tuple | Derived | None = None
     words: tuple[str, ...] = ()  # that may stand in place of a number
     quiet: bool = False  # no part of a label while it has its default
 
@@ -208,9 +219,12 @@ class Design(Plugin):
 class Loss(Plugin):
     """A loss as scalar functions of one standardised residual r (lane values) and the parameters p.
 
-    rho(r, p), psi = rho', psi_prime = psi', weight = psi / r. `monotone`: psi never decreases, so the root is unique.
+    rho(r, p), psi = rho', psi_prime = psi', weight = psi / r.
+    monotone(**values): psi never decreases, so the root is unique.
+    bounded(**values): psi is bounded, so one bad observation moves an estimate only so far.
     jumps(**values): the residuals at which psi jumps.
-    `scaled`: residuals are divided by a scale, which a scenario chooses. `smooth`: psi' is continuous. `symmetric`: rho
+    conflict(**values): None, or of values that do not go together what is wrong and what would be right.
+    `smooth`: psi' is continuous. `scaled`: residuals are divided by a scale, which a scenario chooses. `symmetric`: rho
     is even.
     """
 
@@ -218,8 +232,10 @@ class Loss(Plugin):
     psi: Callable = None
     psi_prime: Callable = None
     weight: Callable = None
-    monotone: bool = True
+    monotone: Callable = field(default=lambda **values: True)
+    bounded: Callable = field(default=lambda **values: True)
     jumps: Callable = field(default=lambda **values: ())
+    conflict: Callable = field(default=lambda **values: None)
     smooth: bool = True
     scaled: bool = True
     symmetric: bool = True
@@ -236,6 +252,8 @@ class Estimator(Plugin):
     equivariant: it moves along with the data, as the control variate needs.
     scaled: it has a scale of the residuals.
     loss: of a regression, the loss whose psi it solves for in the end, at its own parameters.
+    estimand(population, values): its value at a `populations.Population` that is not symmetric, of regression its
+    intercept there; None where that is not known.
     """
 
     problem: str = "location"
@@ -245,6 +263,7 @@ class Estimator(Plugin):
     equivariant: bool = True
     scaled: bool = True
     loss: str | None = None
+    estimand: Callable | None = None
 
 
 @dataclass(frozen=True)
@@ -388,6 +407,12 @@ def plugins(kind):
     names = sorted(info.name for info in pkgutil.iter_modules(package.__path__))
     found = (importlib.import_module(f"simcore.{kind}.{name}") for name in names if not name.startswith("_"))
     return {module.PLUGIN.name: module.PLUGIN for module in found}
+
+
+def resolved(values):
+    """Values by name, each `Derived` one as its rule makes it of the others."""
+    given = {name: value for name, value in values.items() if not isinstance(value, Derived)}
+    return {name: value.rule(given) if isinstance(value, Derived) else value for name, value in values.items()}
 
 
 def only_for(plugin):

@@ -12,10 +12,24 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from simcore import toml_text
+from simcore import populations, toml_text
 from simcore.checks import Checks
-from simcore.registry import BELOW_ONE, REAL, SIZE, Flag, Interval, Parameter, Plugin, Vector, only_for, plugins
+from simcore.registry import (
+    BELOW_ONE,
+    REAL,
+    SIZE,
+    Derived,
+    Flag,
+    Interval,
+    Parameter,
+    Plugin,
+    Vector,
+    only_for,
+    plugins,
+    resolved,
+)
 
+ESTIMANDS = ("own", "mean", "median")
 DEFAULT_SEED = 20261122
 DEFAULT_REPLICATIONS = 10_000
 DEFAULT_MOST_REPLICATIONS = 10_000_000  # with a precision
@@ -29,6 +43,7 @@ _TITLE = lambda text: len(text) <= 200 and text.isprintable(), "write one line o
 _LABEL = lambda text: 1 <= len(text) <= 64 and text.isprintable(), "write one line of 1 to 64 characters"
 _KEEP = lambda text: text == "estimates", 'write keep = "estimates", or leave it out'
 _REDUCTION = lambda text: text in ("score", "none"), 'write variance_reduction = "score" (the default) or "none"'
+_ESTIMAND = lambda text: text in ESTIMANDS, 'write estimand = "own" (the default), "mean" or "median"'
 _RELATIVE_MCSE = Parameter("relative_mcse", "MCSE over value at which a cell is done", Interval(1e-6, 1.0))
 
 _BETA = Vector(REAL, 21)  # with the intercept
@@ -41,7 +56,7 @@ _KEYS = {
     "estimators": 'write [[estimators]] and, below it, loss = "l2"',
 }
 _OPTIONAL_KEYS = (
-    *("title", "seed", "replications", "keep", "reference", "variance_reduction", "measures", "precision"),
+    *("title", "seed", "replications", "keep", "reference", "estimand", "variance_reduction", "measures", "precision"),
 )
 _DESIGNED = {"beta": "write beta = [1.0, 2.0], the true coefficients, the intercept first"}
 _DESIGNED_OPTIONS = ("intercept", "predict")
@@ -162,8 +177,9 @@ class Study:
     """A checked scenario: `Study(name=..., problem=..., factors={...}, estimators=[{...}, ...])`, as in a file.
 
     `replications`: of each cell; with a `precision` the least. `reference`: label of the estimator that the others are
-    compared with. `text` is the TOML it was read from, or TOML that says the same; it does not count when studies are
-    compared.
+    compared with. `estimand`: what estimators are measured against where errors are not symmetric: each against its own
+    value at the distribution of the errors, or all against the mean or the median of that. `text` is the TOML it was
+    read from, or TOML that says the same; it does not count when studies are compared.
     """
 
     name: str
@@ -180,6 +196,7 @@ class Study:
     model: Model | None
     estimators: tuple[EstimatorChoice, ...]
     reference: str
+    estimand: str  # "own", "mean" or "median"
     variance_reduction: str  # "score" or "none"
     measures: tuple[Choice, ...]
     precision: Precision | None
@@ -210,6 +227,8 @@ class Study:
             chosen["model"] = self.model.content()
         if len(self.estimators) > MOST_PAIRED:
             chosen["reference"] = self.estimators[self.reference_place].content()
+        if self.estimand != "own":
+            chosen["estimand"] = self.estimand
         if self.settings:
             chosen["settings"] = {name: sorted(values) for name, values in self.settings}
         return {"problem": self.problem, "seed": self.seed, "n": sorted(self.n), **chosen}
@@ -287,6 +306,14 @@ def _measures_of(problem):
     }
 
 
+def _is_known(choice, errors, which):
+    try:
+        populations.known(choice, errors, which)
+    except populations.Unknown:
+        return False
+    return True
+
+
 def _canonical(value):
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
@@ -320,9 +347,13 @@ class _Entry(NamedTuple):
     def crossed(self):
         """For each combination: the parameters of the plugin, and all values by name."""
         for combination in itertools.product(*self.axes.values()):
-            values = dict(zip(self.axes, combination, strict=True))
+            values = resolved(dict(zip(self.axes, combination, strict=True)))
             own = parameters_of(self.kind, self.plugin) if self.kind == "designs" else self.plugin.parameters
             yield tuple((p.name, values[p.name]) for p in own), values
+
+    def values(self):
+        """The parameters of the plugin by name, for each combination that a scenario could hold."""
+        yield from (dict(parameters) for parameters, _ in itertools.islice(self.crossed(), MOST_ESTIMATORS))
 
     def choices(self):
         for parameters, values in self.crossed():
@@ -354,6 +385,12 @@ class _ScenarioChecks(Checks):
         replications = self.read(data, ("replications",), self.whole, _REPLICATIONS, default=DEFAULT_REPLICATIONS)
         rule = self.read(data, ("precision",), self.precision, problem, replications)
         precision, least = rule or (None, replications)
+        factors = self.read(
+            data, ("factors",), self.factors, problem and plugins("problems")[problem], model, default={}
+        )
+        estimand = self.read(data, ("estimand",), self.text, *_ESTIMAND, default="own")
+        if factors and problem and not plugins("problems")[problem].simulation and (model is None or model.intercept):
+            self.estimands(estimators, factors["errors"], estimand)
         return {
             "name": self.read(data, ("name",), self.text, *_NAME),
             "title": self.read(data, ("title",), self.text, *_TITLE, default=""),
@@ -362,13 +399,25 @@ class _ScenarioChecks(Checks):
             "seed": self.read(data, ("seed",), self.whole, _SEED, default=DEFAULT_SEED),
             "replications": least,
             "keep": self.read(data, ("keep",), self.text, *_KEEP),
-            **self.read(data, ("factors",), self.factors, problem and plugins("problems")[problem], model, default={}),
+            **factors,
             "estimators": estimators,
             "reference": self.reference(data.get("reference"), [choice.label for choice in estimators]),
+            "estimand": estimand,
             "variance_reduction": self.read(data, ("variance_reduction",), self.text, *_REDUCTION, default="score"),
             "measures": self.measures(data.get("measures"), problem),
             "precision": precision,
         }
+
+    def estimands(self, estimators, errors, which):
+        """That it is known what each estimator is measured against."""
+        for choice in estimators:
+            for law in errors:
+                try:
+                    populations.known(choice, law, which)
+                except populations.Unknown as reason:
+                    others = [f'"{other}"' for other in ESTIMANDS if other != which and _is_known(choice, law, other)]
+                    right = f"write estimand = {' or '.join(others)}" if others else "leave one of the two out"
+                    return self.wrong(("estimators",), f"cannot be measured: {reason}", right)
 
     def model(self, data):
         """The Model, or None where it has a mistake."""
@@ -487,7 +536,7 @@ class _ScenarioChecks(Checks):
             key = "loss" if own else "estimator"
             self.wrong((*entry.path, key), f"is not for {problem.name}", right, entry.plugin.name)
             return False
-        others = (problem.unsuited(entry.plugin, dict(parameters)) for parameters, _ in entry.crossed()) if own else ()
+        others = (problem.unsuited(entry.plugin, values) for values in entry.values()) if own else ()
         if right := next(filter(None, others), None):
             self.wrong((*entry.path, "loss"), f"is not for {problem.name}", right, entry.plugin.name)
             return False
@@ -495,7 +544,11 @@ class _ScenarioChecks(Checks):
             words = [f"write {' or '.join(map(json.dumps, known))}, or"] if known else ["write"]
             right = " ".join([*words, "a positive number: a known scale"])
             self.wrong((*entry.path, "scale"), f"is not for {problem.name}", right, word)
-        if "proposal2" in entry.axes.get("scale", ()) and not entry.plugin.monotone:
+        words = [word for word in entry.axes.get("scale", ()) if word in known]
+        if words and problem.designed and any(entry.plugin.jumps(**values) for values in entry.values()):
+            right = f"psi of {entry.plugin.name} jumps: write a positive number, a known scale"
+            self.wrong((*entry.path, "scale"), "cannot be estimated along", right, words[0])
+        elif "proposal2" in entry.axes.get("scale", ()) and not all(entry.plugin.monotone(**v) for v in entry.values()):
             right = f'psi of {entry.plugin.name} redescends: write "mad", or a positive number'
             self.wrong((*entry.path, "scale"), "is not for this loss", right, "proposal2")
         return True
@@ -560,12 +613,17 @@ class _ScenarioChecks(Checks):
         self.keys(path, data, plugin.name, {key: "", **required}, optional)
         axes = {p.name: self.axis((*path, p.name), data.get(p.name, p.default), p) for p in parameters}
         label = self.read(data, (*path, "label"), self.text, *_LABEL)
-        return _Entry(path, kind, plugin, axes, label)
+        found = _Entry(path, kind, plugin, axes, label)
+        if kind == "losses":
+            said = next(filter(None, (plugin.conflict(**values) for values in found.values())), None)
+            if said:
+                self.wrong(path, *said)
+        return found
 
     def axis(self, path, given, parameter):
         """The values of a parameter in an entry: one, or those of a list."""
-        if isinstance(given, tuple):  # of defaults
-            return given
+        if isinstance(given, tuple | Derived):  # of defaults
+            return as_values(given)
         several = isinstance(given, list)
         if several and isinstance(parameter.domain, Vector):  # a list is one value, a list of lists several
             several = isinstance([*given, None][0], list)

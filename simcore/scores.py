@@ -16,8 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from simcore import jit
-from simcore.fmath import exp, expm1, log, log1p, weighted, with_sign
-from simcore.lanes import WIDTH, magnitude, root, splat
+from simcore.fmath import exp, log, weighted
+from simcore.lanes import splat
+from simcore.quadrature import MARKS, NODES, WEIGHTS, arsinh, sinh
 from simcore.registry import plugins
 
 score = log_density = None  # open names: each distribution gets the functions below in which they are its own
@@ -116,15 +117,15 @@ def _mean_square(s, q, name, parameters, places=_IN_PLACE):
 
     def integrand(t, component):
         shift, ratio, weight = rows[component].T[:, :, None]
-        u, du = _sinh(t), 0.5 * (exp(t) + exp(-t))
+        u, du = sinh(t), 0.5 * (exp(t) + exp(-t))
         mass = weight * exp(distribution.log_density(u, p)) * du
         return np.where(mass > 0.0, np.square(s(shift + ratio * u, q)) * mass, 0.0)
 
     # Panels end at marks spread over all orders of magnitude around the features of each component.
     features = distribution.features(**values)
-    own = np.concatenate([at + width * _MARKS for at, width in features])
+    own = np.concatenate([at + width * MARKS for at, width in features])
     marks = np.concatenate([shift + ratio * own for shift, ratio in places])
-    borders = [_arsinh((marks - shift) / ratio) for shift, ratio in places]
+    borders = [arsinh((marks - shift) / ratio) for shift, ratio in places]
     panels = [(low, high, k) for k, t in enumerate(borders) for low, high in itertools.pairwise(np.unique(t))]
     with np.errstate(all="ignore"):  # compiled code is silent too
         return _integral(integrand, *map(np.array, zip(*panels, strict=True)))
@@ -148,19 +149,8 @@ def _integral(integrand, low, high, component):
 def _gauss(integrand, low, high, component):
     """Gauss-Legendre rule of `WIDTH` nodes, a lane each, on every panel."""
     half = 0.5 * (high - low)
-    values = integrand((0.5 * (low + high))[:, None] + half[:, None] * _NODES, component) * _WEIGHTS
+    values = integrand((0.5 * (low + high))[:, None] + half[:, None] * NODES, component) * WEIGHTS
     return half * np.array([math.fsum(row) for row in values])
-
-
-def _sinh(t):
-    grown = expm1(magnitude(t))
-    return with_sign(0.5 * (grown + grown / (1.0 + grown)), t)
-
-
-def _arsinh(u):
-    size = np.minimum(magnitude(u), 1e150)
-    square = size * size
-    return with_sign(log1p(size + square / (1.0 + root(1.0 + square))), u)
 
 
 def _log(x):
@@ -169,9 +159,3 @@ def _log(x):
 
 _MOST_SHIFT = 1e6  # widths: ten digits of an error are left
 _TOLERANCE = 1e-10  # of the whole, for what one panel may be off by before it is halved, which divides that by 2^16
-_ARSINH_MARKS = (0.0, 1 / 64, 1 / 16, 1 / 4, 1 / 2, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 9.0, 12.0, 17.0, 25.0)
-_MARKS = _sinh(np.outer((-1.0, 1.0), _ARSINH_MARKS).reshape(-1, WIDTH))
-_HALF_NODES = np.array((0.1834346424956498, 0.525532409916329, 0.7966664774136267, 0.9602898564975363))
-_HALF_WEIGHTS = np.array((0.362683783378362, 0.31370664587788727, 0.22238103445337448, 0.10122853629037626))
-_NODES = np.concatenate((-_HALF_NODES, _HALF_NODES))
-_WEIGHTS = np.concatenate((_HALF_WEIGHTS, _HALF_WEIGHTS))

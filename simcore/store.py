@@ -125,15 +125,15 @@ class RunFolder:
     def read_errors(self, cell, present, replications):
         """With kept estimates: the errors T - truth of each target's good replications, sorted."""
         names, labels, stop = design.parameters(self.study), self._labels(), 0
-        found = [[] for _ in design.targets(self.study)]
+        truths, found = design.measured_against(self.study, cell), [[] for _ in design.targets(self.study)]
         for first, count in design.cover(cell, present, replications)[0]:
             table = self._read("estimates", design.Block(cell.number, cell.key, first, count))
             fresh = table.filter(pc.greater_equal(table["replication"], stop))
             stop = first + count
-            for errors, (place, parameter) in zip(found, design.targets(self.study), strict=True):
+            for errors, (place, parameter), truth in zip(found, design.targets(self.study), truths, strict=True):
                 own = pc.equal(fresh["estimator"], labels[place])
                 own = pc.and_(own, pc.equal(fresh["parameter"], names[parameter]))
-                errors.append(fresh.filter(own)["estimate"].drop_null().to_numpy() - cell.truths[parameter])
+                errors.append(fresh.filter(own)["estimate"].drop_null().to_numpy() - truth)
         return [np.sort(np.concatenate(errors)) for errors in found]
 
     def replace(self, name, data):

@@ -72,20 +72,22 @@ def cell_rows(study, cell, total, errors=None, only=None):
     }
     targets, quantities = design.targets(study), cell.quantities
     all_views = [outcomes.views(row) for row in range(len(targets))]
-    states = moments(study, cell, all_views)
-    for row, ((place, parameter), views, own) in enumerate(zip(targets, all_views, states, strict=True)):
+    states, truths = moments(study, cell, all_views), design.truths(study, cell)
+    for row, ((place, parameter), views, own, truth) in enumerate(zip(targets, all_views, states, truths, strict=True)):
         choice, quantity = study.estimators[place], quantities[parameter]
         for measure in (measure for measure in study.measures if only is None or measure.name in only):
             plugin = plugins("measures")[measure.name]
             if plugin.joint or plugin.of not in ("both", quantity.of):
                 continue
             state = own[plugin.order]
+            if plugin.of == "errors" and truth is None and not quantity.drawn:
+                state = UNDEFINED
             if plugin.compares:
                 state = _compared(state, states[outcomes.reference_of(row)][plugin.order], views.plain)
             numbers = _numbers(measure, views, state)
             yield common | {
                 "parameter": quantity.name,
-                "truth": quantity.truth,
+                "truth": truth,
                 "estimator": choice.label,
                 "loss": choice.loss,
                 "measure": measure.label,
@@ -101,7 +103,7 @@ def cell_rows(study, cell, total, errors=None, only=None):
 
 def _joint_rows(study, cell, total, all_views, states):
     """The rows of measures of all coefficients together, of each estimator; parameter: "beta", or two of them."""
-    count, names, p = len(cell.truths), design.parameters(study), cell.coefficients
+    count, names, p = len(cell.quantities), design.parameters(study), cell.coefficients
     explained = recipes.explained_matrix(study, cell)
     views = all_views[::count]
     plain = [joint.Covariances(sums, p) for sums in total.joint]

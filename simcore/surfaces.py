@@ -30,12 +30,12 @@ class LossSurface:
     label: the loss with its parameters. parameters: the places of the two coefficients; names: what they are called.
     axes: their values, two float64 (points,). values: float64 (points, points), the first coefficient along the rows.
     smallest_eigenvalues: of the Hessian there, same shape; exactly 0 where only rounding is left. It is that of psi',
-    which exists almost everywhere: a loss that is linear but for a kink has 0, its curvature is in the creases.
+    which exists almost everywhere: a loss that is linear but for kinks has 0, its curvature is in the creases.
     coefficients: float64 (p,), the centre, with the value, gradient (2,) and Hessian (2, 2) there; where a residual
-    vanishes and psi jumps, the gradient is one of several. scale: what residuals were divided by. status: of the fit.
+    is where psi jumps, the gradient is one of several. scale: what residuals were divided by. status: of the fit.
     minima: float64 (count, 2), the isolated local minima found inside, the lowest first; curvatures: float64
     (count, 2), the eigenvalues of the Hessian there, ascending. creases: float64 (n, 3), a row a, b, c for each line
-    a * first + b * second = c on which a residual vanishes, if psi jumps there; no rows if psi is continuous.
+    a * first + b * second = c on which a residual is where psi jumps; no rows if psi is continuous.
     """
 
     label: str
@@ -111,7 +111,7 @@ def loss_surface(
     if not np.isfinite(values).all():
         raise UsageError("y: the total loss is beyond the largest float64; give y and X in larger units")
     smallest = _spectra(plane, moves)[:, 0].reshape(points, points)
-    if plugin.monotone:
+    if plugin.monotone(**choice.values):
         found = _lowest(plane, own | ({"scale": scale} if plugin.scaled else {}))
     else:
         found = _local_minima(plane, _pits(values, moves), extent)
@@ -132,7 +132,7 @@ def loss_surface(
         status=fit.status,
         minima=centre[list(pair)] + found,
         curvatures=_spectra(plane, found),
-        creases=_creases(plane, centre[list(pair)]),
+        creases=_creases(plane, centre[list(pair)], plugin.jumps(**choice.values)),
     )
 
 
@@ -314,8 +314,7 @@ def _descended(plane, moves, extent):
     return moves, lengths
 
 
-def _creases(plane, centre):
-    tiny = np.full((1, WIDTH), 1e-200)
-    jump = np.max(plane.loss.psi(tiny, plane.numbers) - plane.loss.psi(-tiny, plane.numbers))
-    lines = np.column_stack([plane.columns, plane.residuals + plane.columns @ centre])
-    return lines if jump > 1e-100 else lines[:0]
+def _creases(plane, centre, jumps):
+    offsets = plane.residuals + plane.columns @ centre
+    lines = [np.column_stack([plane.columns, offsets - jump * plane.scale]) for jump in jumps]
+    return np.vstack([np.empty((0, 3)), *lines])

@@ -21,6 +21,8 @@ GIVEN = {  # parameters that must be given
     "student_t": {"df": 3},
     "contaminated_normal": {"epsilon": 0.1, "ratio": 3},
     "lognormal": {"sigma": 0.5},
+    "generalized_normal": {"shape": 1.5},
+    "skewed_t": {"df": 5, "skew": 1.5},
     "trimmed_mean": {"proportion": 0.1},
     "winsorized_mean": {"proportion": 0.1},
     "scale": {"fraction": 0.1, "ratio": 4},
@@ -75,7 +77,7 @@ def simulated(study):
     estimates, states = np.empty(shape), np.empty(shape, np.uint32)
     controls = np.empty(shape[1:] if kernel.score else (0, WIDTH))
     jit.driver(kernels.simulate)(kernel, 0, 0, groups, estimates, states, controls)
-    errors = np.where(states % ITERATION < FIRST_FAILURE, estimates - cell.truths[0], np.nan)
+    errors = np.where(states % ITERATION < FIRST_FAILURE, estimates - cell.errors.loc, np.nan)
     errors = errors.reshape(len(errors), -1)[:, : study.replications]
     return errors, controls.ravel()[: study.replications] if kernel.score else None
 

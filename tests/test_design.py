@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import simcore as sc
 from simcore import design
 from simcore.errors import UsageError
+from simcore.registry import Quantity
 
 FIXED = settings(max_examples=300, deadline=None, derandomize=True)
 SMALL, LARGE = 20, 1_000_000  # chunks of 1024, of 256
@@ -171,6 +172,6 @@ def test_cells_go_by_what_they_are():
     names = [(cell.n, cell.errors.name, cell.contamination.name) for cell in grid]
     assert names == [*itertools.product((5, 6), ("normal", "cauchy"), ("none", "point"))]
     assert [cell.number for cell in grid] == [*range(8)] and len({cell.key for cell in grid}) == 8
-    assert {cell.truths for cell in grid if cell.errors.name == "cauchy"} == {(3.0,)}
+    assert {cell.quantities for cell in grid if cell.errors.name == "cauchy"} == {(Quantity("theta", truth=3.0),)}
     turned = design.cells(study_with(factors={key: value[::-1] for key, value in factors.items()}))
     assert [cell.key for cell in turned] == [cell.key for cell in grid][::-1]

@@ -13,19 +13,24 @@ import pytest
 from scipy import integrate, special, stats
 
 from simcore.registry import plugins
+from simcore.streams import start, stream_keys, symmetric, uniform
+from tests.oracles import stable
 from tests.oracles.distributions import CDF, MEAN, QUANTILE, UPPER, VARIANCE, slash_cdf, tails
 from tests.running import same_bits, samples
 
 PARAMETERS = {
     "cauchy": [()],
     "contaminated_normal": [(0.1, 3.0), (0.3, 0.2), (0.01, 100.0)],
-    "g_and_h": [(0.0, 0.0), (0.3, 0.0), (-0.5, 0.1), (0.0, 0.5), (1e-30, 0.2), (2.0, 1.5)],
+    "g_and_h": [(0.0, 0.5), (0.3, 0.0), (-0.5, 0.1), (1e-30, 0.2), (2.0, 1.5)],
+    "generalized_normal": [(0.3,), (1.0,), (1.5,), (2.0,), (100.0,)],
     "laplace": [()],
     "logistic": [()],
-    "lognormal": [(0.1,), (0.5,), (1.0,), (3.0,)],
+    "lognormal": [(0.1,), (0.5,), (3.0,)],
     "normal": [()],
-    "pareto": [(0.5,), (1.0,), (1.5,), (5.0,), (100.0,)],
+    "pareto": [(0.5,), (1.0,), (1.5,), (100.0,)],
+    "skewed_t": [(0.8, 2.0), (1.0, 0.5), (3.0, 1.5), (12.0, 1.0), (1e4, 3.0)],
     "slash": [()],
+    "stable": [(0.5, 1.0), (0.7, -0.5), (0.98, 1.0), (1.0, 0.0), (1.0, 0.8), (1.5, 1.0), (2.0, 0.6)],
     "student_t": [(0.3,), (1.0,), (2.5,), (3.0,), (3.7,), (30.0,), (1e6,)],
     "uniform": [()],
 }
@@ -168,7 +173,9 @@ def test_mean(name, numbers):
 # Distributions whose mean or variance is a formula of its own, with at least eight moments that samples show.
 MOMENTS = [
     *[("lognormal", (0.1,)), ("lognormal", (0.5,)), ("pareto", (100.0,)), ("pareto", (12.0,))],
-    *[("g_and_h", (0.3, 0.0)), ("g_and_h", (-0.5, 0.1))],
+    *[("g_and_h", (0.3, 0.0)), ("g_and_h", (-0.5, 0.1)), ("skewed_t", (12.0, 1.0)), ("skewed_t", (1e4, 3.0))],
+    *[("stable", (2.0, 0.6))],
+    *[("generalized_normal", (shape,)) for shape in (1.0, 1.5, 100.0)],
 ]
 
 
@@ -223,6 +230,37 @@ def test_function_of_a_uniform(name, numbers):
     u, x = 0.5 * _draws("uniform", ()).ravel() + 0.5, _draws(name, numbers).ravel()
     chosen = np.concatenate([np.arange(300), np.argsort(u)[:100], np.argsort(u)[-100:]])
     assert _worst_rounding(x[chosen], OF_UNIFORM[name], u[chosen], numbers) < 2.0
+
+
+def _stable(u, s, alpha, beta):
+    """Chambers, Mallows & Stuck (1976), less beta tan(pi alpha / 2)."""
+    w, angle = -mp.log(u), mp.pi * s
+    if alpha == 1:
+        tilted = mp.pi / 2 + beta * angle
+        return 2 / mp.pi * (tilted * mp.tan(angle) - beta * mp.log(mp.pi / 2 * w * mp.cos(angle) / tilted))
+    t = beta * mp.tan(mp.pi * alpha / 2)
+    turned = alpha * angle + mp.atan(t)
+    size = (1 + t * t) ** (1 / (2 * alpha)) * mp.sin(turned) / mp.cos(angle) ** (1 / alpha)
+    return size * (mp.cos(angle - turned) / w) ** ((1 - alpha) / alpha) - t
+
+
+@pytest.mark.parametrize("alpha", [0.5, 0.95, 1.0 - 2.0**-53, 1.0, 1.0 + EPS, 1.0 + 1e-6, 1.5, 2.0])
+@pytest.mark.parametrize("beta", [0.0, 0.7, -1.0])
+def test_accuracy_of_stable_draws(alpha, beta):
+    """Against 80 digits, to 32 eps of the larger of 1 and the error, also next to alpha = 1."""
+    n, groups = 10, 3
+    x, given = samples("stable", (alpha, beta), n, groups), []
+    with np.errstate(all="ignore"):
+        for group in range(groups):
+            stream = start(stream_keys(1, "cell"), 0, group)
+            for _ in range(n):
+                u, stream = uniform(stream)
+                s, stream = symmetric(stream)
+                given += zip(u.tolist(), s.tolist(), strict=True)
+    with mp.workdps(80):
+        exact = [_stable(mp.mpf(u), mp.mpf(s), mp.mpf(alpha), mp.mpf(beta)) for u, s in given]
+        worst = max(abs(got - value) / max(1, abs(value)) for got, value in zip(x.ravel().tolist(), exact, strict=True))
+    assert worst < 32 * EPS
 
 
 @each_case
@@ -288,3 +326,21 @@ def test_oracle_of_slash():
     for x in (-30.0, -2.0, -0.3, 1e-3, 0.00099, 1e-5, 0.7, 5.0, 100.0):
         exact, _ = integrate.quad(lambda u, x=x: special.ndtr(x * u), 0.0, 1.0, epsabs=1e-13, epsrel=1e-13)
         assert abs(slash_cdf(x) - exact) < 1e-12
+
+
+@pytest.mark.parametrize("alpha, beta", [(0.7, -0.5), (0.98, 1.0), (1.0, 0.8), (1.0, -1.0), (1.5, 1.0), (1.8, 0.3)])
+def test_oracle_of_stable(alpha, beta):
+    """Nolan's integrals against the characteristic function, and the table against the integrals."""
+    x = np.array([-3.0, -1.0, -0.3, 0.2, 1.0, 4.0])
+    exact = [stable.by_inversion(place, alpha, beta) for place in x]
+    assert np.max(np.abs(stable.lower(x, alpha, beta) - exact)) < 1e-10
+    assert np.max(np.abs(stable.upper(x, alpha, beta) + exact - 1.0)) < 1e-10
+    x = np.concatenate([x, np.geomspace(0.01, 1e6, 100), -np.geomspace(0.01, 1e6, 100)])
+    assert np.max(np.abs(stable.cdf(x, alpha, beta) - stable.lower(x, alpha, beta))) < 1e-6
+
+
+def test_oracle_of_stable_where_it_is_known():
+    """Levy and normal, from their own formulas."""
+    x = np.array([-0.9, -0.5, 0.0, 1.0, 30.0, 1e6])
+    assert np.max(np.abs(stable.lower(x, 0.5, 1.0) - stats.levy.cdf(x + 1.0))) < 1e-12
+    assert np.max(np.abs(stable.lower(x, 2.0 - 1e-9, 0.0) - stats.norm.cdf(x, scale=math.sqrt(2.0)))) < 1e-8

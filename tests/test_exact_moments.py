@@ -13,6 +13,7 @@ import pytest
 
 import simcore as sc
 from simcore import design, execute, summaries, sums
+from tests.oracles.distributions import MEAN, VARIANCE
 
 ROWS = list(csv.DictReader((Path(__file__).parent / "oracles" / "exact_moments.csv").read_text().splitlines()))
 REPLICATIONS = 400_000
@@ -141,3 +142,33 @@ def test_a_large_sample_reaches_the_asymptotic_variance():
     for label in labels:
         got = table.loc[("normal", "none", n, label, "variance")]
         assert abs(got["value"] * n - ASYMPTOTIC["normal", label]) < LIMIT * got["mcse"] * n + 2 / n, label
+
+
+def test_the_mean_of_skewed_errors_has_their_mean_and_variance():
+    """Of samples of 10 about loc = 0, so that the bias is the mean of the errors times their scale."""
+    given = {
+        "generalized_normal": {"shape": 1.5},
+        "g_and_h": {"g": 0.3, "h": 0.05},
+        "lognormal": {"sigma": 0.5},
+        "pareto": {"alpha": 20.0},
+        "skewed_t": {"df": 12.0, "skew": 1.5},
+        "stable": {"alpha": 2.0, "beta": 0.5},
+    }
+    study = sc.Study(
+        name="skewed",
+        problem="location",
+        seed=11,
+        replications=1 << 17,
+        factors={"n": [10], "errors": [{"distribution": name, **own, "scale": 3.0} for name, own in given.items()]},
+        estimators=[{"loss": "l2"}],
+    )
+    table = table_of(study)
+    for choice in study.errors:
+        numbers = tuple(given[choice.name].values())
+        even = choice.name in ("generalized_normal", "stable")
+        exact = {"bias": 0.0 if even else 3.0 * float(MEAN[choice.name](*numbers))}
+        exact["variance"] = 0.9 * float(VARIANCE[choice.name](*numbers))
+        for measure, value in exact.items():
+            got = table.loc[(choice.label, "none", 10, "l2", measure)]
+            assert got["status"] == "ok"
+            assert abs(got["value"] - value) < LIMIT * got["mcse"], (choice.label, measure)

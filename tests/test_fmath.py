@@ -50,6 +50,16 @@ def _tanh_points(rng):
     return [*sizes, *(-np.array(sizes)), *rng.uniform(-3, 3, 300)]
 
 
+def _log1p_rest_points(rng):
+    edges = [0.0, 1e-150, 2.0**-53, np.nextafter(0.4, 0), 0.4, np.nextafter(0.4, 1), 1.0, 1e308]
+    return [*edges, *_magnitudes(-500, 1022, 500, rng), *rng.uniform(0.2, 0.7, 300)]
+
+
+def _log1p_rest(x):
+    with mp.workdps(400):  # x - log(1 + x) for x = 2^-500 cancels 300 digits
+        return x - mp.log1p(x)
+
+
 def _expm1_tail_points(rng):
     sizes = [*_magnitudes(-60, -2, 300, rng), *rng.uniform(0.0, 0.69314718, 300)]
     return [*sizes, *(-size for size in sizes)]
@@ -81,6 +91,7 @@ CASES = {
     "expm1_tail": (_expm1_tail_points, _expm1_tail, lambda exact: EPS * abs(exact), 2.0),
     "root_expm1": (_root_expm1_points, lambda y: mp.sqrt(mp.expm1(y)), lambda exact: EPS * abs(exact), 2.0),
     "tanh": (_tanh_points, mp.tanh, lambda exact: EPS * abs(exact), 4.0),
+    "log1p_rest": (_log1p_rest_points, _log1p_rest, lambda exact: EPS * abs(exact), 10.0),
     "sin_pi": (_sin_points, mp.sinpi, lambda exact: EPS * abs(exact), 2.0),
     "cos_pi": (_angles, mp.cospi, lambda exact: EPS * abs(exact), 2.0),
     "tan_pi": (_angles, lambda s: mp.sinpi(s) / mp.cospi(s), lambda exact: EPS * abs(exact), 4.0),
@@ -268,6 +279,23 @@ def test_weighted(compiled):
             assert abs(float(value) - sum(parts)) <= 4 * EPS * max(map(abs, parts)) + 1e-100, point
     three, seven, ends = np.full((1, WIDTH), 3.0), np.full((1, WIDTH), 7.0), rows_of([-np.inf, np.inf])
     assert list(over_rows(fmath.weighted, three, seven, ends, compiled=compiled)[0, :2]) == [3.0, 7.0]
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_power(compiled):
+    """Against 50 digits, to 2 ulp and 2 |y log x| ulp besides; exactly 1 where y is 0 or x is 1."""
+    rng = np.random.default_rng(_SEED)
+    x = np.array([1.0, 2.0, 1e-13, 1e-300, 1e300, *_magnitudes(-900, 900, 200, rng)])
+    x, y = (rows_of(v) for v in np.broadcast_arrays(x, np.array([0.0, 1.0, -0.95, 0.5, -1e-9, 0.5788])[:, None]))
+    got = over_rows(fmath.quick_power, x, y, compiled=compiled)
+    worst = 0.0
+    with mp.workdps(50):
+        for base, exponent, value in zip(x.flat, y.flat, got.flat, strict=True):
+            exact = mp.mpf(float(base)) ** mp.mpf(float(exponent))
+            bound = EPS * exact * (2 + 2 * abs(exponent * mp.log(float(base))))
+            worst = max(worst, float(abs(float(value) - exact) / bound))
+    assert 0.2 < worst <= 1.0
+    assert np.all(got[y == 0.0] == 1.0) and np.all(got[x == 1.0] == 1.0)
 
 
 @pytest.mark.parametrize("compiled", [True, False])

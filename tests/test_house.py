@@ -12,11 +12,13 @@ from simcore import jit, registry
 PACKAGE = Path(registry.__file__).parent
 LAYERS = [
     ("errors", "jit", "registry", "codes", "statuses"),
-    ("lanes", "lanes_llvm", "fmath", "streams", "order", "networks_llvm", "histograms", "sums", "moments"),
-    ("intervals", "tails", "dense", "breakdown", "refinement", "joint"),
-    ("lad", "m_regression", "subsets", "weighted", "s_regression", "softmax", "hidden_layer", "basins"),
+    ("lanes", "lanes_llvm", "fmath", "streams", "variates", "order", "networks_llvm", "quadrature", "histograms"),
+    ("sums", "moments", "intervals", "tails", "dense", "breakdown", "refinement", "joint"),
+    ("lad", "lp_regression", "m_location", "m_regression", "subsets", "weighted", "s_regression", "softmax"),
+    ("hidden_layer", "basins"),
     ("distributions", "contamination", "designs", "losses", "estimators", "measures", "problems"),
     ("scores", "kernels"),
+    ("populations",),
     ("linear_kernels", "trial_kernels", "uncertainty"),
     ("toml_text", "checks", "scenario", "design"),
     ("recipes",),
@@ -67,9 +69,10 @@ def test_no_fastmath_anywhere():
 
 
 EXACT = {"sqrt", "isqrt", "prod", "floor", "fsum", "copysign", "frexp", "ldexp"}
-EXACT |= {"ceil", "comb", "isfinite", "isinf", "isnan", "nan", "inf"}
+EXACT |= {"ceil", "comb", "isfinite", "isinf", "isnan", "nan", "inf", "pi"}
 RESULT_PATHS = ("measures", "intervals", "outcomes", "summaries", "comparisons", "scores", "tails", "design", "execute")
 RESULT_PATHS += ("recipes", "joint", "breakdown", "rarity", "histograms", "rounds", "designs", "problems")
+RESULT_PATHS += ("distributions", "populations", "quadrature")
 
 
 def test_no_libm_where_results_are_decided():
@@ -108,7 +111,9 @@ def test_every_plugin_says_what_it_is(kind):
     for name, plugin in found.items():
         assert name == plugin.name
         assert len(plugin.meaning) > 10
+        defaults = registry.resolved({parameter.name: parameter.default for parameter in plugin.parameters})
         for parameter in plugin.parameters:
             assert parameter.meaning
-            values = parameter.default if isinstance(parameter.default, tuple) else (parameter.default,)
+            default = defaults[parameter.name]
+            values = default if isinstance(default, tuple) else (default,)
             assert all(value is None or value in parameter.domain for value in values)

@@ -37,7 +37,7 @@ def rows_of(study, count=None):
     block = design.Block(0, cell.key, 0, count or study.replications)
     result = execute.run_block(study, cell, block, keep=True)
     total = sums.total(result.nodes, design.chunk_size(cell.n))
-    errors = [np.sort(own) for own in result.estimates - cell.truths[0]]
+    errors = [np.sort(own) for own in result.estimates - cell.errors.loc]
     rows = summaries.cell_rows(study, cell, total, errors)
     return {(row["estimator"], row["measure"]): row for row in rows}, result
 

@@ -12,16 +12,15 @@ import simcore as sc
 from simcore import basins, design, execute, hidden_layer, jit, recipes
 from simcore.hidden_layer import MODELS, evaluate_with, held_rows, point_rows, weight_count
 from simcore.lanes import WIDTH
-from simcore.registry import plugins
+from simcore.registry import plugins, resolved
 from tests.oracles import network as oracle
 from tests.running import data_sets, fitted, same_bits
 
 EXACT = json.loads((Path(__file__).parent / "oracles" / "network.json").read_text())
 L2 = {"loss": "l2"}
 HUBER = {"loss": "huber", "k": 1.0, "scale": 0.5}
-LOSSES = [
-    name for name, loss in plugins("losses").items() if not loss.jumps(**{p.name: p.default for p in loss.parameters})
-]
+DEFAULTS = {name: resolved({p.name: p.default for p in loss.parameters}) for name, loss in plugins("losses").items()}
+LOSSES = [name for name, loss in plugins("losses").items() if not loss.jumps(**DEFAULTS[name])]
 QUANTITIES = ("minima", "best_found", "spread", "best_loss", "converged", "negative_start", "negative_way")
 QUANTITIES += ("negative_end",)
 
@@ -155,7 +154,7 @@ def test_derivatives(model, loss, own):
 def test_every_loss_enters_by_psi_and_its_derivative(loss):
     """Chain rule with derivatives of f in digits, for each registered loss that a network can have."""
     plugin, scale, decay = plugins("losses")[loss], 0.5, 0.01
-    own = tuple(p.default for p in plugin.parameters)
+    own = tuple(DEFAULTS[loss].values())
     q, f = np.array([*own, 0.0]), oracle.output("tanh", 2, WEIGHTS, X)[0]
     z = np.tile(((Y - f) / scale)[:, None], WIDTH)
     verbs = plugin.rho, plugin.psi, plugin.psi_prime

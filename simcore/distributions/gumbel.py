@@ -29,6 +29,8 @@ PLUGIN = Distribution(
     "Gumbel with mode 0 and variance pi^2 / 6, skewed to the right",
     "Johnson, Kotz & Balakrishnan (1995), chapter 22",
     draw=draw,
+    symmetric=lambda: False,
+    mean=lambda: 0.5772156649015329,
     score=score,
     log_density=log_density,
     information=lambda: 1.0,

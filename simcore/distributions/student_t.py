@@ -1,14 +1,13 @@
-"""Student's t with any df > 0, by polar methods: a radius and the sine of a uniform angle."""
+"""Student's t with any df > 0."""
 
 import math
 
-import numpy as np
-
-from simcore.fmath import log, log1p, root_expm1, sin_pi
+from simcore.fmath import log1p, sin_pi
 from simcore.jit import lane
 from simcore.lanes import root, store
 from simcore.registry import POSITIVE, Distribution, Parameter
 from simcore.streams import symmetric, uniform
+from simcore.variates import student_t
 
 
 @lane
@@ -18,10 +17,8 @@ def draw(stream, x, n, p):
         _draw_t3(stream, x, n)
         return
     for i in range(n):
-        u, stream = uniform(stream)
-        s, stream = symmetric(stream)
-        # Bailey (1994): sqrt(df (u^(-2/df) - 1)) times the sine of a uniform angle.
-        store(x, i, np.sqrt(df) * root_expm1(log(u) * (-2.0 / df)) * sin_pi(s))
+        t, stream = student_t(stream, df)
+        store(x, i, t)
 
 
 @lane

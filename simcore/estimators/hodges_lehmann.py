@@ -104,4 +104,5 @@ PLUGIN = Estimator(
     "Hodges & Lehmann (1963)",
     fit=fit,
     carried_by=carried_by,
+    estimand=lambda population, values: population.median_of_averages(),
 )

@@ -46,4 +46,5 @@ PLUGIN = Estimator(
     carried_by=lambda best: 1,
     equivariant=False,
     scaled=False,
+    estimand=lambda population, values: population.mean,
 )

@@ -24,4 +24,5 @@ PLUGIN = Estimator(
     fit=fit,
     numbers=lambda n, values: (tail_count(n, values["proportion"]),),
     carried_by=lambda n, values: tail_count(n, values["proportion"]) + 1,
+    estimand=lambda population, values: population.winsorized_mean(values["proportion"]),
 )

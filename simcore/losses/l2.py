@@ -33,5 +33,6 @@ PLUGIN = Loss(
     psi=psi,
     psi_prime=psi_prime,
     weight=weight,
+    bounded=lambda **values: False,
     scaled=False,
 )

@@ -6,10 +6,12 @@ what they receive and return.
 
 import functools
 
-from simcore import jit, lad
+import numpy as np
+
+from simcore import jit, lad, lp_regression
 from simcore.codes import OK
 from simcore.jit import lane
-from simcore.lanes import splat, splat_u64
+from simcore.lanes import WIDTH, load, splat, splat_u64, store
 from simcore.m_regression import KNOWN, MAD, PROPOSAL_2, START_TAU, descend
 from simcore.registry import Problem, plugins
 
@@ -20,6 +22,23 @@ descent = None  # open name of `fit_redescending`: `descend` for its loss
 def fit_squares(q, y, r, n, p, numbers, gamma, work):
     """L2: the least squares fit, where every fit starts."""
     return splat_u64(OK), splat(0.0)
+
+
+@lane
+def fit_insensitive(q, y, r, n, p, numbers, gamma, work):
+    """The epsilon-insensitive loss, numbers[0] being epsilon in the units of y and numbers[2] the scale.
+
+    2 max(|r| - e, 0) = |r - e| + |r + e| - 2 e: least absolute deviations of y - e and y + e, with numbers[1] = 1/2.
+    """
+    rows, responses = np.empty((2 * n * p, WIDTH)), np.empty((2 * n, WIDTH))
+    for i in range(n):
+        store(responses, i, load(y, i) - numbers[0])
+        store(responses, n + i, load(y, i) + numbers[0])
+    for i in range(n * p):
+        store(rows, i, load(q, i))
+        store(rows, n * p + i, load(q, i))
+    code, _ = lad.fit(rows, responses, r, 2 * n, p, numbers[1:], gamma, work)
+    return code, splat(numbers[2])
 
 
 def fit_redescending(q, y, r, n, p, numbers, gamma, work):
@@ -33,16 +52,22 @@ def fit(choice):
     """The fit function of an estimator of a scenario, and pairs of each name it leaves open and what stands there."""
     if choice.loss is None:
         return plugins("estimators")[choice.name].fit, ()
-    if choice.loss in _CLOSED_FORMS:
-        return _CLOSED_FORMS[choice.loss], ()
+    if choice.loss in _OWN_WAYS:
+        return _OWN_WAYS[choice.loss], ()
     loss = plugins("losses")[choice.loss]
     opened = tuple((name, getattr(loss, name)) for name in ("psi", "psi_prime", "weight", "smooth"))
-    if loss.monotone:
+    if loss.monotone(**choice.values):
         return descend, opened
     return fit_redescending, (("descent", lane(jit.rebound(descend, f"descend_{loss.name}", **dict(opened)))),)
 
 
-_CLOSED_FORMS = {"l2": fit_squares, "l1": lad.fit, "quantile": lad.fit}
+_OWN_WAYS = {
+    "l2": fit_squares,
+    "l1": lad.fit,
+    "quantile": lad.fit,
+    "epsilon_insensitive": fit_insensitive,
+    "lp": lp_regression.fit,
+}
 
 
 def numbers(choice, n, normal_square):
@@ -53,7 +78,9 @@ def numbers(choice, n, normal_square):
     """
     if choice.loss is None:
         return plugins("estimators")[choice.name].numbers(n, choice.values)
-    if choice.loss in _CLOSED_FORMS:
+    if choice.loss == "epsilon_insensitive":
+        return choice.values["epsilon"] * choice.scale, 0.5, choice.scale
+    if choice.loss in _OWN_WAYS:
         return tuple(choice.values.values()) or (0.5,)
     kinds = {"mad": (MAD, 0.0), "proposal2": (PROPOSAL_2, normal_square() if choice.scale == "proposal2" else 0.0)}
     kind = kinds[choice.scale] if isinstance(choice.scale, str) else (KNOWN, choice.scale)
@@ -62,11 +89,11 @@ def numbers(choice, n, normal_square):
 
 
 def carried_by(choice, bounded, best):
-    """How many bad responses carry a fit away: 1 for least squares, `bounded` where psi is (None: not known), and an
-    estimator's own number of the `best` that there can be (see `breakdown`)."""
+    """How many bad responses carry a fit away: `bounded` where psi is (None: not known), else 1, and an estimator's own
+    number of the `best` that there can be (see `breakdown`)."""
     if choice.loss is None:
         return plugins("estimators")[choice.name].carried_by(best)
-    return 1 if choice.loss == "l2" else bounded
+    return bounded if plugins("losses")[choice.loss].bounded(**choice.values) else 1
 
 
 def equivariant(choice):

@@ -9,6 +9,8 @@ import mpmath as mp
 import numpy as np
 from scipy import integrate, optimize, special, stats
 
+from tests.oracles import stable
+
 
 def slash_cdf(x):
     """P(Z / U <= x) = Phi(x) - (phi(0) - phi(x)) / x: integrate Phi(x u) over u in (0, 1) by parts (Rogers & Tukey)."""
@@ -37,6 +39,19 @@ def g_and_h_cdf(x, g, h):
     return special.ndtr(np.interp(x, g_and_h(z, g, h), z))
 
 
+def skewed_t_cdf(x, df, skew):
+    """Each half of Student's t by itself."""
+    x, below = np.asarray(x, float), 1.0 / (1.0 + skew**2)
+    low = 2.0 * below * special.stdtr(df, np.minimum(x, 0.0) * skew)
+    high = 1.0 - 2.0 * (1.0 - below) * special.stdtr(df, -np.maximum(x, 0.0) / skew)
+    return np.where(x < 0.0, low, high)
+
+
+def skewed_t_tail(q, df, skew):
+    """The lower quantile of q < 1 / (1 + skew^2)."""
+    return special.stdtrit(df, 0.5 * q * (1.0 + skew**2)) / skew
+
+
 def _inverse(cdf):
     def quantile(q, *parameters):
         return optimize.brentq(lambda x: cdf(x, *parameters) / q - 1.0, -1e16, 0.0, xtol=1e-12, rtol=1e-13)
@@ -47,12 +62,15 @@ def _inverse(cdf):
 CDF = {
     "cauchy": stats.cauchy.cdf,
     "g_and_h": g_and_h_cdf,
+    "generalized_normal": lambda x, shape: 0.5 + 0.5 * np.sign(x) * special.gammainc(1.0 / shape, np.abs(x) ** shape),
     "contaminated_normal": contaminated_normal_cdf,
     "laplace": stats.laplace.cdf,
     "logistic": stats.logistic.cdf,
     "lognormal": stats.lognorm.cdf,
     "normal": special.ndtr,
     "pareto": stats.pareto.cdf,
+    "skewed_t": skewed_t_cdf,
+    "stable": stable.cdf,
     "slash": slash_cdf,
     "student_t": lambda x, df: special.stdtr(df, x),
     "uniform": lambda x: np.clip(0.5 * (np.asarray(x) + 1.0), 0.0, 1.0),
@@ -61,11 +79,14 @@ QUANTILE = {
     "cauchy": lambda q: -1.0 / np.tan(np.pi * q),
     "contaminated_normal": _inverse(contaminated_normal_cdf),
     "g_and_h": lambda q, g, h: g_and_h(special.ndtri(q), g, h),
+    "generalized_normal": stats.gennorm.ppf,
     "laplace": stats.laplace.ppf,
     "logistic": stats.logistic.ppf,
     "lognormal": stats.lognorm.ppf,
     "normal": special.ndtri,
     "pareto": stats.pareto.ppf,
+    "skewed_t": skewed_t_tail,
+    "stable": lambda q, alpha, beta: -stable.upper_quantile(q, alpha, -beta),
     "slash": _inverse(slash_cdf),
     "student_t": lambda q, df: special.stdtrit(df, q),
     "uniform": lambda q: 2.0 * q - 1.0,
@@ -74,17 +95,36 @@ UPPER = {
     "g_and_h": lambda q, g, h: g_and_h(-special.ndtri(q), g, h),
     "lognormal": stats.lognorm.isf,
     "pareto": stats.pareto.isf,
+    "skewed_t": lambda q, df, skew: -skewed_t_tail(q, df, 1.0 / skew),
+    "stable": stable.upper_quantile,
 }
 MEAN = {
     "g_and_h": lambda g, h: mp.expm1(mp.mpf(g) ** 2 / (2 * (1 - mp.mpf(h)))) / (g * mp.sqrt(1 - mp.mpf(h))) if g else 0,
     "lognormal": lambda sigma: mp.exp(mp.mpf(sigma) ** 2 / 2),
     "pareto": lambda alpha: mp.mpf(alpha) / (mp.mpf(alpha) - 1),
+    "skewed_t": lambda df, skew: _moment_of_t(1, df) * (mp.mpf(skew) - 1 / mp.mpf(skew)),
+    "stable": lambda alpha, beta: -beta * mp.tan(mp.pi * mp.mpf(alpha) / 2),
 }
 VARIANCE = {
     "g_and_h": lambda g, h: _square_of_g_and_h(g, h) - float(MEAN["g_and_h"](g, h)) ** 2,
+    "generalized_normal": stats.gennorm.var,
     "lognormal": stats.lognorm.var,
     "pareto": stats.pareto.var,
+    "stable": lambda alpha, beta: 2.0 if alpha == 2.0 else np.inf,
+    "skewed_t": lambda df, skew: float(_square_of_skewed_t(df, skew) - MEAN["skewed_t"](df, skew) ** 2),
 }
+
+
+def _moment_of_t(r, df):
+    """E|t|^r."""
+    half, r = mp.mpf(df) / 2, mp.mpf(r)
+    return mp.mpf(df) ** (r / 2) * mp.gamma((r + 1) / 2) * mp.gamma(half - r / 2) / (mp.sqrt(mp.pi) * mp.gamma(half))
+
+
+def _square_of_skewed_t(df, skew):
+    """Fernandez & Steel (1998), equation 5."""
+    g = mp.mpf(skew)
+    return _moment_of_t(2, df) * (g**3 + g**-3) / (g + 1 / g)
 
 
 def _square_of_g_and_h(g, h):

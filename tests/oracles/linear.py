@@ -1,8 +1,11 @@
 """Whether coefficients solve the problem that defines an estimator; NumPy and SciPy, nothing from simcore."""
 
 import numpy as np
+from scipy.integrate import quad
 from scipy.optimize import linprog
 from scipy.stats import norm
+
+from tests.oracles.losses import DEFAULTS, psi
 
 MAD_FACTOR = 1.482602218505602
 
@@ -17,13 +20,12 @@ def is_solution(y, x, beta, entry):
         return np.abs(x.T @ r - entry["penalty"] * slopes).max() < 1e-9 * np.abs(x.T).dot(np.abs(y)).max()
     if name in ("l1", "quantile"):
         return least_check_loss(y, x, beta, entry.get("tau", 0.5))
-    scale, k = entry.get("scale", "mad"), {"huber": 1.345, "tukey": 4.685}[name]
-    psi = {"huber": lambda z: np.clip(z, -k, k), "tukey": lambda z: z * np.clip(1 - (z / k) ** 2, 0, None) ** 2}[name]
+    scale, own = entry.get("scale", "mad"), {key: entry[key] for key in DEFAULTS[name] if key in entry}
     if scale == "mad":
         scale = MAD_FACTOR * np.median(np.abs(r))
     elif scale == "proposal2":
-        scale = proposal2(r, x.shape[1], k)
-    return vanishes(x, psi(r / scale))
+        scale = proposal2(r, x.shape[1], name, own)
+    return vanishes(x, psi(name, r / scale, **own))
 
 
 def vanishes(x, pulls):
@@ -45,13 +47,13 @@ def least_check_loss(y, x, beta, tau):
     return check_loss(y - x @ beta, tau) <= program.fun * (1 + 1e-12) + 1e-12
 
 
-def proposal2(r, p, k):
+def proposal2(r, p, name, own):
     """s with sum psi(r / s)^2 = (n - p) E psi^2, by bisection."""
-    share = 2 * norm.cdf(k) - 1
-    expected = share - 2 * k * norm.pdf(k) + k * k * (1 - share)
+    parts = [(0, 1), (1, 3), (3, 10)] if name != "huber" else [(0, k := own.get("k", 1.345)), (k, k + 10)]
+    expected = sum(2 * quad(lambda z: psi(name, z, **own) ** 2 * norm.pdf(z), *part, epsabs=1e-14)[0] for part in parts)
     low, high = 1e-9 * np.abs(r).max(), 1e3 * np.abs(r).max()
     for _ in range(200):
         s = 0.5 * (low + high)
-        more = np.sum(np.clip(r / s, -k, k) ** 2) > (len(r) - p) * expected
+        more = np.sum(psi(name, r / s, **own) ** 2) > (len(r) - p) * expected
         low, high = (s, high) if more else (low, s)
     return s

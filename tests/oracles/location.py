@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from tests.oracles.losses import psi
+
 MAD_FACTOR = 1.482602218505602
 
 
@@ -29,11 +31,22 @@ def huber(x, k, scale):
     return 0.5 * (edge(lambda p: p > rounding) + edge(lambda p: p >= -rounding))
 
 
-def tukey(x, c, scale, steps=20_000):
+def monotone(x, loss, scale, **values):
+    """Bisection on the sum of a psi that increases."""
+    low, high = x.min(), x.max()
+    for _ in range(200):
+        middle = 0.5 * (low + high)
+        more = np.sum(psi(loss, (x - middle) / scale, **values)) > 0
+        low, high = (middle, high) if more else (low, middle)
+    return 0.5 * (low + high)
+
+
+def redescending(x, loss, scale, steps=20_000, **values):
     """Iteratively reweighted means from the median."""
     mu = np.median(x)
     for _ in range(steps):
-        weights = np.clip(1 - ((x - mu) / (c * scale)) ** 2, 0, None) ** 2
+        z = np.where(x == mu, 1e-9, (x - mu) / scale)
+        weights = psi(loss, z, **values) / z
         new = np.sum(weights * x) / np.sum(weights)
         if abs(new - mu) <= 1e-15 * scale:
             break
