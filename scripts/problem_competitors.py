@@ -87,9 +87,9 @@ class Network:
     def _train(self, weights, x, y):
         """(loss, at rest?, Hessian at the start indefinite?, at how many points, points, at the end?)."""
         loss, gradient, hessian = self._curvature(weights, x, y)
-        size = np.linalg.norm(hessian)
-        start, damping = self._indefinite(hessian, 1e-10 * size), 1e-3 * size
-        end, bent, points, unit = start, start, 1, np.eye(len(weights))
+        start = end = bent = self._indefinite(hessian, 1e-10 * np.linalg.norm(hessian))
+        size, points, unit = max(np.linalg.norm(hessian), np.linalg.norm(gradient)), 1, np.eye(len(weights))
+        damping = 1e-3 * size
         for _ in range(1000):
             norm = np.linalg.norm(gradient)
             if norm <= self.tolerance * max(1.0, loss):
@@ -104,8 +104,8 @@ class Network:
             damping *= 0.2 if level or gain > 0.75 * expected else 1.0 if gain > 0.25 * expected else 4.0
             if level or gain > 1e-4 * expected:
                 weights, (loss, gradient, hessian) = weights + step, new
-                size = np.linalg.norm(hessian)
-                end = self._indefinite(hessian, 1e-10 * size)
+                size = max(np.linalg.norm(hessian), np.linalg.norm(gradient))
+                end = self._indefinite(hessian, 1e-10 * np.linalg.norm(hessian))
                 bent, points = bent + end, points + 1
         return loss, np.linalg.norm(gradient) <= self.tolerance * max(1.0, loss), start, bent, points, end
 

@@ -26,13 +26,13 @@ from simcore.lanes import (
     load,
     magnitude,
     maximum,
+    minimum,
     root,
     select,
     splat,
     splat_u64,
     store,
 )
-from simcore.order import padded_rows, sort
 
 STARTS = 3  # place in the numbers: how many starts
 TOLERANCE = 1e-8  # norm of a gradient, over max(1, loss), at which a start has come to rest
@@ -49,7 +49,7 @@ evaluate = None  # open name of `train`: of a loss
 
 def scratch_rows(n, count, hidden, starts):
     """Rows of scratch that `train` needs."""
-    return 2 * point_rows(n, count, hidden) + count * (count + 1) + padded_rows(starts) + evaluation_rows(n, count)
+    return 2 * point_rows(n, count, hidden) + count * (count + 1) + starts + evaluation_rows(n, count)
 
 
 def train_with(loss):
@@ -70,7 +70,7 @@ def train(x, n, p, values, work):
     y, first = x[n:], x[2 * n :]
     here, trial, work = work[:rows], work[rows : 2 * rows], work[2 * rows :]
     system, step, work = work[:square], work[square : square + count], work[square + count :]
-    finals, work = work[: padded_rows(starts)], work[padded_rows(starts) :]
+    finals, work = work[: starts], work[starts :]
     gradient, hessian = here[count:], here[2 * count :]
 
     zero, one, none = splat(0.0), splat(1.0), splat(np.inf)
@@ -301,7 +301,11 @@ def _same(a, b):
 @lane
 def _count(finals, starts):
     """Of the finite losses: how many different ones there are, how often the lowest, and how far they reach."""
-    sort(finals, starts)
+    for end in range(starts - 1, 0, -1):  # few enough to let the largest rise
+        for s in range(end):
+            one, other = load(finals, s), load(finals, s + 1)
+            store(finals, s, minimum(one, other))
+            store(finals, s + 1, maximum(one, other))
     lowest = load(finals, 0)
     minima, found, spread, last = splat(0.0), splat(0.0), splat(0.0), splat(-np.inf)
     for s in range(starts):

@@ -1,7 +1,9 @@
 """A small network: a curve fitted by one hidden layer, from many random starts, beside a model that is linear.
 
 Observations are y = f(x) + error with x between -1 and 1. Each data set comes with the weights from which training
-starts, so that every loss starts from the same.
+starts, so that every loss starts from the same. Two starts count as in one minimum where their final losses are the
+same to a millionth (`basins.SAME`): units that change places, and units of tanh that change their signs, change no
+loss, so minima are counted up to these symmetries.
 """
 
 import functools
@@ -79,12 +81,13 @@ def _weights(settings):
 
 def quantities(settings):
     bent = "whose Hessian has a negative eigenvalue"
+    converged = "share of the starts that came to rest: no gradient, and from a crease of relu no way down"
     return (
         Quantity("minima", "different losses among the starts that ended in a minimum", light=True),
         Quantity("best_found", "share of the starts that ended in the lowest of these minima", light=True),
         Quantity("spread", "largest less smallest loss of these minima, 0 where there is one"),
         Quantity("best_loss", "smallest final loss", log=True),
-        Quantity("converged", "share of the starts that came to rest: no step aside descends", light=True),
+        Quantity("converged", converged, light=True),
         Quantity("negative_start", f"share of the starts {bent}", light=True),
         Quantity("negative_way", f"share of all points from the starts to their ends {bent}", light=True),
         Quantity("negative_end", f"share of the ends {bent}", light=True),
