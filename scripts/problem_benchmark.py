@@ -18,6 +18,14 @@ STUDIES = {  # of one cell each
         "factors": {"n": [50], "start": [-4.0], "errors": [{"distribution": "gumbel"}]},
         "estimators": [{"estimator": "cross_entropy"}, {"estimator": "squared_error"}],
     },
+    "direction": {
+        "factors": {
+            "n": [20],
+            "errors": [{"distribution": "von_mises_fisher", "kappa": 10.0}],
+            "contamination": [{"kind": "cluster", "fraction": 0.1, "angle": 90.0}],
+        },
+        "estimators": [{"estimator": name} for name in ("projected_mean", "frechet_mean", "geodesic_median")],
+    },
     "network": {
         "factors": {"n": [20], "model": ["tanh"], "waves": [4.0], "errors": [{"distribution": "normal", "scale": 0.2}]},
         "estimators": [{"loss": "l2"}],

@@ -59,6 +59,70 @@ class Classification:
         return slope, accuracy, converged, better, first
 
 
+class Directions:
+    """Steps on the sphere for all replications at once, arrays (replications, n, 3); those that are done stay out."""
+
+    name, threads, least = "NumPy, all replications at once", 1, 8
+    kappa, fraction, turned = 10.0, 0.1, np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    steps, tolerance = 1000, 1e-10
+
+    def __init__(self, seed):
+        self._rng = np.random.default_rng(seed)
+
+    def simulate(self, n, out):
+        for first in range(0, out.shape[1], 500):
+            part = out[:, first : first + 500]
+            x = self._draw(part.shape[1], n)
+            mean = x.mean(axis=1)
+            start = mean / np.linalg.norm(mean, axis=1, keepdims=True)
+            for e, m in enumerate((start, self._steps(x, start, False), self._steps(x, start, True))):
+                part[5 * e : 5 * e + 5] = self._quantities(m)
+
+    def _draw(self, count, n):
+        u, turn = self._rng.random((2, count, n))
+        cosine = 1.0 + np.log(u + (1.0 - u) * np.exp(-2.0 * self.kappa)) / self.kappa
+        sine, turn = np.sqrt(1.0 - cosine**2), 2.0 * np.pi * turn
+        x = np.stack([cosine, sine * np.cos(turn), sine * np.sin(turn)], axis=2)
+        bad = self._rng.random((count, n)) < self.fraction
+        x[bad] = x[bad] @ self.turned
+        return x
+
+    def _steps(self, x, start, median):
+        """To exp_m of the mean of log_m(x), or of its mean weighted by 1 / angle: Weiszfeld's for the median."""
+        m, active = start.copy(), np.arange(len(x))
+        for _ in range(self.steps):
+            own, centre = x[active], m[active][:, None]
+            cosine = np.clip((own * centre).sum(axis=2, keepdims=True), -1.0, 1.0)
+            across = own - cosine * centre
+            sine = np.linalg.norm(across, axis=2, keepdims=True)
+            angle = np.arctan2(sine, cosine)
+            weight = 1.0 / np.maximum(angle, 1e-12) if median else np.ones_like(angle)
+            v = (weight * angle / np.maximum(sine, 1e-300) * across).sum(axis=1) / weight.sum(axis=1)
+            length = np.linalg.norm(v, axis=1, keepdims=True)
+            m[active] = np.cos(length) * m[active] + np.sinc(length / np.pi) * v
+            active = active[length[:, 0] > self.tolerance]
+            if not len(active):
+                break
+        return m
+
+    @staticmethod
+    def _quantities(m):
+        off = np.linalg.norm(m[:, 1:], axis=1)
+        angle = np.arctan2(off, m[:, 0])
+        chord = np.sqrt((m[:, 0] - 1.0) ** 2 + off**2)
+        return m[:, 1] / off * angle, angle, angle**2, np.ones(len(m)), chord
+
+
+class LoopOfDirections(Directions):
+    """One data set after the other, as libraries for manifolds estimate."""
+
+    name, least = "NumPy, one replication after the other", 1
+
+    def _steps(self, x, start, median):
+        one = super()._steps
+        return np.concatenate([one(x[i : i + 1], start[i : i + 1], median) for i in range(len(x))])
+
+
 class Network:
     """One hidden layer of tanh, trained from every start by damped Newton steps on arrays (n, weights)."""
 
@@ -153,4 +217,8 @@ class NetworkBfgs(Network):
         return found.fun, True, start, start + end, 2, end
 
 
-CONTESTANTS = {"classification": [Classification], "network": [Network, NetworkBfgs]}
+CONTESTANTS = {
+    "classification": [Classification],
+    "direction": [Directions, LoopOfDirections],
+    "network": [Network, NetworkBfgs],
+}

@@ -4,6 +4,10 @@ Minimax polynomials (Remez, relative error below 1e-16 before rounding); `tests/
 against 50-digit values. Arguments outside the stated range are not checked: the samplers cannot produce them.
 """
 
+from fractions import Fraction
+
+import numpy as np
+
 from simcore.jit import lane
 from simcore.lanes import (
     bits,
@@ -68,6 +72,18 @@ _TAN_COS = (
     -4.934802200544679,
     1.0,
 )
+_ATAN = (
+    0.02125988513747435,
+    -0.0435909910459923,
+    0.056925405177530926,
+    -0.06641121521470038,
+    0.07690068342877387,
+    -0.09090782415764209,
+    0.11111106653741028,
+    -0.14285714195265373,
+    0.1999999999908901,
+    -0.3333333333333015,
+)
 _EXPM1 = (
     1.1562063610036458e-11,
     1.618648192869379e-10,
@@ -93,6 +109,7 @@ _LOG_TAIL = (
     0.4000000000000088,
     0.6666666666666666,
 )
+_TAN_EIGHTH = 0.41421356237309503  # tan(pi / 8)
 _LN2_HIGH = 0.6931471803691238  # its low 32 bits are zero, so k * _LN2_HIGH is exact for |k| < 2^20
 _LN2_LOW = 1.9082149292705877e-10
 
@@ -187,6 +204,19 @@ def tan_pi(s):
 
 
 @lane
+def atan2(y, x):
+    """The angle of the point (x, y), from -pi to pi, relative error 2 ulp; sizes below 1e300 and not both 0."""
+    up, across = magnitude(y), magnitude(x)
+    large, small = maximum(up, across), minimum(up, across)
+    middle = small > _TAN_EIGHTH * large  # tan(a - pi/4) = (tan a - 1) / (tan a + 1)
+    t = select(middle, small - large, small) / select(middle, small + large, large)
+    q = t * t
+    angle = select(middle, splat(0.7853981633974483), splat(0.0)) + fma(t * q, polynomial(q, _ATAN), t)
+    angle = select(up > across, 1.5707963267948966 - angle, angle)
+    return with_sign(select(x < 0.0, 3.141592653589793 - angle, angle), y)
+
+
+@lane
 def with_sign(size, s):
     """size >= 0 with the sign of s."""
     return from_bits(bits(size) | (bits(s) & 0x8000000000000000))
@@ -263,7 +293,13 @@ def power_minus_1(u, y, d):
 
 def of_numbers(function, *numbers):
     """A lane function of plain numbers: a plain number, with the bits that kernels get."""
-    return float(function(*map(splat, numbers))[0])
+    with np.errstate(all="ignore"):  # compiled code is silent too
+        return float(function(*map(splat, numbers))[0])
+
+
+def parts_of(exact):
+    """(high, low): a Fraction in two parts, the first its float64."""
+    return float(exact), float(exact - Fraction(float(exact)))
 
 
 @lane

@@ -17,8 +17,10 @@ from simcore.statuses import INSUFFICIENT, OK, ROUGH, UNDEFINED
 
 # Order of distributions with the same tail index; one without an index in the table counts as light.
 TAILS = (
-    *("uniform", "normal", "logistic", "laplace", "contaminated_normal", "generalized_normal", "lognormal", "g_and_h"),
+    *("uniform", "normal", "logistic", "laplace", "contaminated_normal", "generalized_normal", "gumbel"),
+    *("lognormal", "g_and_h"),
     *("student_t", "skewed_t", "slash", "cauchy", "stable", "pareto"),
+    *("von_mises_fisher", "spherical_cauchy", "projected_t"),
 )
 NO_BOUND, ZERO = "no_bound", "zero"  # more statuses: a bound that does not exist, and what a log axis cannot show
 NO_VALUE = (UNDEFINED, INSUFFICIENT, NO_BOUND)
@@ -419,16 +421,23 @@ def _pinned(view, table):
         shown = factor in view.factors or factor == "contamination" and view.x == "fraction"
         if not shown and levels[factor] != [""]:
             level = levels[factor][(len(levels[factor]) - 1) // 2 if factor in ("errors", "n") else 0]
-            others = len(levels[factor]) - 1
             table = table[table[factor] == level]
-            more = f" ({others} other level{'s' * (others > 1)} not shown)" if others else ""
-            notes.append(f"{_called(factor)}: {level if isinstance(level, str) else f'{level:g}'}{more}.")
+            name, others = level if isinstance(level, str) else f"{level:g}", levels[factor][1:]
+            notes.append(f"{_called(factor)}: {name}{_unseen(others)}.")
     if view.x == "fraction":
         table = table[table["fraction"].notna()]
-        notes += [f"Contamination: {_levels(table)['family'][0]}."] if view.rows != "family" else []
+        if "family" not in view.factors:
+            family, *others = _levels(table)["family"]
+            table = _at(table, "family", family)
+            notes.append(f"Contamination: {family}{_unseen(others)}.")
     if view.x == "contamination":
         table = table[table["fraction"].isna() | (table["kind"] == "none")]
     return table, notes
+
+
+def _unseen(levels):
+    """What the caption says of levels that a figure leaves out."""
+    return f" ({len(levels)} other level{'s' * (len(levels) > 1)} not shown)" if levels else ""
 
 
 def _bounded(view, table):

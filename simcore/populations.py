@@ -82,14 +82,15 @@ class Population:
         """None where there is none."""
         return self.distribution.mean(**self.values)
 
-    def mad(self, centre):
-        """Their normalised median absolute deviation about a centre."""
+    def mad(self, centre, near=MAD_FACTOR):
+        """Their normalised median absolute deviation about a centre; near: where to look first."""
 
         def excess(size):
             below, above = self.share_below(np.array([centre - size, centre + size]))
             return float(above - below) - 0.5
 
-        return MAD_FACTOR * _root(excess, 0.0, 1.0, least=0.0)
+        first = near / MAD_FACTOR
+        return MAD_FACTOR * _root(excess, first, 0.1 * first, least=0.0)
 
     def trimmed_mean(self, share):
         """Of what is left after a share was cut off at each end."""
@@ -208,11 +209,11 @@ def _scale(choice, errors, scale, problem, loss, p):
             def excess(s):
                 return expected - errors.mean_of(lambda x: np.square(loss.psi((x - mu) / s, p)))
 
-            return _root(excess, 0.0, errors.mad(mu), least=0.0)
+            return _root(excess, errors.mad(mu), 1.0, least=0.0)
 
         return proposal_2
-    fixed = None if problem == "linear" else errors.mad(errors.median)
-    return lambda mu: errors.mad(mu) if fixed is None else fixed
+    of_median = errors.mad(errors.median)
+    return lambda mu: errors.mad(mu, of_median) if problem == "linear" else of_median
 
 
 def _descent(errors, loss, p, scale_at):

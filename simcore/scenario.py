@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from simcore import populations, toml_text
+from simcore import toml_text
 from simcore.checks import Checks
 from simcore.registry import (
     BELOW_ONE,
@@ -306,12 +306,14 @@ def _measures_of(problem):
     }
 
 
-def _is_known(choice, errors, which):
+def _why_unknown(choice, errors, which):
+    """Why it is not known what an estimator is measured against; None where it is."""
+    from simcore import populations
+
     try:
-        populations.known(choice, errors, which)
-    except populations.Unknown:
-        return False
-    return True
+        return populations.known(choice, errors, which)
+    except populations.Unknown as reason:
+        return str(reason)
 
 
 def _canonical(value):
@@ -410,14 +412,12 @@ class _ScenarioChecks(Checks):
 
     def estimands(self, estimators, errors, which):
         """That it is known what each estimator is measured against."""
-        for choice in estimators:
-            for law in errors:
-                try:
-                    populations.known(choice, law, which)
-                except populations.Unknown as reason:
-                    others = [f'"{other}"' for other in ESTIMANDS if other != which and _is_known(choice, law, other)]
-                    right = f"write estimand = {' or '.join(others)}" if others else "leave one of the two out"
-                    return self.wrong(("estimators",), f"cannot be measured: {reason}", right)
+        for choice, law in itertools.product(estimators, errors):
+            reasons = {other: _why_unknown(choice, law, other) for other in ESTIMANDS}
+            if reasons[which]:
+                others = [f'"{other}"' for other, reason in reasons.items() if reason is None]
+                right = f"write estimand = {' or '.join(others)}" if others else "leave one of the two out"
+                return self.wrong(("estimators",), f"cannot be measured: {reasons[which]}", right)
 
     def model(self, data):
         """The Model, or None where it has a mistake."""

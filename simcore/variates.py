@@ -39,7 +39,7 @@ def gamma_pair_above_1(stream, a, b):
         w, after = uniform(after)
         v, accepted = _proposal(z, u, d, slope)
         other_v, other_accepted = _proposal(other_z, w, other_d, other_slope)
-        stream = _where(both(done, other_done), stream, after)
+        stream = held(both(done, other_done), stream, after)
         first, second = select(done, first, d * v), select(other_done, second, other_d * other_v)
         done, other_done = either(done, accepted), either(other_done, other_accepted)
         if not any_lane(invert(both(done, other_done))):
@@ -86,7 +86,7 @@ def _proposal(z, u, d, slope):
 
 
 @inlined
-def _where(done, stream, after):
+def held(done, stream, after):
     """The stream of each lane: where it was in those that are done."""
     return (
         select(done, stream[0], after[0]),

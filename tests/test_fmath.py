@@ -1,6 +1,7 @@
 """Elementary functions against 50-digit values over the whole stated domain, and compiled bits against plain bits."""
 
 import functools
+from fractions import Fraction
 
 import mpmath as mp
 import numpy as np
@@ -263,6 +264,9 @@ def test_numbers_in_two_parts():
 def test_of_numbers():
     assert fmath.of_numbers(fmath.power, 2.0, 20.0, 2.0) == 1024.0
     assert fmath.of_numbers(fmath.log, 3.0) == fmath.log(np.full(WIDTH, 3.0))[0]
+    assert fmath.of_numbers(fmath.exp_sum, *fmath.parts_of(Fraction(10**6))) == np.inf
+    high, low = fmath.parts_of(Fraction(1, 3))
+    assert high == 1 / 3 and abs(Fraction(1, 3) - Fraction(high) - Fraction(low)) < Fraction(1, 2**107)
 
 
 @pytest.mark.parametrize("compiled", [True, False])
@@ -279,6 +283,31 @@ def test_weighted(compiled):
             assert abs(float(value) - sum(parts)) <= 4 * EPS * max(map(abs, parts)) + 1e-100, point
     three, seven, ends = np.full((1, WIDTH), 3.0), np.full((1, WIDTH), 7.0), rows_of([-np.inf, np.inf])
     assert list(over_rows(fmath.weighted, three, seven, ends, compiled=compiled)[0, :2]) == [3.0, 7.0]
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_atan2(compiled):
+    """Against 50 digits in all quadrants, to the 2 ulp of its docstring, of which more than a half are reached; next to
+    the angles where the reduction changes, near the axes and on them."""
+    rng = np.random.default_rng(_SEED)
+    turns = rng.uniform(-1.0, 1.0, 600)
+    edges = np.arange(-8, 9)[:, None] / 8.0 + rng.choice([-1.0, 1.0], (17, 20)) * _magnitudes(-50, -8, (17, 20), rng)
+    y, x = (f(np.pi * np.concatenate([turns, edges.ravel()])) for f in (np.sin, np.cos))
+    size = _magnitudes(-300, 300, y.size, rng)
+    y, x = [*y * size, 0.0, 1.0, -1.0, 1e-300, 0.0, -0.0], [*x * size, 1.0, 0.0, 0.0, 1.0, -1.0, -1.0]
+    y, x = rows_of(y), rows_of(x)
+    got = over_rows(fmath.atan2, y, x, compiled=compiled)
+    assert same_bits(got, over_rows(fmath.atan2, y, x, compiled=not compiled))
+    assert same_bits(-got, over_rows(fmath.atan2, -y, x, compiled=compiled))
+    with mp.workdps(50):
+        exact = [mp.atan2(mp.mpf(b), mp.mpf(a)) for a, b in zip(x.ravel().tolist(), y.ravel().tolist(), strict=True)]
+        errors = [
+            float(abs((mp.mpf(value) - abs(angle)) / (angle or 1)) / EPS)
+            for value, angle in zip(np.abs(got).ravel().tolist(), exact, strict=True)
+        ]
+    assert 1.0 < max(errors) <= 2.0
+    assert np.array_equal(np.signbit(got), np.signbit(y))
+    assert np.all(np.isnan(over_rows(fmath.atan2, rows_of([0.0]), rows_of([0.0]), compiled=compiled)))
 
 
 @pytest.mark.parametrize("compiled", [True, False])

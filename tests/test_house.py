@@ -14,7 +14,7 @@ LAYERS = [
     ("errors", "jit", "registry", "codes", "statuses"),
     ("lanes", "lanes_llvm", "fmath", "streams", "variates", "order", "networks_llvm", "quadrature", "histograms"),
     ("sums", "moments", "intervals", "tails", "dense", "breakdown", "refinement", "joint"),
-    ("lad", "lp_regression", "m_location", "m_regression", "subsets", "weighted", "s_regression", "softmax"),
+    ("lad", "lp_regression", "m_location", "m_regression", "subsets", "weighted", "s_regression", "softmax", "sphere"),
     ("hidden_layer", "basins"),
     ("distributions", "contamination", "designs", "losses", "estimators", "measures", "problems"),
     ("scores", "kernels"),
@@ -72,7 +72,7 @@ EXACT = {"sqrt", "isqrt", "prod", "floor", "fsum", "copysign", "frexp", "ldexp"}
 EXACT |= {"ceil", "comb", "isfinite", "isinf", "isnan", "nan", "inf", "pi"}
 RESULT_PATHS = ("measures", "intervals", "outcomes", "summaries", "comparisons", "scores", "tails", "design", "execute")
 RESULT_PATHS += ("recipes", "joint", "breakdown", "rarity", "histograms", "rounds", "designs", "problems")
-RESULT_PATHS += ("distributions", "populations", "quadrature")
+RESULT_PATHS += ("distributions", "variates", "fmath", "populations", "quadrature")
 
 
 def test_no_libm_where_results_are_decided():

@@ -32,6 +32,7 @@ LOG_DENSITY = {
     "cauchy": lambda z: -mp.log1p(z * z),
     "contaminated_normal": _log_mixture,
     "generalized_normal": lambda z, shape: -(abs(z) ** shape),
+    "gumbel": lambda z: -z - mp.exp(-z),
     "laplace": lambda z: -abs(z),
     "logistic": lambda z: -z - 2 * mp.log1p(mp.exp(-z)),
     "lognormal": lambda z, sigma: -mp.log(z) - mp.log(z) ** 2 / (2 * sigma**2) if z > 0 else -mp.inf,
@@ -71,6 +72,7 @@ INVERSE_INFORMATION = {
     ("student_t", (2.0,)): 1.666666666666667,
     ("student_t", (3.0,)): 1.5,
     ("student_t", (10.0,)): 1.181818181818182,
+    ("gumbel", ()): 1.0,
     ("laplace", ()): 1.0,
     ("logistic", ()): 3.0,
     ("generalized_normal", (1.0,)): 1.0,
@@ -146,7 +148,7 @@ def _worst_score(name, numbers, score):
 
 def test_every_distribution_is_here():
     """A distribution that is found by the registry has a log density and a score here, or it says why not."""
-    found = plugins("distributions")
+    found = {name: plugin for name, plugin in plugins("distributions").items() if plugin.problem is None}
     assert set(found) == set(LOG_DENSITY) | WITHOUT
     for name, plugin in found.items():
         assert (plugin.log_density is None) == (name in WITHOUT)
@@ -248,6 +250,7 @@ def _constant(name, numbers):
     """exp(log density) of the plugin over the density, at the PLACE."""
     height = {
         "cauchy": lambda: 1 / mp.pi,
+        "gumbel": lambda: mp.exp(-1),
         "laplace": lambda: 0.5,
         "logistic": lambda: 0.25,
         "lognormal": lambda sigma: 1 / (sigma * mp.sqrt(2 * mp.pi)),

@@ -1,8 +1,9 @@
 """Tukey's g-and-h errors: a standard normal whose upper side g stretches and whose tails h makes heavy."""
 
 import math
+from fractions import Fraction
 
-from simcore.fmath import exp_sum, expm1_sum, of_numbers, product_parts
+from simcore.fmath import exp_sum, expm1_sum, of_numbers, parts_of, product_parts
 from simcore.jit import lane
 from simcore.lanes import fma, splat, store
 from simcore.registry import Distribution, Interval, Parameter
@@ -35,7 +36,8 @@ def mean(g, h):
         return None
     if g == 0.0:
         return 0.0
-    value = of_numbers(expm1_sum, 0.5 * g * g / (1.0 - h), 0.0) / (g * math.sqrt(1.0 - h))
+    exponent = Fraction(g) * Fraction(g) / (2 * (1 - Fraction(h)))
+    value = of_numbers(expm1_sum, *parts_of(exponent)) / (g * math.sqrt(1.0 - h))
     return value if math.isfinite(value) else None
 
 

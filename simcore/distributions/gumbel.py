@@ -1,10 +1,12 @@
 """Gumbel errors, the extreme value distribution exp(-exp(-x)), by inversion: differences of two are logistic."""
 
-from simcore.fmath import exp, log
+from simcore.fmath import exp, expm1, log
 from simcore.jit import lane
-from simcore.lanes import store
+from simcore.lanes import minimum, splat, store
 from simcore.registry import Distribution
 from simcore.streams import uniform
+
+_MOST = 462.0  # its exponential is beyond 1e200: there the density is 0 whatever it is
 
 
 @lane
@@ -16,12 +18,12 @@ def draw(stream, x, n, p):
 
 @lane
 def score(z, p):
-    return 1.0 - exp(-z)
+    return -expm1(minimum(-z, splat(_MOST)))
 
 
 @lane
 def log_density(z, p):
-    return -z - exp(-z)
+    return -z - exp(minimum(-z, splat(_MOST)))
 
 
 PLUGIN = Distribution(

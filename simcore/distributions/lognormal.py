@@ -1,8 +1,10 @@
 """Lognormal errors: the exponential of a normal with standard deviation sigma."""
 
+from fractions import Fraction
+
 import numpy as np
 
-from simcore.fmath import exp, exp_sum, log, of_numbers, product_parts
+from simcore.fmath import exp, exp_sum, log, of_numbers, parts_of, product_parts
 from simcore.jit import lane
 from simcore.lanes import maximum, select, splat, store
 from simcore.registry import Distribution, Interval, Parameter
@@ -37,7 +39,7 @@ def log_density(z, p):
 
 
 def mean(sigma):
-    return of_numbers(exp, 0.5 * sigma * sigma)
+    return of_numbers(exp_sum, *parts_of(Fraction(sigma) * Fraction(sigma) / 2))
 
 
 def no_score(sigma):

@@ -64,6 +64,7 @@ CDF = {
     "g_and_h": g_and_h_cdf,
     "generalized_normal": lambda x, shape: 0.5 + 0.5 * np.sign(x) * special.gammainc(1.0 / shape, np.abs(x) ** shape),
     "contaminated_normal": contaminated_normal_cdf,
+    "gumbel": lambda x: np.exp(-np.exp(-np.maximum(x, -700.0))),
     "laplace": stats.laplace.cdf,
     "logistic": stats.logistic.cdf,
     "lognormal": stats.lognorm.cdf,
@@ -80,6 +81,7 @@ QUANTILE = {
     "contaminated_normal": _inverse(contaminated_normal_cdf),
     "g_and_h": lambda q, g, h: g_and_h(special.ndtri(q), g, h),
     "generalized_normal": stats.gennorm.ppf,
+    "gumbel": stats.gumbel_r.ppf,
     "laplace": stats.laplace.ppf,
     "logistic": stats.logistic.ppf,
     "lognormal": stats.lognorm.ppf,
@@ -92,6 +94,7 @@ QUANTILE = {
     "uniform": lambda q: 2.0 * q - 1.0,
 }
 UPPER = {
+    "gumbel": stats.gumbel_r.isf,
     "g_and_h": lambda q, g, h: g_and_h(-special.ndtri(q), g, h),
     "lognormal": stats.lognorm.isf,
     "pareto": stats.pareto.isf,
@@ -99,6 +102,7 @@ UPPER = {
     "stable": stable.upper_quantile,
 }
 MEAN = {
+    "gumbel": lambda: mp.euler,
     "g_and_h": lambda g, h: mp.expm1(mp.mpf(g) ** 2 / (2 * (1 - mp.mpf(h)))) / (g * mp.sqrt(1 - mp.mpf(h))) if g else 0,
     "lognormal": lambda sigma: mp.exp(mp.mpf(sigma) ** 2 / 2),
     "pareto": lambda alpha: mp.mpf(alpha) / (mp.mpf(alpha) - 1),
