@@ -30,6 +30,10 @@ STUDIES = {  # of one cell each
         "factors": {"n": [20], "errors": [{"distribution": "beta_prior", "a": 1.0, "b": 4.0}]},
         "estimators": [{"estimator": f"posterior_{name}"} for name in ("mean", "median", "mode")],
     },
+    "network": {
+        "factors": {"n": [20], "model": ["tanh"], "waves": [4.0], "errors": [{"distribution": "normal", "scale": 0.2}]},
+        "estimators": [{"loss": "l2"}],
+    },
 }
 
 
@@ -105,6 +109,9 @@ def agree(present, moments, names):
     variance = np.maximum(squares / count - mean**2, 0.0) / count
     error = np.sqrt(variance + variance[0]) + 1e-12 * np.abs(mean[0])
     z = np.abs(mean - mean[0]) / np.maximum(error, 1e-300)
+    for own, contestant in zip(z, present, strict=True):
+        if given := getattr(contestant, "gives", None):
+            own[[not name.endswith(given) for name in names]] = 0.0
     for c, e in np.argwhere(~(z < 5.0)):
         raise SystemExit(
             f"benchmark: {present[c].name} does not do the same work: the mean of {names[e]} is {mean[c, e]:.6g}, of "

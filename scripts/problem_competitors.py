@@ -6,6 +6,7 @@ simcore.
 
 import numpy as np
 from scipy import stats
+from scipy.optimize import minimize
 
 
 class Classification:
@@ -161,8 +162,103 @@ class PosteriorTable(Posterior):
         return self._tables[n][:, successes]
 
 
+class Network:
+    """One hidden layer of tanh, trained from every start by damped Newton steps on arrays (n, weights)."""
+
+    name, threads, least = "NumPy, damped Newton, start by start", 1, 1
+    hidden, starts, decay, reach, waves, scale, tolerance = 3, 16, 1e-4, 3.0, 4.0, 0.2, 1e-8
+
+    def __init__(self, seed):
+        self._rng = np.random.default_rng(seed)
+
+    def simulate(self, n, out):
+        x = (2.0 * np.arange(n) + 1.0) / n - 1.0
+        for r in range(out.shape[1]):
+            y = np.sin(self.waves * np.pi * x) + self.scale * self._rng.standard_normal(n)
+            out[:, r] = self._quantities(x, y)
+
+    def _quantities(self, x, y):
+        begun = self.reach * self._rng.standard_normal((self.starts, 3 * self.hidden + 1))
+        ends = np.array([self._train(weights, x, y) for weights in begun])
+        losses, rest, start, bent, points, end = ends.T
+        minima = np.sort(losses[(rest == 1.0) & (end == 0.0)])
+        spread = minima[-1] - minima[0] if minima[-1] - minima[0] > 1e-6 * minima[-1] else 0.0
+        many = 1 + np.sum(np.diff(minima) > 1e-6 * minima[1:])
+        found = np.mean(losses - minima[0] <= 1e-6 * losses)
+        return many, found, spread, losses.min(), rest.mean(), start.mean(), bent.sum() / points.sum(), end.mean()
+
+    def _train(self, weights, x, y):
+        """(loss, at rest?, Hessian at the start indefinite?, at how many points, points, at the end?)."""
+        loss, gradient, hessian = self._curvature(weights, x, y)
+        start = end = bent = self._indefinite(hessian, 1e-10 * np.linalg.norm(hessian))
+        size, points, unit = max(np.linalg.norm(hessian), np.linalg.norm(gradient)), 1, np.eye(len(weights))
+        damping = 1e-3 * size
+        for _ in range(1000):
+            norm = np.linalg.norm(gradient)
+            if norm <= self.tolerance * max(1.0, loss):
+                break
+            while self._indefinite(hessian, damping):
+                damping = max(4.0 * damping, 1e-6 * size)
+            step = -np.linalg.solve(hessian + damping * unit, gradient)
+            expected = 0.5 * (damping * step @ step - gradient @ step)
+            new = self._curvature(weights + step, x, y)
+            gain = loss - new[0]
+            level = expected <= 1e-13 * loss and abs(gain) <= 1e-13 * loss and np.linalg.norm(new[1]) < norm
+            damping *= 0.2 if level or gain > 0.75 * expected else 1.0 if gain > 0.25 * expected else 4.0
+            if level or gain > 1e-4 * expected:
+                weights, (loss, gradient, hessian) = weights + step, new
+                size = max(np.linalg.norm(hessian), np.linalg.norm(gradient))
+                end = self._indefinite(hessian, 1e-10 * np.linalg.norm(hessian))
+                bent, points = bent + end, points + 1
+        return loss, np.linalg.norm(gradient) <= self.tolerance * max(1.0, loss), start, bent, points, end
+
+    def _indefinite(self, hessian, shift):
+        try:
+            np.linalg.cholesky(hessian + shift * np.eye(len(hessian)))
+        except np.linalg.LinAlgError:
+            return True
+        return False
+
+    def _slopes(self, weights, x, y):
+        """The loss, its gradient, and what the Hessian needs."""
+        w, v, b = weights[:-1].reshape(3, self.hidden)
+        h = np.tanh(np.outer(x, w) + b)
+        r, slope = y - h @ v - weights[-1], 1.0 - h * h
+        jacobian = np.hstack([v * slope * x[:, None], h, v * slope, np.ones((len(x), 1))])
+        loss = 0.5 * (r @ r / len(x) + self.decay * weights @ weights)
+        return loss, self.decay * weights - jacobian.T @ r / len(x), jacobian, r, h, slope
+
+    def _curvature(self, weights, x, y):
+        loss, gradient, jacobian, r, h, slope = self._slopes(weights, x, y)
+        n, k = len(x), np.arange(self.hidden)
+        w, v, b = k, k + self.hidden, k + 2 * self.hidden
+        hessian = jacobian.T @ jacobian / n
+        pulls, bends = -r @ slope / n, (2.0 * r[:, None] * h * slope) * (weights[v] / n)
+        along = -(r * x) @ slope / n
+        for i, j, value in ((v, w, along), (v, b, pulls), (w, b, x @ bends)):
+            hessian[i, j] += value
+            hessian[j, i] += value
+        hessian[w, w] += (x * x) @ bends
+        hessian[b, b] += bends.sum(axis=0)
+        return loss, gradient, hessian + self.decay * np.eye(len(weights))
+
+
+class NetworkBfgs(Network):
+    """The same starts by SciPy's BFGS with the exact gradient; other ways lead into other minima now and then."""
+
+    name, gives = "SciPy, BFGS start by start", ("negative_start",)
+
+    def _train(self, weights, x, y):
+        start = self._indefinite(self._curvature(weights, x, y)[2], 1e-10)
+        options = {"gtol": self.tolerance, "maxiter": 2000}
+        found = minimize(lambda w: self._slopes(w, x, y)[:2], weights, jac=True, method="BFGS", options=options)
+        end = self._indefinite(self._curvature(found.x, x, y)[2], 1e-10)
+        return found.fun, True, start, start + end, 2, end
+
+
 CONTESTANTS = {
     "classification": [Classification],
     "direction": [Directions, LoopOfDirections],
+    "network": [Network, NetworkBfgs],
     "posterior": [Posterior, PosteriorTable],
 }

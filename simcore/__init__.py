@@ -22,6 +22,7 @@ _HOME = {
     "fit": ("fitting", "fit"),
     "LossSurface": ("surfaces", "LossSurface"),
     "loss_surface": ("surfaces", "loss_surface"),
+    "network_surface": ("landscapes", "network_surface"),
     "plot_loss_surfaces": ("surface_figures", "plot_loss_surfaces"),
     "SimcoreError": ("errors", "SimcoreError"),
     "ScenarioError": ("errors", "ScenarioError"),

@@ -37,6 +37,7 @@ AXES = {
     "design": "design of the regressors",
     "estimator": "estimator",
 }
+LOSSES = {"efficiency_mse": "squared loss", "efficiency_mae": "absolute loss"}  # measures beside each other
 MOST_PARAMETERS = 3  # with figures of their own
 
 
@@ -526,7 +527,7 @@ def _panels(view, table, rows, columns, at, shorts):
 
 def _titled(factor, level):
     if factor in ("parameter", "measure"):
-        return level.replace("_", " ")
+        return LOSSES.get(level, level.replace("_", " "))
     return level if isinstance(level, str) else f"{factor} = {level:g}"
 
 

@@ -376,7 +376,8 @@ class Problem(Plugin):
     numbers(choice, n): the array p that the fit receives.
     carried_by(choice, n): as for `Estimator`; of regression see `linear`.
     equivariant(choice): as for `Estimator`.
-    scales: words for scales that are estimated, beside "mad".
+    scales: words for scales that are estimated.
+    unsuited(loss, values): what to write instead of a `Loss` at these parameters; None where it can be an estimator.
     designed: it has a design and coefficients.
     estimand: what is estimated, for people.
     settings: parameters that a scenario gives as factors.
@@ -391,7 +392,8 @@ class Problem(Plugin):
     numbers: Callable = None
     carried_by: Callable = None
     equivariant: Callable = field(default=lambda choice: True)
-    scales: tuple[str, ...] = ()
+    scales: tuple[str, ...] = ("mad",)
+    unsuited: Callable = field(default=lambda loss, values: None)
     designed: bool = False
     estimand: str = ""
     settings: tuple[Parameter, ...] = ()

@@ -528,16 +528,21 @@ class _ScenarioChecks(Checks):
 
     def belongs(self, entry, problem):
         """Whether an entry of `estimators` is for a problem."""
-        own, known = entry.kind == "losses", ("mad", *problem.scales)
+        own, known = entry.kind == "losses", problem.scales
         if not (problem.losses if own else entry.plugin.problem == problem.name):
             names = [name for name, plugin in plugins("estimators").items() if plugin.problem == problem.name]
             whose = "" if own else f"it is an estimator of {entry.plugin.problem}; "
-            right = f"{whose}estimators of {problem.name}: {', '.join(names)}"
+            right = f"{whose}estimators of {problem.name}: {', '.join(names) or 'none, write a loss'}"
             key = "loss" if own else "estimator"
             self.wrong((*entry.path, key), f"is not for {problem.name}", right, entry.plugin.name)
             return False
+        others = (problem.unsuited(entry.plugin, values) for values in entry.values()) if own else ()
+        if right := next(filter(None, others), None):
+            self.wrong((*entry.path, "loss"), f"is not for {problem.name}", right, entry.plugin.name)
+            return False
         for word in (value for value in entry.axes.get("scale", ()) if isinstance(value, str) and value not in known):
-            right = f"write {' or '.join(map(json.dumps, known))}, or a positive number: a known scale"
+            words = [f"write {' or '.join(map(json.dumps, known))}, or"] if known else ["write"]
+            right = " ".join([*words, "a positive number: a known scale"])
             self.wrong((*entry.path, "scale"), f"is not for {problem.name}", right, word)
         words = [word for word in entry.axes.get("scale", ()) if word in known]
         if words and problem.designed and any(entry.plugin.jumps(**values) for values in entry.values()):

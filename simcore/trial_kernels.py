@@ -133,6 +133,11 @@ def _finite(x, rows):
     return finite
 
 
+def fit_data(fit, x, n, numbers):
+    """Fit to one lane group of given data sets: x, their rows, then those of the values, the code and the scratch."""
+    call(fit, x, n, numbers, 0, x.shape[0])
+
+
 def _sample_entry(keys, group, n, numbers, x):
     words, p = carray(keys, (len(PURPOSES), KEY_WORDS)), carray(numbers, (NUMBERS,))
     rows = carray(x, (int(p[0]), WIDTH))

@@ -159,7 +159,7 @@ def test_exact_values():
     for function in (fmath.root_expm1, fmath.expm1, fmath.log1p):
         assert np.all(function(0.0 * one) == 0.0)
     assert np.all(fmath.exp(0.0 * one) == 1.0)
-    for function in (fmath.sin_pi, fmath.tan_pi):
+    for function in (fmath.sin_pi, fmath.tan_pi, fmath.tanh):
         s = _points("tan_pi")
         assert same_bits(over_rows(function, -s, compiled=True), -over_rows(function, s, compiled=True))
 

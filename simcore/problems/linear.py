@@ -107,7 +107,7 @@ PLUGIN = Problem(
     numbers=numbers,
     carried_by=carried_by,
     equivariant=equivariant,
-    scales=("proposal2",),
+    scales=("mad", "proposal2"),
     designed=True,
     estimand="the coefficients (beta0 is the intercept)",
 )
