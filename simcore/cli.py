@@ -194,12 +194,18 @@ def list_(kind, as_json):
 def _short(default):
     if isinstance(default, bool):
         return str(default).lower()
-    return default if isinstance(default, str) else ", ".join(f"{value:g}" for value in scenario.as_values(default))
+    if isinstance(default, str | registry.Derived):
+        return str(default)
+    return ", ".join(f"{value:g}" for value in scenario.as_values(default))
+
+
+def _plain(default):
+    return str(default) if isinstance(default, registry.Derived) else default
 
 
 def _described(kind, plugin):
     parameters = [
-        {"name": p.name, "meaning": p.meaning, "domain": str(p.domain), "default": p.default}
+        {"name": p.name, "meaning": p.meaning, "domain": str(p.domain), "default": _plain(p.default)}
         for p in scenario.parameters_of(kind, plugin)
     ]
     own = {"name": plugin.name, "meaning": plugin.meaning, "source": plugin.source, "parameters": parameters}

@@ -8,7 +8,7 @@ import numpy as np
 from simcore import codes, jit, kernels, linear_kernels, recipes, refinement, scenario, uncertainty
 from simcore.errors import UsageError
 from simcore.lanes import WIDTH
-from simcore.order import MAD_FACTOR, padded_rows
+from simcore.order import MAD_FACTOR
 from simcore.registry import plugins
 
 
@@ -62,15 +62,13 @@ def fit(x, loss=None, estimator=None, scale=None, X=None, intercept=True, **para
 
 def _fit_location(x, choice):
     shift = _binary_exponent(x)
-    problem = plugins("problems")["location"]
-    known = choice.scale if isinstance(choice.scale, float) else None
-    numbers = list(problem.numbers(choice, len(x)))
-    if known is not None:
-        numbers[0] = np.ldexp(known, -shift)
-    rows = kernels.aligned_rows(padded_rows(len(x)))
+    known, drawn = choice.scale if isinstance(choice.scale, float) else None, recipes.drawn(choice)
+    numbers = plugins("problems")["location"].numbers(_in_units(choice, shift), len(x))
+    rows = kernels.aligned_rows(kernels.sample_rows(len(x), drawn))
     rows[: len(x)] = np.ldexp(x, -shift)[:, None]
     cell = kernels.bare_cell(len(x))._replace(
-        fits=kernels.function_table([kernels.fit_function(choice.name, *problem.fit(choice), jit.enabled())]),
+        drawn=drawn,
+        fits=kernels.function_table(recipes.location_fits([choice], jit.enabled())),
         fit_numbers=kernels.numbers_array(numbers)[None],
     )
     work = kernels.aligned_rows(4)
@@ -85,8 +83,7 @@ def _fit_regression(y, x, choice, intercept):
     n, p = x.shape
     exponent = int(np.frexp(np.abs(y).max())[1])
     y = np.ldexp(y, -exponent)
-    if isinstance(choice.scale, float):
-        choice = replace(choice, scale=float(np.ldexp(choice.scale, -exponent)))
+    choice = _in_units(choice, exponent)
     cell = recipes.bare_regression(n, p, x)._replace(
         fits=kernels.function_table(recipes.linear_fits([choice], False, jit.enabled())),
         fit_numbers=recipes.linear_numbers(choice, n, intercept)[None],
@@ -113,6 +110,21 @@ def _fit_regression(y, x, choice, intercept):
     )
     scale = None if scale is None else float(scale)
     return RegressionFit(beta, scale, status, iterations, residuals, weights, errors)
+
+
+def _in_units(choice, exponent):
+    """The same estimator of data in units of 2^exponent; what is then beyond 1e300 in size is that."""
+    plugin = plugins("losses" if choice.loss else "estimators")[choice.name]
+
+    def converted(value, power):
+        if not power or not isinstance(value, float):
+            return value
+        with np.errstate(over="ignore"):
+            return float(np.clip(np.ldexp(value, -exponent * power), 1e-300, 1e300))
+
+    parameters = zip(choice.parameters, plugin.parameters, strict=True)
+    parameters = tuple((name, converted(value, parameter.power)) for (name, value), parameter in parameters)
+    return replace(choice, parameters=parameters, scale=converted(choice.scale, 1))
 
 
 def _became(state):

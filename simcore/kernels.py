@@ -53,6 +53,7 @@ class Cell(NamedTuple):
     contaminate_numbers: np.ndarray
     score: int  # 0: none
     score_numbers: np.ndarray
+    drawn: bool  # an estimator sees the samples as they were drawn, not sorted
     fits: np.ndarray  # (estimators,) addresses
     fit_numbers: np.ndarray  # (estimators, k) float64
 
@@ -68,6 +69,7 @@ def bare_cell(n):
         contaminate_numbers=numbers_array(()),
         score=0,
         score_numbers=numbers_array(()),
+        drawn=False,
         fits=np.zeros(1, np.uint64),
         fit_numbers=np.zeros((1, MOST_NUMBERS)),
     )
@@ -81,7 +83,7 @@ def simulate(cell, first_group, begin, end, estimates, states, controls):
     """
     task_groups = max(1, TASK_SAMPLES // (cell.n * WIDTH))
     for task in prange((end - begin + task_groups - 1) // task_groups):
-        x, work = aligned_rows(padded_rows(cell.n)), aligned_rows(4)
+        x, work = aligned_rows(sample_rows(cell.n, cell.drawn)), aligned_rows(4)
         first = begin + task * task_groups
         _simulate_groups(
             borrowed_cell(cell),
@@ -120,13 +122,15 @@ def borrowed_cell(cell):
         borrowed(cell.contaminate_numbers),
         cell.score,
         borrowed(cell.score_numbers),
+        cell.drawn,
         borrowed(cell.fits),
         borrowed(cell.fit_numbers),
     )
 
 
 def fit_sample(cell, x, work, estimates, states):
-    """Fit to one lane group of given samples: x float64 (padded rows, WIDTH), overwritten; work as in `fit_group`."""
+    """Fit to one lane group of given samples: x float64 (sample_rows(n, drawn), WIDTH), overwritten; work as in
+    `fit_group`."""
     fit_group(cell, x, work, 0, estimates.reshape((-1, WIDTH)), states.reshape((-1, WIDTH)), 1)
 
 
@@ -174,6 +178,12 @@ def aligned_rows(rows):
     return flat[skip : skip + rows * WIDTH].reshape((rows, WIDTH))
 
 
+@lane
+def sample_rows(n, drawn):
+    """Rows of a sample: sorted, and if estimators want it as it was `drawn`, that, and a copy for them to overwrite."""
+    return padded_rows(n) * (3 if drawn else 1)
+
+
 @inlined
 def fit_group(cell, x, work, group, estimate_rows, state_rows, groups):
     """Sort the samples of a lane group and fit every estimator; samples that are not finite get no estimate.
@@ -189,7 +199,10 @@ def fit_group(cell, x, work, group, estimate_rows, state_rows, groups):
     if any_lane(invert(finite)):
         for i in range(n):
             store(x, i, select(finite, load(x, i), splat(0.0)))
-    sort(x, n)
+    if cell.drawn:
+        for i in range(n):
+            store(x, padded_rows(n) + i, load(x, i))
+    sort(x[: padded_rows(n)], n)
     centre = median(x, n)
     store(work, 0, centre)
     store(work, 1, mad(x, n, centre))
@@ -227,6 +240,17 @@ def _score_entry(x, n, p, group, controls):
     store(rows, group, total * factor)
 
 
+def _drawn_fit_entry(x, n, p, e, work):
+    pad = padded_rows(n)
+    sample, rows = carray(x, (3 * pad, WIDTH)), carray(work, (4, WIDTH))
+    own = sample[2 * pad :]
+    for i in range(n):
+        store(own, i, load(sample, pad + i))
+    estimate, code = fit(own, n, carray(p, (e + 1, MOST_NUMBERS))[e], load(rows, 0), load(rows, 1))
+    store(rows, 2, estimate)
+    store(rows, 3, from_bits(code))
+
+
 def _fit_entry(x, n, p, e, work):
     sample, rows = carray(x, (padded_rows(n), WIDTH)), carray(work, (4, WIDTH))
     estimate, code = fit(sample, n, carray(p, (e + 1, MOST_NUMBERS))[e], load(rows, 0), load(rows, 1))
@@ -257,9 +281,11 @@ def score_function(name, score, open_names, compiled):
 
 
 @functools.cache
-def fit_function(name, fit, open_names, compiled):
-    """What stands in `Cell.fits` for a fit function; `open_names` as for `score_function`."""
-    return link(_fit_entry, "didid", f"fit_{name}", compiled, fit=closed(fit, name, open_names))
+def fit_function(name, fit, open_names, compiled, drawn=False):
+    """What stands in `Cell.fits` for a fit function, of samples as they were `drawn` or sorted; `open_names` as for
+    `score_function`."""
+    template = _drawn_fit_entry if drawn else _fit_entry
+    return link(template, "didid", f"fit_{name}", compiled, fit=closed(fit, name, open_names))
 
 
 def closed(function, name, open_names):

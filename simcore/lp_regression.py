@@ -3,7 +3,7 @@
 With the weights w = |r|^(p - 2) a least squares step d of the residuals r solves Q' diag(w) Q d = Q' psi. Newton's step
 is d / (p - 1). It may go astray where a residual is nearly 0, for there psi is no line; 2 d / p never does: less than
 twice the step of a quadratic majoriser it descends, and an error shrinks to (2 - p) / p of itself at least, whether psi
-is a line or a jump (Osborne 1985, chapter 5, on steps of this kind).
+is a line or a jump.
 """
 
 import numpy as np
@@ -33,7 +33,8 @@ from simcore.weighted import normal_equations
 
 _MOST_PASSES = 600
 _NEARBY = 0.5  # scales: from a step this short on Newton's is tried
-_NEAR = 1e-13  # scales: residuals as small as this have no more weight
+_NEAR = 2e-14  # scales: residuals as small as this have no more weight, and so turn back and forth about 0
+_STUCK = 1e-11  # scales: steps this short that no longer shrink are such
 _NO_SCALE = 1e-13  # of the typical response: rounding leaves residuals of this size
 _MAJORITY = 1e-9  # of the mean residual; the median may be 0
 
@@ -69,14 +70,16 @@ def fit(q, y, r, n, p, numbers, gamma, work):
             length = maximum(magnitude(load(step, j)) * farther, length)
             size = maximum(magnitude(load(gamma, j)), size)
         short = length <= select(again, 0.5 * last, reach)
-        reach = select(both(newton, invert(short)), minimum(reach, 0.1 * length), reach)
+        # Less each time, or Newton's steps and the others may go round in circles.
+        reach = select(both(newton, invert(short)), 0.1 * minimum(reach, length), reach)
         taken = both(both(definite, length < np.inf), either(invert(newton), short))
         moving = both(taken, invert(done))
         for j in range(p):
             moved = fma(load(step, j), farther * scale, load(gamma, j))
             store(gamma, j, select(moving, moved, load(gamma, j)))
-        least = select(newton, splat(1e-12), splat(1e-12 * (exponent - 1.0)))  # as far as it is to go after this step
-        done = either(done, both(taken, length * scale <= least * scale + 4e-16 * size))
+        least = select(newton, splat(1e-12), splat(1e-12 * (exponent - 1.0)))  # there is about as far to go
+        stuck = both(both(invert(newton), length <= _STUCK), length >= 0.999 * last)
+        done = either(done, both(taken, either(stuck, length * scale <= least * scale + 4e-16 * size)))
         last, again = select(moving, length, last), both(newton, taken)
         newton = both(taken, length <= minimum(splat(_NEARBY), reach))
         if not any_lane(invert(done)):

@@ -140,7 +140,6 @@ def _score_function(module, score, cell, compiled):
 
 def _location(study, cell, compiled):
     problem, errors, bad, score = problem_of(study), cell.errors, cell.contamination, control(study, cell)
-    fits = [kernels.fit_function(choice.name, *problem.fit(choice), compiled) for choice in study.estimators]
     information = 0.0 if isinstance(score, str) else cell.n * score.information
     return kernels.Cell(
         n=cell.n,
@@ -151,9 +150,21 @@ def _location(study, cell, compiled):
         contaminate_numbers=kernels.numbers_array((errors.loc, errors.scale, *bad.values.values())),
         score=_score_function(kernels, score, cell, compiled),
         score_numbers=_score_numbers(score, cell, information),
-        fits=kernels.function_table(fits),
+        drawn=any(map(drawn, study.estimators)),
+        fits=kernels.function_table(location_fits(study.estimators, compiled)),
         fit_numbers=np.array([kernels.numbers_array(problem.numbers(choice, cell.n)) for choice in study.estimators]),
     )
+
+
+def location_fits(choices, compiled):
+    """The fit functions of estimators of location."""
+    problem = plugins("problems")["location"]
+    return [kernels.fit_function(choice.name, *problem.fit(choice), compiled, drawn(choice)) for choice in choices]
+
+
+def drawn(choice):
+    """Whether an estimator of location sees samples as they were drawn."""
+    return choice.loss is None and plugins("estimators")[choice.name].drawn
 
 
 def _regression(study, cell, compiled):

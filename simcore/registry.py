@@ -118,6 +118,7 @@ class Parameter:
     default: float | bool | str | tuple | Derived | None = None
     words: tuple[str, ...] = ()  # that may stand in place of a number
     quiet: bool = False  # no part of a label while it has its default
+    power: int = 0  # of the unit of the data that it is in
 
 
 @dataclass(frozen=True)
@@ -254,6 +255,7 @@ class Estimator(Plugin):
     carried_by(best): how many responses, `best` being the most that any estimator can bear.
     equivariant: it moves along with the data, as the control variate needs.
     scaled: it has a scale of the residuals.
+    drawn: of location, it sees the sample as it was drawn, a copy that it may overwrite, not sorted.
     loss: of a regression, the loss whose psi it solves for in the end, at its own parameters.
     estimand(population, values): its value at a `populations.Population` that is not symmetric, of regression its
     intercept there; None where that is not known.
@@ -265,6 +267,7 @@ class Estimator(Plugin):
     carried_by: Callable = None
     equivariant: bool = True
     scaled: bool = True
+    drawn: bool = False
     loss: str | None = None
     estimand: Callable | None = None
 

@@ -89,7 +89,9 @@ def loss_surface(
     coefficient). points: on each axis, 3 to 501; odd to have the centre among them. Raises UsageError where the
     arguments cannot be meant.
     """
-    choice = scenario.estimator({"loss": loss, **loss_parameters}, "linear")
+    scaled = loss in plugins("losses") and plugins("losses")[loss].scaled
+    known = {"scale": scale} if scaled and scale is not None else {}
+    choice = scenario.estimator({"loss": loss, **loss_parameters, **known}, "linear")
     responses = fitting.checked_sample(y, "y")
     x = fitting.checked_design(X, len(responses), intercept)
     pair, points = _checked_pair(parameters, x.shape[1]), _checked_points(points)
@@ -118,7 +120,7 @@ def loss_surface(
     found = found[(np.abs(found) <= extent).all(axis=1)]
     here = np.zeros((1, 2))
     return LossSurface(
-        label=choice.label,
+        label=scenario.Choice("losses", choice.name, choice.parameters).label,
         parameters=pair,
         names=tuple(f"beta{k + (not intercept)}" for k in pair),
         axes=axes,
@@ -252,9 +254,16 @@ def _spectra(plane, moves):
     """Eigenvalues of the Hessians, float64 (k, 2), ascending; 0 where sums of their length may leave as much."""
     squares = (plane.columns * plane.columns).sum()
     steepest = np.max(plane.loss.psi_prime(np.zeros((1, WIDTH)), plane.numbers))  # of every loss psi is, in its centre
+    steepest = min(steepest, max(1.0, _steepest(plane)))  # but where it is infinite there
     rounding = 4e-16 * (len(plane.columns) + 8) * squares * steepest / plane.scale**2
     pair = np.stack(_eigenvalues(*_hessians(plane, moves)), axis=1)
     return np.where(np.abs(pair) <= rounding, 0.0, pair)
+
+
+def _steepest(plane):
+    """The largest psi' at the residuals of the centre."""
+    z = np.repeat(plane.residuals[:, None] / plane.scale, WIDTH, axis=1)
+    return np.max(plane.loss.psi_prime(z, plane.numbers))
 
 
 def _eigenvalues(a, b, c):

@@ -22,10 +22,10 @@ def of(choice, residuals, r, scale):
         return None, None
     if choice.loss == "l2":
         return np.ones(n), scale * units
-    if choice.loss in ("l1", "quantile"):
+    if choice.loss in _OWN_FORMULAS:
         if n <= 2 * p:
-            return None, None  # of the residuals, p are 0
-        return None, _sparsity(residuals, p, *(choice.values.values() or (0.5,))) * units
+            return None, None  # of the residuals, p are 0, or may be
+        return None, _OWN_FORMULAS[choice.loss](residuals, p, scale, **choice.values) * units
     loss = plugins("losses").get(choice.loss or plugins("estimators")[choice.name].loss)
     if loss is None or not scale:
         return None, None
@@ -46,14 +46,48 @@ def _huber(psi, slopes, p):
     return correction * math.sqrt(psi @ psi / (n - p)) / mean
 
 
-def _sparsity(residuals, p, tau):
-    """sqrt(tau (1 - tau)) / f at the tau-quantile of the errors: a difference quotient of the residuals' quantiles,
-    with the bandwidth of Hall & Sheather (1988); Koenker (2005), section 3.4."""
-    n, normal = len(residuals), NormalDist()
+def _of_quantile(residuals, p, scale, tau=0.5):
+    """sqrt(tau (1 - tau)) / f at the tau-quantile of the errors."""
+    found = np.delete(residuals, np.argsort(np.abs(residuals))[:p])  # less the zeros
+    return math.sqrt(tau * (1 - tau)) * _sparsity(found, tau, len(residuals))
+
+
+def _of_insensitive(residuals, p, scale, epsilon):
+    """sqrt(P(|e| > epsilon)) / f of the errors' sizes there, where p of the residuals are."""
+    sizes = np.abs(residuals)
+    found = np.delete(sizes, np.argsort(np.abs(sizes - epsilon * scale))[:p])
+    inside = float((found <= epsilon * scale).mean())
+    if inside in (0.0, 1.0):
+        return math.nan
+    return math.sqrt(1.0 - inside) * _sparsity(found, inside, len(residuals))
+
+
+def _of_power(residuals, coefficients, scale, p):
+    """sqrt(E psi^2) / E psi', the latter as a difference quotient of E psi, for psi' has no bound where p < 2."""
+    n = len(residuals)
+    step = np.median(np.abs(residuals)) * n**-0.2
+    if not step > 0.0:
+        return math.nan
+    ends = (np.sign(e) * np.abs(e) ** (p - 1.0) for e in (residuals + step, residuals - step))
+    slope = np.subtract(*ends).mean() / (2.0 * step)
+    return math.sqrt((np.abs(residuals) ** (2.0 * p - 2.0)).sum() / (n - coefficients)) / slope
+
+
+_OWN_FORMULAS = {
+    "l1": _of_quantile,
+    "quantile": _of_quantile,
+    "epsilon_insensitive": _of_insensitive,
+    "lp": _of_power,
+}
+
+
+def _sparsity(found, tau, n):
+    """1 / f at the tau-quantile: a difference quotient of quantiles, with the bandwidth of Hall & Sheather (1988) for n
+    observations; Koenker (2005), section 3.4."""
+    normal = NormalDist()
     at = normal.inv_cdf(tau)
     density = normal.pdf(at)
     bandwidth = (normal.inv_cdf(0.975) ** 2 * 1.5 * density**2 / (2 * at * at + 1) / n) ** (1 / 3)
     bandwidth = min(bandwidth, 0.999 * tau, 0.999 * (1 - tau))
-    found = np.delete(residuals, np.argsort(np.abs(residuals))[:p])  # less the zeros
     low, high = np.quantile(found, [tau - bandwidth, tau + bandwidth])
-    return math.sqrt(tau * (1 - tau)) * (high - low) / (2 * bandwidth)
+    return (high - low) / (2 * bandwidth)

@@ -23,6 +23,11 @@ GIVEN = {  # parameters that must be given, and few starts: as plain Python each
     "mm": {"subsets": 6},
     "s": {"subsets": 6},
 }
+MORE = [  # psi beside those of the defaults: redescending, and next to a jump
+    {"loss": "barron", "alpha": -2.0, "c": 1.9, "scale": "mad"},
+    {"loss": "barron", "alpha": 1.5, "c": 0.5, "scale": 1.0},
+    {"loss": "lp", "p": 1.3},
+]
 SEARCHED = ("lts", "mm", "s")  # no equation tells their estimates: see test_high_breakdown
 GUARDED, SENTINEL = 4000, -7e77
 HEAVY = {"distribution": "student_t", "df": 3}
@@ -34,12 +39,14 @@ def entries():
     problem = plugins("problems")["linear"]
     for name, loss in plugins("losses").items():
         entry = {"loss": name, **GIVEN.get(name, {})}
-        monotone = loss.monotone(**scenario.estimator(entry, "linear").values)
-        scales = ("mad", *(problem.scales if monotone else ()), 1.0) if loss.scaled else ()
+        values = scenario.estimator(entry | ({"scale": 1.0} if loss.scaled else {}), "linear").values
+        words = ("mad", *(problem.scales if loss.monotone(**values) else ()))
+        scales = (*(() if loss.jumps(**values) else words), 1.0) if loss.scaled else ()
         yield from ([entry | {"scale": scale} for scale in scales] or [entry])
     for name, plugin in plugins("estimators").items():
         if plugin.problem == "linear":
             yield {"estimator": name, **GIVEN.get(name, {})}
+    yield from MORE
 
 
 ENTRIES = list(entries())

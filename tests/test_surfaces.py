@@ -14,7 +14,7 @@ RNG = np.random.default_rng(11)
 X = RNG.normal(size=(25, 2))
 Y = 1.0 + X @ [2.0, -1.0] + RNG.standard_t(2, size=25)
 DESIGN = np.column_stack([np.ones(25), X])
-LOSSES = ("l2", "l1", "huber", "tukey", "quantile")
+LOSSES = ("l2", "l1", "huber", "tukey", "quantile", "lp", "epsilon_insensitive")
 
 
 def two_clusters():
@@ -32,7 +32,8 @@ def rho(loss, z):
         return np.where(size <= 1.345, z * z / 2, 1.345 * size - 1.345**2 / 2)
     if loss == "tukey":
         return 4.685**2 / 6 * (1 - (1 - np.minimum(size / 4.685, 1) ** 2) ** 3)
-    return {"l2": z * z / 2, "l1": size, "quantile": size / 2}[loss]
+    own = {"epsilon_insensitive": np.maximum(size - 0.612, 0), "lp": size**1.5788 / 1.5788}
+    return ({"l2": z * z / 2, "l1": size, "quantile": size / 2} | own)[loss]
 
 
 def places(surface):
@@ -42,7 +43,7 @@ def places(surface):
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_values_are_the_total_loss(loss):
-    surface = sc.loss_surface(Y, X, loss, (2, 0), points=7)
+    surface = sc.loss_surface(Y, X, loss, (2, 0), points=7, scale=1.0 if loss == "epsilon_insensitive" else None)
     for (second_slope, intercept), value in zip(places(surface), surface.values.ravel(), strict=True):
         beta = np.array([intercept, surface.coefficients[1], second_slope])
         assert value == pytest.approx(rho(loss, (Y - DESIGN @ beta) / surface.scale).sum(), rel=1e-12)
@@ -78,16 +79,16 @@ def test_derivatives_are_those_of_the_values(loss):
         assert (up - down) / 2e-6 == pytest.approx(surface.hessian[k], abs=1e-7)
 
 
-@pytest.mark.parametrize("loss", ["l2", "l1", "huber", "quantile"])
+@pytest.mark.parametrize("loss", ["l2", "l1", "huber", "quantile", "lp", "epsilon_insensitive"])
 def test_convex_losses_lie_below_their_chords(loss):
-    surface = sc.loss_surface(*two_clusters(), loss)
+    surface = sc.loss_surface(*two_clusters(), loss, scale=1.0 if loss == "epsilon_insensitive" else None)
     ends = np.random.default_rng(5).integers(0, 31, size=(2, 500, 2)) * 2  # even, so the middle is on the grid
     middle = ends.sum(axis=0) // 2
     chord = surface.values[tuple(ends[0].T)] / 2 + surface.values[tuple(ends[1].T)] / 2
     assert (surface.values[tuple(middle.T)] <= chord * (1 + 1e-12)).all()
     assert surface.convex and len(surface.minima) == 1
-    assert (surface.smallest_eigenvalues == 0.0).all() == (loss in ("l1", "quantile"))
-    assert len(surface.creases) == (22 if loss in ("l1", "quantile") else 0)
+    assert (surface.smallest_eigenvalues == 0.0).all() == (loss in ("l1", "quantile", "epsilon_insensitive"))
+    assert len(surface.creases) == {"l1": 22, "quantile": 22, "epsilon_insensitive": 44}.get(loss, 0)
 
 
 def test_the_surface_of_tukey_has_a_minimum_for_each_cluster():
@@ -126,9 +127,12 @@ def test_a_narrow_valley_across_the_grid_has_one_minimum():
 @pytest.mark.parametrize("loss", LOSSES)
 def test_surfaces_are_equivariant(loss):
     own = {"parameters": (0, 2), "points": 9, "at": np.array([1.0, 2.0, -1.0]), "extent": np.array([3.0, 2.0])}
+    own |= {"scale": 1.0} if loss == "epsilon_insensitive" else {}
     surface = sc.loss_surface(Y, X, loss, **own)
-    wide = sc.loss_surface(4.0 * Y, X, loss, **own | {"at": 4.0 * own["at"], "extent": 4.0 * own["extent"]})
-    power = {"l2": 2, "l1": 1, "quantile": 1}.get(loss, 0)  # scaled losses see the same residuals
+    wider = {"at": 4.0 * own["at"], "extent": 4.0 * own["extent"]}
+    wider |= {"scale": 4.0} if loss == "epsilon_insensitive" else {}
+    wide = sc.loss_surface(4.0 * Y, X, loss, **own | wider)
+    power = {"l2": 2, "l1": 1, "quantile": 1, "lp": 1.5788}.get(loss, 0)  # scaled losses see the same residuals
     assert wide.values == pytest.approx(4.0**power * surface.values, rel=1e-9)
     assert wide.minima == pytest.approx(4.0 * surface.minima, rel=1e-6)
     moved = sc.loss_surface(Y + DESIGN @ [1.0, 0.5, -2.0], X, loss, **own | {"at": own["at"] + [1.0, 0.5, -2.0]})

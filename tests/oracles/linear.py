@@ -20,6 +20,11 @@ def is_solution(y, x, beta, entry):
         return np.abs(x.T @ r - entry["penalty"] * slopes).max() < 1e-9 * np.abs(x.T).dot(np.abs(y)).max()
     if name in ("l1", "quantile"):
         return least_check_loss(y, x, beta, entry.get("tau", 0.5))
+    if name == "epsilon_insensitive":  # 2 max(|r| - e, 0) = |r - e| + |r + e| - 2 e
+        e = entry.get("epsilon", 0.612) * entry["scale"]
+        return least_check_loss(np.concatenate([y - e, y + e]), np.vstack([x, x]), beta, 0.5)
+    if name == "lp":
+        return vanishes(x, psi(name, r, **{key: entry[key] for key in ("p",) if key in entry}))
     scale, own = entry.get("scale", "mad"), {key: entry[key] for key in DEFAULTS[name] if key in entry}
     if scale == "mad":
         scale = MAD_FACTOR * np.median(np.abs(r))

@@ -11,8 +11,11 @@ DEFAULTS = {
     "geman_mcclure": {"c": 3.7874},
     "fair": {"c": 1.3998},
     "logcosh": {"c": 1.2047},
+    "hampel": {"a": 1.3522, "b": 3.1551, "c": 7.2116},
+    "barron": {"alpha": 1.0, "c": 1.2871},
+    "lp": {"p": 1.5788},
 }
-REDESCENDING = ("tukey", "cauchy", "welsch", "geman_mcclure")
+REDESCENDING = ("tukey", "cauchy", "welsch", "geman_mcclure", "hampel")
 
 
 def psi(name, z, **values):
@@ -29,4 +32,14 @@ _PSI = {
     "geman_mcclure": lambda z, c: z / (1 + (z / c) ** 2) ** 2,
     "fair": lambda z, c: z / (1 + np.abs(z) / c),
     "logcosh": lambda z, c: c * np.tanh(z / c),
+    "hampel": lambda z, a, b, c: np.sign(z) * np.interp(np.abs(z), [0, a, b, c], [0, a, a, 0]),
+    "barron": lambda z, alpha, c: _barron(z, alpha, c),
+    "lp": lambda z, p: np.sign(z) * np.abs(z) ** (p - 1),
 }
+
+
+def _barron(z, alpha, c):
+    if alpha == 2:
+        return z
+    b = abs(alpha - 2)
+    return z * ((z / c) ** 2 / b + 1) ** (alpha / 2 - 1)
