@@ -24,11 +24,13 @@ GIVEN = {  # parameters that must be given
     "generalized_normal": {"shape": 1.5},
     "skewed_t": {"df": 5, "skew": 1.5},
     "trimmed_mean": {"proportion": 0.1},
+    "median_of_means": {"blocks": 4},
     "winsorized_mean": {"proportion": 0.1},
     "scale": {"fraction": 0.1, "ratio": 4},
     "shift": {"fraction": 0.1, "size": 3},
     "point": {"fraction": 0.1, "at": 3},
 }
+FEW = [{"estimator": "hodges_lehmann"}, {"estimator": "trimmed_mean", "proportion": 0.1}]
 SCORED = [name for name, plugin in plugins("distributions").items() if plugin.score]
 SMOOTH = [name for name, plugin in plugins("contamination").items() if plugin.components]
 
@@ -41,6 +43,13 @@ def every_estimator(scale=1.0):
     return losses + known + [{"estimator": name, **GIVEN.get(name, {})} for name in others]
 
 
+def estimators_under(errors):
+    """Every estimator under light and heavy tails, a few of all kinds under the other distributions."""
+    if errors["distribution"] in ("normal", "cauchy", "logistic"):
+        return every_estimator(errors.get("scale", 1.0))
+    return [{"loss": "l2"}, {"loss": "l1"}, {"loss": "huber"}, {"loss": "tukey", "scale": 2.0}, *FEW]
+
+
 def study_of(errors, contamination="none", *, n=N, estimators=None, replications=REPLICATIONS, **changes):
     """A study of one cell; errors: a name or an entry."""
     errors = {"distribution": errors, **GIVEN.get(errors, {})} if isinstance(errors, str) else errors
@@ -51,7 +60,7 @@ def study_of(errors, contamination="none", *, n=N, estimators=None, replications
         "seed": 29,
         "replications": replications,
         "factors": {"n": [n], "errors": [errors], "contamination": [bad]},
-        "estimators": estimators or every_estimator(errors.get("scale", 1.0)),
+        "estimators": estimators or estimators_under(errors),
     }
     return sc.Study(**(entries | changes))
 
@@ -77,7 +86,8 @@ def simulated(study):
     estimates, states = np.empty(shape), np.empty(shape, np.uint32)
     controls = np.empty(shape[1:] if kernel.score else (0, WIDTH))
     jit.driver(kernels.simulate)(kernel, 0, 0, groups, estimates, states, controls)
-    errors = np.where(states % ITERATION < FIRST_FAILURE, estimates - cell.errors.loc, np.nan)
+    truths = np.array(design.measured_against(study, cell))[:, None, None]
+    errors = np.where(states % ITERATION < FIRST_FAILURE, estimates - truths, np.nan)
     errors = errors.reshape(len(errors), -1)[:, : study.replications]
     return errors, controls.ravel()[: study.replications] if kernel.score else None
 
