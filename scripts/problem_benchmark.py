@@ -27,6 +27,11 @@ STUDIES = {  # of one cell each
         "estimators": [{"estimator": name} for name in ("projected_mean", "frechet_mean", "geodesic_median")],
     },
     "posterior": {
+        "factors": {"n": [10], "errors": [{"distribution": "student_t_likelihood", "df": 2.0, "sd": 2.0}]},
+        "estimators": [{"estimator": f"posterior_{name}"} for name in ("mean", "median", "mode")],
+    },
+    "conjugate": {
+        "problem": "posterior",
         "factors": {"n": [20], "errors": [{"distribution": "beta_prior", "a": 1.0, "b": 4.0}]},
         "estimators": [{"estimator": f"posterior_{name}"} for name in ("mean", "median", "mode")],
     },
@@ -54,7 +59,8 @@ class Simcore:
 
     def __init__(self, problem, threads):
         self.threads = jit.set_threads(threads)
-        study = scenario.Study(name="benchmark", problem=problem, seed=SEED, replications=1000, **STUDIES[problem])
+        entries = {"name": "benchmark", "problem": problem, "seed": SEED, "replications": 1000}
+        study = scenario.Study(**entries | STUDIES[problem])
         cell = design.cells(study)[0]
         labels, quantities = [choice.label for choice in study.estimators], design.parameters(study)
         self.n, self.names = cell.n, [f"{label}, {quantity}" for label in labels for quantity in quantities]

@@ -227,7 +227,8 @@ def _views(table):
     if counts["contamination"] > 3:
         counts["contamination"] = 1  # too many for panels, and they have figures of their own
     plans = []
-    if counts["errors"] > 1:
+    problem = _problem(table)
+    if counts["errors"] > 1 and (problem is None or problem.errors):  # else they have no common order
         plans += [("tails", "errors", ("n", *settings, "design", "contamination"))]
     if counts["n"] > 1:
         others = ("errors", *settings, "design", "contamination")
