@@ -39,7 +39,7 @@ FORMATS = {"svg": {"Date": None}, "png": {"Software": None}, "pdf": {"CreationDa
 
 VALUES = (OK, ROUGH, NO_MCSE)  # statuses of points with a number; the markers of the last two are open
 THEORY = {"linestyle": (0, (3, 2)), "linewidth": 0.7, "alpha": 0.8}
-MOST_MARKED = 10  # of the points of an exact curve
+MOST_MARKED = 12  # of the points of an exact curve
 SHAFT, HEAD, TAIL = [(0, -6), (0, 6)], [(-1, 4.5), (0, 6), (1, 4.5)], [(-1, -4.5), (0, -6), (1, -4.5)]
 UNLIMITED = MarkerPath([*SHAFT, *HEAD, *TAIL], [1, 2, 1, 2, 2, 1, 2, 2])  # arrows: an error that does not exist
 MARKS = {UNDEFINED: "x", INSUFFICIENT: "_", ZERO: "1", NO_BOUND: "."}  # statuses of what stands in the strip
@@ -122,7 +122,8 @@ def _draw_curve(axes, points, estimator, sheet):
     x, y, look = points["x"], points["y"], sheet.looks[estimator]
     colour, picture = look["color"], sheet.picture
     faint = {"linestyle": ":", "linewidth": 0.5, "alpha": 0.6}
-    line = faint if picture.nominal else {"linestyle": "-" if picture.exact else look["linestyle"], "linewidth": 0.9}
+    dash = "-" if picture.exact else look["linestyle"]
+    line = faint if picture.nominal else {"linestyle": dash, "linewidth": 0.9}
     axes.plot(x, y, color=colour, label=estimator, **line)
     if picture.exact:
         axes.plot(x, points["theory"], color=colour, label="", **THEORY)
@@ -158,7 +159,8 @@ def _draw_strip(axes, points, sheet, named):
             x = shift + points["x"][(points["estimator"] == estimator) & (points["status"] == status)]
             if len(x):
                 look = {"color": sheet.looks[estimator]["color"], "marker": mark, "markersize": 3.4, "clip_on": False}
-                strip.plot(x, np.full(len(x), lines.get(estimator, i % 3)), linestyle="none", label=f"{estimator}: {status}", **look)
+                y = np.full(len(x), lines.get(estimator, i % 3))
+                strip.plot(x, y, linestyle="none", label=f"{estimator}: {status}", **look)
     if named:
         strip.set_ylabel("no value", rotation=0, ha="right", va="center", fontsize=7, labelpad=3)
     return strip
@@ -220,7 +222,9 @@ def _legends(figure, sheet):
     marks = _status_looks(set(sheet.picture.points["status"]), sheet.picture.exact)
     if sheet.picture.points["theory"].notna().any():
         marks["theory, in the same colour"] = {"color": "#555555", **THEORY}
-    return [_legend(figure, part, length) for part, length in ((looks, 1.0 if line else 3.0), (marks, 2.0 if sheet.picture.exact else 1.0)) if part]
+    lengths = 1.0 if line else 3.0, 2.0 if sheet.picture.exact else 1.0
+    parts = zip((looks, marks), lengths, strict=True)
+    return [_legend(figure, part, length) for part, length in parts if part]
 
 
 def _status_looks(statuses, exact):

@@ -30,6 +30,9 @@ def describe(study):
 
 def _aims(study):
     problem = plugins("problems")[study.problem]
+    if problem.exact:
+        yield f"To show {problem.meaning}, for {_counted(len(study.estimators), 'estimator')}."
+        return
     yield (
         f"To compare {_counted(len(study.estimators), 'estimator')} of {problem.meaning} under "
         + ", ".join(_counted(len(factor), noun) for factor, noun in _factors(study))
@@ -72,7 +75,7 @@ def _mechanisms(study):
         how = " Drawn anew each time." if redrawn else " The same before any contamination."
         how = "" if plugin.recur else how
         yield f"- design {choice.label}: {plugin.meaning}.{how}"
-    for choice in study.contamination:
+    for choice in study.contamination if not recipes.problem_of(study).exact else ():
         yield f"- contamination {choice.label}: {plugins('contamination')[choice.name].meaning}."
 
 
@@ -151,7 +154,7 @@ def _methods(study):
 
 def _measures(study):
     if recipes.problem_of(study).exact:
-        yield "Every value is exact but for rounding, and that of a search but for its grid: there is no Monte Carlo error."
+        yield "Every value is exact but for rounding, that of a search but for its grid: there is no Monte Carlo error."
         for choice in study.measures:
             yield f"- {choice.name}: {plugins('measures')[choice.name].meaning}."
         return

@@ -92,7 +92,8 @@ def sentences(study, facts):
         ("disk", f"about {facts['disk_bytes'] / 1e6:,.1f} MB"),
     ]
     if not facts["blocks"]:
-        lines[2:5] = [("replications", "none: nothing is random"), ("time", f"{_duration(facts['seconds'])}, tried out")]
+        took = f"{_duration(facts['seconds'])}, compiling included: this was tried out"
+        lines[2:5] = [("replications", "none: nothing is random"), ("time", took)]
     if "precision" not in facts:
         return lines
     rule, cells = study.precision, facts["precision"]

@@ -410,7 +410,8 @@ def _picture(view, table, name, heading, notes):
     levels = _levels(own)
     if own.empty or len(levels[view.x]) < min(2, table[view.x].nunique()):
         return None
-    logged, nominal = _logged(view.x, levels[view.x]), isinstance(levels[view.x][0], str)
+    exact = bool(_problem(table) and _problem(table).exact)
+    logged, nominal = _logged(view.x, levels[view.x]) and not exact, isinstance(levels[view.x][0], str)
     at = _places(levels[view.x], nominal, logged)
     rows, columns, chosen = _choose(view, levels)
     shorts = {label: _short(*choice, label) for label, choice in _choices(own, "errors").items()}
@@ -432,7 +433,7 @@ def _picture(view, table, name, heading, notes):
         replications=(total.min(), total.max()),
         failed=own["n_failed"].max(),
         notes=[*chosen, *pinned, *boundless, *notes],
-        exact=bool(_problem(table) and _problem(table).exact),
+        exact=exact,
     )
 
 
@@ -441,7 +442,8 @@ def _pinned(view, table):
     levels, notes = _levels(table), []
     for factor in ("errors", "n", "contamination", "design", *_settings(table)):
         shown = factor in view.factors or factor == "contamination" and view.x == "fraction"
-        if not shown and levels[factor] != [""]:
+        varies = factor != "contamination" or len(levels[factor]) > 1 or not _problem(table).exact
+        if not shown and levels[factor] != [""] and varies:
             level = levels[factor][(len(levels[factor]) - 1) // 2 if factor in ("errors", "n") else 0]
             table = table[table[factor] == level]
             name, others = level if isinstance(level, str) else f"{level:g}", levels[factor][1:]
@@ -595,7 +597,7 @@ def _y_scale(log, points, cut=False):
         margin = 1.05 * (high / low) ** 0.05
         return Scale((low / margin, high * margin), "log")
     low, high, typical = min((y - half).min(), 0.0), max((y + half).max(), 0.0), y.abs()[y != 0].median()
-    if y.abs().max() > 60 * typical:
+    if y.abs().max() > 60 * typical and not cut:
         limits = min(1.5 * low, -typical), max(1.5 * high, typical)
         return Scale(limits, "symlog", 10.0 ** math.ceil(math.log10(typical)))
     margin = 0.06 * (high - low) or 1.0

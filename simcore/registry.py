@@ -288,7 +288,7 @@ class Measure(Plugin):
     problem: the only problem that has it; None: every one.
     of_all: it is of all replications, also of those without an estimate.
     of: "errors", of what has a true value; "values", of what has none; "both".
-    exact: it is of problems without randomness, and reads a `sensitivity.Outcome`: value(outcome) is then the number
+    exact: it is of problems without randomness, and reads a `robustness.Outcome`: value(outcome) is then the number
     alone. without: settings it does not depend on, and "parameter" where it is of all parameters together; it then has
     one row for all their values, in which they are null.
     joint(v, reference): in place of `value`, a number from the covariance matrix v of all coefficients, rows of floats,
@@ -357,7 +357,7 @@ class Simulation:
 
 @dataclass(frozen=True)
 class Exact:
-    """A problem without randomness: no replications, no seed; see `sensitivity`.
+    """A problem without randomness: no replications, no seed; see `robustness`.
 
     base: the problem whose estimators are looked at. quantities: what they give. fewest: good observations needed.
     """

@@ -177,10 +177,10 @@ class Precision:
 class Study:
     """A checked scenario: `Study(name=..., problem=..., factors={...}, estimators=[{...}, ...])`, as in a file.
 
-    `replications`: of each cell; with a `precision` the least; of an exact problem 0. `reference`: label of the estimator that the others are
-    compared with. `estimand`: what estimators are measured against where errors are not symmetric: each against its own
-    value at the distribution of the errors, or all against the mean or the median of that. `text` is the TOML it was
-    read from, or TOML that says the same; it does not count when studies are compared.
+    `replications`: of each cell; with a `precision` the least; of an exact problem 0. `reference`: label of the
+    estimator that the others are compared with. `estimand`: what estimators are measured against where errors are not
+    symmetric: each against its own value at the distribution of the errors, or all against the mean or the median of
+    that. `text` is the TOML it was read from, or TOML that says the same; it does not count when studies are compared.
     """
 
     name: str

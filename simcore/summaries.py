@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from simcore import design, joint, recipes, sensitivity
+from simcore import design, joint, recipes, robustness
 from simcore.intervals import Z
 from simcore.outcomes import CellOutcomes
 from simcore.rarity import ENOUGH, swept_away
@@ -27,7 +27,7 @@ def summarise(study, parts, plain=False):
     without the control variate.
     """
     if plugins("problems")[study.problem].exact:
-        rows = list(sensitivity.rows(study, functools.partial(_cell_columns, study)))
+        rows = list(robustness.rows(study, functools.partial(_cell_columns, study)))
     else:
         rows = [row for cell, total, errors in parts for row in cell_rows(study, cell, total, errors)]
     table = _typed(pd.DataFrame(rows, columns=[*_columns(study), *_PLAIN]), study)

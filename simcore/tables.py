@@ -10,6 +10,7 @@ from simcore.registry import plugins
 from simcore.statuses import INSUFFICIENT, MEANINGS, NO_MCSE, ROUGH, UNDEFINED
 
 _ROUNDING = 1e-13
+_SEARCHED = 1e-9  # rounding of fits with outliers far off
 _SHORT = {UNDEFINED: "does not exist", INSUFFICIENT: "too few replications"}
 _MARKS = {ROUGH: "~ ", NO_MCSE: "± ? "}
 _UNITS = {"bias": 1, "empirical_se": 1, "rmse": 1, "variance": 2, "mse": 2}  # powers of the data's unit, if any
@@ -45,8 +46,8 @@ def print_summary(table, measures=None, plain=False, console=None):
 
 
 def _print_exact(table, measures, console):
-    """Of each sample size and error distribution one table of what depends on where outliers stand, and one of the rest:
-    a row per parameter and estimator, values alone."""
+    """Of each sample size and error distribution one table of what depends on where outliers stand, and one of the
+    rest: a row per parameter and estimator, values alone."""
     around = [name for name in _SETTINGS if name in table and name not in ("at", "outliers")]
     for _, own in table.groupby(["n", "errors", *around], sort=False):
         first = own.iloc[0]
@@ -86,14 +87,19 @@ def _print_values(rows, columns, console):
     printed, several = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)), rows["parameter"].nunique() > 1
     for name in ("parameter",) * several + ("estimator",):
         printed.add_column(name, no_wrap=True)
-    for measure, setting, values in columns:
+    for measure, _, values in columns:
         for value in values:
             heading = measure.replace("_", "\n") if len(columns) > 1 and value is None else ""
             printed.add_column(heading or _number(value), justify="right", no_wrap=True)
-    for (parameter, estimator), own in rows.groupby(["parameter", "estimator"], sort=False):
-        found = {(row["measure"], _or_none(row[setting])): row for _, setting, _ in columns for _, row in own.iterrows()}
-        texts = [_exact_cell(found.get((measure, value))) for measure, _, values in columns for value in values]
-        printed.add_row(*map(Text, [parameter] * several + [estimator]), *texts)
+    for estimator, mine in rows.groupby("estimator", sort=False):
+        together = mine[mine["parameter"] == "beta"]
+        for k, (parameter, own) in enumerate(mine[mine["parameter"] != "beta"].groupby("parameter", sort=False)):
+            own = pd.concat([own, together]) if k == 0 else own
+            found = {
+                (row["measure"], _or_none(row[setting])): row for _, setting, _ in columns for _, row in own.iterrows()
+            }
+            texts = [_exact_cell(found.get((measure, value))) for measure, _, values in columns for value in values]
+            printed.add_row(*map(Text, [parameter] * several + [estimator]), *texts)
     console.print(printed)
 
 
@@ -107,7 +113,7 @@ def _exact_cell(row):
     if pd.isna(row["value"]):
         broken = row["status"] == UNDEFINED and row["measure"] == "max_bias"
         return Text("∞" if broken else "failed" if row["status"] == INSUFFICIENT else "-", style="dim")
-    value = row["value"] if abs(row["value"]) > _ROUNDING * row["scale"] else 0.0
+    value = row["value"] if abs(row["value"]) > _SEARCHED * row["scale"] else 0.0
     return Text(f"{value:.4g}")
 
 

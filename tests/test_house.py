@@ -23,7 +23,7 @@ LAYERS = [
     ("toml_text", "checks", "scenario", "design"),
     ("recipes",),
     ("execute", "store", "fitting", "batches"),
-    ("engines", "outcomes", "rarity", "surfaces", "sensitivity"),
+    ("engines", "outcomes", "rarity", "surfaces", "robustness"),
     ("summaries", "comparisons", "rounds", "forecast", "describe"),
     ("panels",),
     ("sheets",),
@@ -72,7 +72,7 @@ EXACT = {"sqrt", "isqrt", "prod", "floor", "fsum", "copysign", "frexp", "ldexp"}
 EXACT |= {"ceil", "comb", "isfinite", "isinf", "isnan", "nan", "inf", "pi"}
 RESULT_PATHS = ("measures", "intervals", "outcomes", "summaries", "comparisons", "scores", "tails", "design", "execute")
 RESULT_PATHS += ("recipes", "joint", "breakdown", "rarity", "histograms", "rounds", "designs", "problems")
-RESULT_PATHS += ("distributions", "variates", "fmath", "populations", "quadrature", "batches", "sensitivity")
+RESULT_PATHS += ("distributions", "variates", "fmath", "populations", "quadrature", "batches", "robustness")
 
 
 def test_no_libm_where_results_are_decided():

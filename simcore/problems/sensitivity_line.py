@@ -41,7 +41,7 @@ PLUGIN = Problem(
             rows="parameter",
             columns="x",
             apart=True,
-            log=True,
+            cut=True,
         ),
     ),
     shown=("sensitivity", "max_bias", "breakdown_point", "breakdown_theory"),

@@ -150,7 +150,7 @@ class _Group:
     def largest(self, place, parameter):
         """By a search over a fixed grid, and then between the neighbours of its worst place."""
         choice, good = self.choices[place], self.n - self.outliers
-        if _is_carried(self.model, choice, self.outliers):
+        if _is_carried(self.model, choice, self.outliers)[parameter]:
             return math.inf
         places = self.model.grid(good)
         for _ in range(_ZOOMS + 1):
@@ -242,10 +242,17 @@ def good_errors(errors, count):
 
 
 def _scattered(values):
-    """In an order of golden steps, which has nothing to do with a trend."""
-    count = len(values)
-    step = next(step for step in range(round(0.618 * count), 0, -1) if math.gcd(step, count) == 1)
-    return values[np.arange(count) * step % count]
+    """In an order that has next to nothing to do with a trend."""
+    return values[_order(len(values))]
+
+
+@functools.lru_cache(maxsize=256)
+def _order(count):
+    """Of steps near the golden section of the count the one whose ranks have the least covariance with their places."""
+    golden, places = round(0.618 * count), np.arange(count)
+    steps = [step for step in range(max(1, golden - 25), golden + 26) if math.gcd(step, count) == 1]
+    ranks = [places * step % count for step in steps]
+    return min(ranks, key=lambda own: abs(int(((2 * places - count + 1) * (2 * own - count + 1)).sum())))
 
 
 def _spread(errors, good):
@@ -264,20 +271,20 @@ def _far(errors, good):
 
 @functools.lru_cache(maxsize=65536)
 def _is_carried(model, choice, outliers):
-    """Whether so many outliers of n carry an estimator beyond all bounds."""
+    """Whether so many outliers of n carry each parameter of an estimator beyond all bounds, or leave no estimate."""
     good = model.n - outliers
     places, bound = model.far(good)
     before, after = (model.fit([choice], good, m, at)[0] for m, at in ((0, [0.0]), (outliers, places)))
-    return bool((np.abs(after - before) > bound).any())
+    return tuple((~(np.abs(after - before) <= bound)).any(axis=1).tolist())
 
 
 @functools.lru_cache(maxsize=4096)
 def _breaking(model, choice):
     """By halving: one fewer does not carry it."""
     low, high = 0, model.n - 2
-    if high < 1 or not _is_carried(model, choice, high):
+    if high < 1 or not any(_is_carried(model, choice, high)):
         return None
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if _is_carried(model, choice, middle) else (middle, high)
+        low, high = (low, middle) if any(_is_carried(model, choice, middle)) else (middle, high)
     return high
