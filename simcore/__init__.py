@@ -20,6 +20,8 @@ _HOME = {
     "plot": ("runs", "plot"),
     "Fit": ("fitting", "Fit"),
     "fit": ("fitting", "fit"),
+    "Sensitivity": ("fitting", "Sensitivity"),
+    "sensitivity": ("fitting", "sensitivity"),
     "LossSurface": ("surfaces", "LossSurface"),
     "loss_surface": ("surfaces", "loss_surface"),
     "network_surface": ("landscapes", "network_surface"),

@@ -20,7 +20,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.path import Path as MarkerPath
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, SymmetricalLogLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, SymmetricalLogLocator
 
 from simcore import panels, sheets
 from simcore.panels import NO_BOUND, ZERO
@@ -38,6 +38,8 @@ STYLE = {
 FORMATS = {"svg": {"Date": None}, "png": {"Software": None}, "pdf": {"CreationDate": None}}
 
 VALUES = (OK, ROUGH, NO_MCSE)  # statuses of points with a number; the markers of the last two are open
+THEORY = {"linestyle": (0, (3, 2)), "linewidth": 0.7, "alpha": 0.8}
+MOST_MARKED = 12  # of the points of an exact curve
 SHAFT, HEAD, TAIL = [(0, -6), (0, 6)], [(-1, 4.5), (0, 6), (1, 4.5)], [(-1, -4.5), (0, -6), (1, -4.5)]
 UNLIMITED = MarkerPath([*SHAFT, *HEAD, *TAIL], [1, 2, 1, 2, 2, 1, 2, 2])  # arrows: an error that does not exist
 MARKS = {UNDEFINED: "x", INSUFFICIENT: "_", ZERO: "1", NO_BOUND: "."}  # statuses of what stands in the strip
@@ -118,11 +120,18 @@ def _draw_points(axes, points, sheet):
 def _draw_curve(axes, points, estimator, sheet):
     """A line that breaks where there is no number, faint where it joins mere names; bars of 2 MCSE; markers."""
     x, y, look = points["x"], points["y"], sheet.looks[estimator]
-    colour = look["color"]
+    colour, picture = look["color"], sheet.picture
     faint = {"linestyle": ":", "linewidth": 0.5, "alpha": 0.6}
-    line = faint if sheet.picture.nominal else {"linestyle": look["linestyle"], "linewidth": 0.9}
+    dash = "-" if picture.exact else look["linestyle"]
+    line = faint if picture.nominal else {"linestyle": dash, "linewidth": 0.9}
     axes.plot(x, y, color=colour, label=estimator, **line)
-    axes.errorbar(x, y, points["half"], fmt="none", ecolor=colour, elinewidth=0.8, capsize=1.3, capthick=0.6)
+    if picture.exact:
+        axes.plot(x, points["theory"], color=colour, label="", **THEORY)
+        step = -(-len(points) // MOST_MARKED)  # a mark here and there, each estimator's at places of its own
+        points = points.iloc[list(sheet.looks).index(estimator) % step :: step]
+        x, y = points["x"], points["y"]
+    else:
+        axes.errorbar(x, y, points["half"], fmt="none", ecolor=colour, elinewidth=0.8, capsize=1.3, capthick=0.6)
     for status in VALUES:
         now = points["status"] == status
         mark = {**_marker(look, status), "linestyle": "none", "label": f"{estimator}: {status}", "zorder": 3}
@@ -143,25 +152,33 @@ def _draw_strip(axes, points, sheet, named):
     """The shaded strip on top of a panel with a mark for each point without a number, in three lines to part them."""
     strip = axes.inset_axes([0, 1, 1, sheet.strip / sheet.height])
     strip.set(xlim=axes.get_xlim(), ylim=(2.8, -0.8), facecolor="#e8e8e8", xticks=[], yticks=[])
+    marked = [name for name in sheet.looks if (points["status"][points["estimator"] == name].isin(MARKS)).any()]
+    lines = {name: 2.0 * i / max(1, len(marked) - 1) for i, name in enumerate(marked)} if sheet.picture.exact else {}
     for i, (estimator, shift) in enumerate(sheet.shifts().items()):
         for status, mark in MARKS.items():
             x = shift + points["x"][(points["estimator"] == estimator) & (points["status"] == status)]
             if len(x):
                 look = {"color": sheet.looks[estimator]["color"], "marker": mark, "markersize": 3.4, "clip_on": False}
-                strip.plot(x, np.full(len(x), i % 3), linestyle="none", label=f"{estimator}: {status}", **look)
+                y = np.full(len(x), lines.get(estimator, i % 3))
+                strip.plot(x, y, linestyle="none", label=f"{estimator}: {status}", **look)
     if named:
         strip.set_ylabel("no value", rotation=0, ha="right", va="center", fontsize=7, labelpad=3)
     return strip
 
 
 def _set_x(axes, sheet, named):
-    """Ticks at the levels; numbers that would touch their right neighbour are left out, long names are turned."""
+    """Ticks at the levels, of many at round numbers; those that would touch their right neighbour are left out, long
+    names are turned."""
     places, names, free = sheet.picture.places, list(sheet.names), math.inf
-    extent = places[-1] - places[0]
+    first, last = places[0], places[-1]
+    if len(places) > 12 and sheet.picture.exact:
+        places = [float(place) for place in MaxNLocator(8).tick_values(first, last) if first <= place <= last]
+        names = [f"{place:g}".replace("-", "−") for place in places]
+    extent = last - first
     edge = 0.06 / sheet.width  # of the width of a panel, for half a mark
     beside = (max(sheet.shifts().values()) + edge * extent) / (1 - 2 * edge)
     margin = 0.5 if sheet.picture.nominal else max(0.06 * extent, beside) or 0.5
-    axes.set_xlim(places[0] - margin, places[-1] + margin)
+    axes.set_xlim(first - margin, last + margin)
     for k in reversed(range(len(names))):
         half = (LETTER * len(names[k]) + 0.05) / 2 * (extent + 2 * margin) / sheet.width
         if not sheet.picture.nominal and places[k] + half > free:
@@ -201,16 +218,22 @@ def _legends(figure, sheet):
     named = sheet.direct or sheet.picture.x == "estimator"
     line = {"linestyle": "none"} if sheet.picture.nominal else {}
     looks = {} if named else {estimator: {**_marker(look, OK), **line} for estimator, look in sheet.looks.items()}
-    marks = _status_looks(set(sheet.picture.points["status"]))
-    return [_legend(figure, part, length) for part, length in ((looks, 1.0 if line else 3.0), (marks, 1.0)) if part]
+    looks = {name: look | {"linestyle": "-"} if sheet.picture.exact else look for name, look in looks.items()}
+    marks = _status_looks(set(sheet.picture.points["status"]), sheet.picture.exact)
+    if sheet.picture.points["theory"].notna().any():
+        marks["theory, in the same colour"] = {"color": "#555555", **THEORY}
+    lengths = 1.0 if line else 3.0, 2.0 if sheet.picture.exact else 1.0
+    parts = zip((looks, marks), lengths, strict=True)
+    return [_legend(figure, part, length) for part, length in parts if part]
 
 
-def _status_looks(statuses):
+def _status_looks(statuses, exact):
     """Label -> look, in grey, of those statuses of points that need to be explained."""
     grey = {"color": "#555555", "marker": "o", "linestyle": "none", "markersize": 4}
     looks = {ROUGH: _marker(grey, ROUGH), NO_MCSE: {**_marker(grey, NO_MCSE), **_arrows(grey["color"])}}
     looks |= {status: {**grey, "marker": mark} for status, mark in MARKS.items()}
-    return {TEXTS[status]: look for status, look in looks.items() if status in statuses}
+    texts = TEXTS | {UNDEFINED: "carried beyond all bounds", INSUFFICIENT: "the fit failed"} if exact else TEXTS
+    return {texts[status]: look for status, look in looks.items() if status in statuses}
 
 
 def _legend(figure, looks, length):
@@ -235,15 +258,19 @@ def _caption(sheet):
     fewest, most = picture.replications
     counts = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
     notes = [f"Bars: ± 2 Monte Carlo standard errors (MCSE); {counts} replications."]
-    if picture.failed:
+    if picture.exact:
+        notes = ["Nothing is random: there are no bars."]
+        cut = any((panel.points["y"].abs() > max(map(abs, panel.scale.limits))).any() for panel in picture.panels)
+        notes += ["Curves that leave a panel go on."] if cut else []
+    elif picture.failed:
         notes.append(f"At most {picture.failed:,} replications of a cell failed.")
-    if sheet.strip and len(sheet.looks) > 1:
+    if sheet.strip and len(sheet.looks) > 1 and not picture.exact:
         notes.append("Within the shaded strip estimators stand in their order, from left to right.")
     if any(re.match(r"t\d", name) for name in names):
         notes.append("tk: Student's t with k degrees of freedom.")
     if any(name.startswith("CN(") for name in names):
         notes.append("CN(e, r): normal, r times as wide with probability e.")
-    if not picture.nominal and len(sheet.looks) > 1:
+    if not picture.nominal and not picture.exact and len(sheet.looks) > 1:
         notes.append("Points stand a little beside their level, so that bars do not hide each other.")
     for linear in sorted({panel.scale.linear for panel in picture.panels if panel.scale.kind == "symlog"})[:1]:
         notes.append(f"Linear between −{linear:g} and {linear:g}, logarithmic beyond.")

@@ -30,6 +30,9 @@ def describe(study):
 
 def _aims(study):
     problem = plugins("problems")[study.problem]
+    if problem.exact:
+        yield f"To show {problem.meaning}, for {_counted(len(study.estimators), 'estimator')}."
+        return
     yield (
         f"To compare {_counted(len(study.estimators), 'estimator')} of {problem.meaning} under "
         + ", ".join(_counted(len(factor), noun) for factor, noun in _factors(study))
@@ -52,11 +55,14 @@ def _mechanisms(study):
     if study.model:
         columns = " + ".join(f"{name} x{k}" for k, name in enumerate(_slopes(study), 1))
         yield f"y = {'beta0 + ' if study.model.intercept else ''}{columns} + error, with independent errors."
-    yield (
-        f"Each of {_counted(cells, 'cell')} crosses {crossed}an error distribution and a contamination (or none); "
-        f"n = {', '.join(map(str, study.n))}. " + _replications(study) + f" Random "
-        f"numbers are keyed by seed {study.seed}, cell and replication, and all estimators see the same samples."
-    )
+    if recipes.problem_of(study).exact:
+        yield (
+            f"Each of {_counted(cells, 'cell')} crosses {crossed}and an error distribution; n = "
+            f"{', '.join(map(str, study.n))}. Nothing is random: the good observations are quantiles of the errors, at "
+            "shares 1/2, 3/2, 5/2, ... of 1 / their number, and all outliers of a sample stand at one place."
+        )
+    else:
+        yield _simulated(study, cells, crossed)
     for setting, (_, values) in zip(recipes.problem_of(study).settings, study.settings, strict=True):
         given = ", ".join(value if isinstance(value, str) else f"{value:g}" for value in values)
         yield f"- {setting.name}: {setting.meaning}: {given}."
@@ -69,8 +75,16 @@ def _mechanisms(study):
         how = " Drawn anew each time." if redrawn else " The same before any contamination."
         how = "" if plugin.recur else how
         yield f"- design {choice.label}: {plugin.meaning}.{how}"
-    for choice in study.contamination:
+    for choice in study.contamination if not recipes.problem_of(study).exact else ():
         yield f"- contamination {choice.label}: {plugins('contamination')[choice.name].meaning}."
+
+
+def _simulated(study, cells, crossed):
+    return (
+        f"Each of {_counted(cells, 'cell')} crosses {crossed}an error distribution and a contamination (or none); "
+        f"n = {', '.join(map(str, study.n))}. " + _replications(study) + f" Random "
+        f"numbers are keyed by seed {study.seed}, cell and replication, and all estimators see the same samples."
+    )
 
 
 def _replications(study):
@@ -91,6 +105,9 @@ def _estimands(study):
         yield f"{estimand}: {', '.join(f'{name} = {truth:g}' for name, truth in named)}."
         if study.model.points:
             yield "at(...): the fitted value at a point of the design."
+        return
+    if recipes.problem_of(study).exact:
+        yield f"{estimand}."
         return
     if recipes.problem_of(study).simulation:
         yield f"{estimand}."
@@ -125,7 +142,7 @@ def _methods(study):
         scale = ""
         if choice.scale == "mad":
             scale = " Scale: the normalised median absolute deviation, fixed beforehand."
-            if study.model:
+            if study.model or recipes.problem_of(study).exact and recipes.problem_of(study).exact.base == "linear":
                 scale = " Scale: the normalised median absolute residual, estimated along."
         elif choice.scale == "proposal2":
             scale = " Scale: Huber's proposal 2, estimated along."
@@ -136,6 +153,11 @@ def _methods(study):
 
 
 def _measures(study):
+    if recipes.problem_of(study).exact:
+        yield "Every value is exact but for rounding, that of a search but for its grid: there is no Monte Carlo error."
+        for choice in study.measures:
+            yield f"- {choice.name}: {plugins('measures')[choice.name].meaning}."
+        return
     yield (
         "Every value comes with its Monte Carlo standard error (MCSE) over R good replications, or with a status that "
         "says why not: where the moment behind a value or behind its MCSE is infinite in theory, no number is shown. "

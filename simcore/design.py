@@ -55,6 +55,8 @@ class Cell:
     def quantities(self):
         """What an estimator gives, a `registry.Quantity` each: theta, the parameters of a regression, or what a problem
         says. Their truths are those of symmetric errors, see `truths`."""
+        if exact := plugins("problems")[self.problem].exact:
+            return exact.quantities
         if self.simulation:
             return self.simulation.quantities(self.setting)
         if self.model:

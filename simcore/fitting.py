@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from simcore import codes, jit, kernels, linear_kernels, recipes, refinement, scenario, uncertainty
+from simcore import batches, codes, jit, kernels, linear_kernels, recipes, refinement, scenario, uncertainty
 from simcore.errors import UsageError
 from simcore.lanes import WIDTH
 from simcore.order import MAD_FACTOR
@@ -58,6 +58,45 @@ def fit(x, loss=None, estimator=None, scale=None, X=None, intercept=True, **para
         return _fit_location(sample, scenario.estimator(entry, "location"))
     choice = scenario.estimator(entry, "linear")
     return _fit_regression(sample, checked_design(X, len(sample), intercept), choice, intercept)
+
+
+@dataclass(frozen=True, eq=False)
+class Sensitivity:
+    """What one more observation does to an estimate, float64 (places,) or in regression (places, p).
+
+    at: where it stands. before: the estimate without it. estimates: with it, NaN where the fit failed. curve: n times
+    what it changes, n counting it: the sensitivity curve (Andrews et al. 1972).
+    """
+
+    at: np.ndarray
+    before: float | np.ndarray
+    estimates: np.ndarray
+    curve: np.ndarray
+
+
+def sensitivity(x, at, loss=None, estimator=None, scale=None, X=None, row=None, intercept=True, **parameters):
+    """What one observation that is appended to a sample x at each of the places `at` does to an estimate.
+
+    As `fit`; of a regression it has the regressors `row`, a number for each column of X, and the responses `at`.
+    Returns a Sensitivity.
+    """
+    before = fit(x, loss, estimator, scale, X, intercept, **parameters).estimate
+    at = checked_sample(at, "at")
+    entry = {"loss": loss, "estimator": estimator, "scale": scale, **parameters}
+    entry = {key: value for key, value in entry.items() if value is not None}
+    samples = np.hstack([np.tile(checked_sample(x, "x" if X is None else "y"), (len(at), 1)), at[:, None]])
+    if X is None:
+        if row is not None:
+            raise UsageError("row: is for a regression, with X")
+        found = batches.fit_location([scenario.estimator(entry, "location")], samples)[0, 0]
+    else:
+        X = checked_design(X, samples.shape[1] - 1, intercept)
+        row = _numbers(np.atleast_1d(row if row is not None else np.nan), "row")
+        if row.shape != (X.shape[1] - intercept,) or not np.isfinite(row).all():
+            raise UsageError(f"row: must hold {X.shape[1] - intercept} finite numbers, one for each column of X")
+        X = np.vstack([X, [1.0, *row] if intercept else row])
+        found = batches.fit_regression([scenario.estimator(entry, "linear")], X, samples, intercept)[0].T
+    return Sensitivity(at, before, found, samples.shape[1] * (found - before))
 
 
 def _fit_location(x, choice):

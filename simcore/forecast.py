@@ -7,19 +7,22 @@ cell, as the run will.
 import math
 import time
 
-from simcore import design, execute, jit, recipes, rounds, sums
+from simcore import design, execute, jit, recipes, rounds, summaries, sums
 from simcore.lanes import WIDTH
 
 _PILOT_SAMPLES = 1 << 20
 _PRECISION_SAMPLES = 1 << 24  # for a precision: the MCSE it gives is then known to some per cent
 _FILE_BYTES = 30_000  # a block file without its rows, measured
 _ROW_BYTES = 3_000  # a target in it, most of it the histogram
+_EXACT_BYTES = 10  # a row of the summary of an exact problem
 
 
 def forecast(study, threads=None):
     """Facts for JSON: cells, blocks, replications, seconds, memory and disk in bytes; of each cell with a precision."""
     used = jit.set_threads(threads)
     cells = design.cells(study)
+    if recipes.problem_of(study).exact:
+        return _of_exact(study, cells)
     replications = {cell.number: (study.replications, None) for cell in cells}
     if study.precision:
         replications = {cell.number: _needed(study, cell) for cell in cells}
@@ -60,6 +63,23 @@ def forecast(study, threads=None):
     return facts
 
 
+def _of_exact(study, cells):
+    """Facts of an exact problem: a table is all there is to make, from which the time follows."""
+    start = time.perf_counter()
+    table = summaries.summarise(study, ())
+    return {
+        "study": study.name,
+        "cells": len(cells),
+        "estimators": len(study.estimators),
+        "replications_per_cell": 0,
+        "blocks": 0,
+        "threads": 1,
+        "seconds": time.perf_counter() - start,
+        "memory_bytes": 300_000_000,
+        "disk_bytes": _ROW_BYTES + _EXACT_BYTES * len(table),
+    }
+
+
 def sentences(study, facts):
     """(name, text) pairs for people."""
     lines = [
@@ -71,6 +91,9 @@ def sentences(study, facts):
         ("memory", f"about {facts['memory_bytes'] / 1e6:,.0f} MB"),
         ("disk", f"about {facts['disk_bytes'] / 1e6:,.1f} MB"),
     ]
+    if not facts["blocks"]:
+        took = f"{_duration(facts['seconds'])}, compiling included: this was tried out"
+        lines[2:5] = [("replications", "none: nothing is random"), ("time", took)]
     if "precision" not in facts:
         return lines
     rule, cells = study.precision, facts["precision"]

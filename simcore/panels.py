@@ -38,6 +38,7 @@ AXES = {
     "estimator": "estimator",
 }
 LOSSES = {"efficiency_mse": "squared loss", "efficiency_mae": "absolute loss"}  # measures beside each other
+MOST_BEYOND = 2.0  # of an axis that is cut, in sizes that half of the curves do not reach
 MOST_PARAMETERS = 3  # with figures of their own
 
 
@@ -47,6 +48,7 @@ class Shown:
 
     short: what it is called at the axis, if not the same. apart: quantities share no axis, as they have units of their
     own.
+    cut: the y axis ends where most curves do.
     scaled: name of the figure of n times the measure against n; all other figures then show n times it, too.
     only: the kinds of figures it has, if not all.
     """
@@ -58,6 +60,7 @@ class Shown:
     scaled: str = ""
     only: tuple = ()
     apart: bool = False
+    cut: bool = False
 
 
 # Every measure that has figures, in their order. The others of a table are left out, but for the glances of a problem.
@@ -111,7 +114,8 @@ class Scale:
 
 @dataclass(frozen=True)
 class Panel:
-    """Its levels of the factors rows and columns, its points (x, y, half (2 MCSE), status, estimator), its y axis."""
+    """Its levels of the factors rows and columns, its points (x, y, half (2 MCSE), status, estimator, theory), its y
+    axis."""
 
     row: str
     title: str
@@ -138,6 +142,7 @@ class Picture:
     replications: tuple  # the fewest and the most of a cell
     failed: int  # the most of a cell
     notes: list  # sentences on the levels shown
+    exact: bool = False  # of a problem without randomness
 
     @property
     def points(self):
@@ -183,7 +188,8 @@ def pictures(summary: pd.DataFrame, title: str | None = None) -> list[Picture]:
 def _prepared(summary):
     """The rows of a summary table to draw, one for each point, with the contamination's `family` and `fraction`."""
     glanced = [measure for glance in _glances(summary) for measure in glance.measures]
-    table = summary[summary["measure"].isin([*SHOWN, *glanced])].copy()
+    table = _with_theory(summary)
+    table = table[table["measure"].isin([*SHOWN, *glanced])].copy()
     if "design" not in table:
         table["design"] = ""
     cell = ["parameter", "errors", "contamination", "n", "design", *_settings(table)]
@@ -202,6 +208,19 @@ def _prepared(summary):
     table.loc[table["value"].isna() & ~table["status"].isin(NO_VALUE), "status"] = INSUFFICIENT
     table.loc[table["status"].isin(NO_VALUE), "value"] = np.nan
     table.loc[_boundless(table, cell), "status"] = NO_BOUND
+    return table
+
+
+def _with_theory(summary):
+    """The table with a column of what theory gives for the measure of a glance, by all that it depends on."""
+    table = summary.assign(theory=np.nan)
+    for glance in (glance for glance in _glances(summary) if glance.theory):
+        theory = summary[summary["measure"] == glance.theory]
+        key = ["parameter", "errors", "n", "estimator", *_settings(theory)] if len(theory) else []
+        own = table["measure"].isin(glance.measures)
+        if key:
+            found = table.loc[own, key].merge(theory[[*key, "value"]], how="left", on=key)["value"]
+            table.loc[own, "theory"] = found.to_numpy(dtype=float, na_value=np.nan)
     return table
 
 
@@ -273,14 +292,15 @@ def _glance_view(table, glance):
     own = table[table["measure"].isin(glance.measures)]
     own = own[own["parameter"].isin(glance.parameters or own["parameter"])]
     rows, columns = (factor if factor and own[factor].nunique() > 1 else "" for factor in (glance.rows, glance.columns))
-    shown = Shown(glance.title, log=glance.log, short=glance.label, apart=glance.apart)
+    shown = Shown(glance.title, log=glance.log, short=glance.label, apart=glance.apart, cut=glance.cut)
     return View(glance.name, glance.measures, glance.x, rows, columns, shown, parameters=glance.parameters)
 
 
 def _settings(table):
-    """The settings of the problem that a table is of."""
+    """The settings of the problem that a table is of, but for those that none of its measures depends on."""
     problem = _problem(table)
-    return [setting.name for setting in problem.settings] if problem else []
+    names = [setting.name for setting in problem.settings] if problem else []
+    return [name for name in names if table[name].notna().any()]
 
 
 def _problem(table):
@@ -392,7 +412,8 @@ def _picture(view, table, name, heading, notes):
     levels = _levels(own)
     if own.empty or len(levels[view.x]) < min(2, table[view.x].nunique()):
         return None
-    logged, nominal = _logged(view.x, levels[view.x]), isinstance(levels[view.x][0], str)
+    exact = bool(_problem(table) and _problem(table).exact)
+    logged, nominal = _logged(view.x, levels[view.x]) and not exact, isinstance(levels[view.x][0], str)
     at = _places(levels[view.x], nominal, logged)
     rows, columns, chosen = _choose(view, levels)
     shorts = {label: _short(*choice, label) for label, choice in _choices(own, "errors").items()}
@@ -414,6 +435,7 @@ def _picture(view, table, name, heading, notes):
         replications=(total.min(), total.max()),
         failed=own["n_failed"].max(),
         notes=[*chosen, *pinned, *boundless, *notes],
+        exact=exact,
     )
 
 
@@ -422,7 +444,8 @@ def _pinned(view, table):
     levels, notes = _levels(table), []
     for factor in ("errors", "n", "contamination", "design", *_settings(table)):
         shown = factor in view.factors or factor == "contamination" and view.x == "fraction"
-        if not shown and levels[factor] != [""]:
+        varies = factor != "contamination" or len(levels[factor]) > 1 or not _problem(table).exact
+        if not shown and levels[factor] != [""] and varies:
             level = levels[factor][(len(levels[factor]) - 1) // 2 if factor in ("errors", "n") else 0]
             table = table[table[factor] == level]
             name, others = level if isinstance(level, str) else f"{level:g}", levels[factor][1:]
@@ -515,11 +538,11 @@ def _panels(view, table, rows, columns, at, shorts):
         [_points(view, _at(_at(table, view.rows, row), view.columns, column), at, logs[row]) for column in columns]
         for row in rows
     ]
-    common = _y_scale(logs[rows[0]], pd.concat([points for line in grid for points in line]))
+    common = _y_scale(logs[rows[0]], pd.concat([points for line in grid for points in line]), view.shown.cut)
     panels = []
     for row, line in zip(rows, grid, strict=True):
         own = view.rows in ("parameter", "measure") and view.shown.apart
-        scale = _y_scale(logs[row], pd.concat(line)) if own else common
+        scale = _y_scale(logs[row], pd.concat(line), view.shown.cut) if own else common
         for column, points in zip(columns, line, strict=True):
             title = _titled(view.columns, column)
             panels.append(Panel(_titled(view.rows, row), title, shorts.get(title, title), points, scale))
@@ -554,14 +577,20 @@ def _points(view, rows, at, log):
     """Rows of the table -> the points of a Panel, by x; a bar only where the MCSE exists, no zero on a log axis."""
     factor = rows["n"] if view.scaled else 1.0
     points = pd.DataFrame({"x": rows[view.x].map(at), "y": rows["value"] * factor, "estimator": rows["estimator"]})
+    points["theory"] = rows["theory"]
     points["half"] = (2.0 * rows["mcse"] * factor).where(rows["status"].isin([OK, ROUGH]))
     off = (points["y"] <= 0) & log
     points["y"], points["status"] = points["y"].mask(off), rows["status"].mask(off, ZERO)
     return points.sort_values("x", kind="stable")
 
 
-def _y_scale(log, points):
-    """The Scale that holds the points of all panels and their bars, which may reach below a log axis."""
+def _y_scale(log, points, cut=False):
+    """The Scale that holds the points of all panels and their bars, which may reach below a log axis; cut: some curves
+    may leave it."""
+    if cut:
+        sizes = points["y"].abs()
+        most = MOST_BEYOND * sizes.groupby(points["estimator"]).max().median()
+        points = points[(sizes <= most) | ~(most > 0.0)]
     y, half = points["y"], points["half"].fillna(0.0)
     if y.isna().all():
         return Scale((0.0, 1.0))
@@ -570,7 +599,7 @@ def _y_scale(log, points):
         margin = 1.05 * (high / low) ** 0.05
         return Scale((low / margin, high * margin), "log")
     low, high, typical = min((y - half).min(), 0.0), max((y + half).max(), 0.0), y.abs()[y != 0].median()
-    if y.abs().max() > 60 * typical:
+    if y.abs().max() > 60 * typical and not cut:
         limits = min(1.5 * low, -typical), max(1.5 * high, typical)
         return Scale(limits, "symlog", 10.0 ** math.ceil(math.log10(typical)))
     margin = 0.06 * (high - low) or 1.0

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from simcore.fmath import exp, log, of_numbers
-from simcore.lanes import splat
+from simcore.lanes import WIDTH, splat
 from simcore.order import MAD_FACTOR
 from simcore.quadrature import MARKS, Panels, arsinh, sinh
 from simcore.registry import plugins
@@ -19,6 +19,7 @@ from simcore.scores import normal_mean_square
 
 _SETTLED = 1e-12  # of a root, relative
 _MOST_STEPS = 500
+_FAR_OFF = 1e150  # beyond all errors; its square is finite
 _FAR = (-345.0, -200.0, -100.0, -50.0, 50.0, 100.0, 200.0, 345.0)  # arsinh of errors in tails that no feature reaches
 
 
@@ -70,9 +71,34 @@ class Population:
         with np.errstate(all="ignore"):
             return self._panels.quantile(share)
 
+    def quantiles(self, shares):
+        """The errors below which shares of them are, float64 (k,)."""
+        with np.errstate(all="ignore"):
+            return self._panels.quantiles(shares)
+
+    def sample(self, count):
+        """The errors below which shares of 1/2, 3/2, 5/2, ... of 1 / count are, as even as the errors: (count,)."""
+        shares = (2.0 * np.arange(count) + 1.0) / (2.0 * count)
+        if not self.symmetric:
+            return self.quantiles(shares)
+        upper = self.quantiles(shares[(count + 1) // 2 :])
+        return np.concatenate((-upper[::-1], np.zeros(count % 2), upper))
+
+    def density(self, x):
+        """The density at x, float64 (k,). Raises Unknown."""
+        if self.distribution.log_density is None:
+            raise Unknown(f"the density of {self.distribution.name} errors has no closed form")
+        with np.errstate(all="ignore"):
+            found = of_rows(lambda rows: exp(self.distribution.log_density(rows, self._p)), x)
+        return self._panels.mass(found)
+
+    @functools.cached_property
+    def symmetric(self):
+        return self.distribution.symmetric(**self.values)
+
     @functools.cached_property
     def median(self):
-        if self.distribution.symmetric(**self.values):
+        if self.symmetric:
             return 0.0
         exact = self.distribution.from_normal
         return float(exact(splat(0.0), self._p)[0]) if exact else self.quantile(0.5)
@@ -106,11 +132,85 @@ class Population:
     def median_of_averages(self):
         """The median of (X + X') / 2 of two independent errors."""
 
-
         def excess(centre):
             return self.mean_of(lambda x: self.share_below(2.0 * centre - x.ravel()).reshape(x.shape)) - 0.5
 
         return _root(excess, self.median, self.mad(self.median))
+
+    # Influence functions at x, float64 (k,), of the functionals above (Huber & Ronchetti 2009, section 3.2 to 3.4)
+
+    def quantile_influence(self, share, x):
+        at = self.quantile(share) if share != 0.5 else self.median
+        return (share - np.where(x < at, 1.0, np.where(x > at, 0.0, share))) / float(self.density([at])[0])
+
+    def trimmed_influence(self, share, x):
+        return self._winsorized(share, x) / (1.0 - 2.0 * share)
+
+    def winsorized_influence(self, share, x):
+        ends = (self.quantile_influence(end, x) for end in (share, 1.0 - share)) if share > 0.0 else ()
+        return self._winsorized(share, x) + sum(share * end for end in ends)
+
+    def _winsorized(self, share, x):
+        """How far x, pulled in at the quantiles of share and 1 - share, is from the mean of errors pulled in."""
+        low, high = (self.quantile(share), self.quantile(1.0 - share)) if share > 0.0 else (-math.inf, math.inf)
+        centre = self.winsorized_mean(share) if share > 0.0 else self.mean
+        return None if centre is None else np.clip(x, low, high) - centre
+
+    def median_of_averages_influence(self, x):
+        centre = 0.0 if self.symmetric else self.median_of_averages()
+        crowd = self.mean_of(lambda own: of_rows(self.density, 2.0 * centre - own))
+        return (0.5 - self.share_below(2.0 * centre - x)) / crowd
+
+    def mad_influence(self, x):
+        """Of the normalised MAD about the median (Huber & Ronchetti 2009, section 5.1)."""
+        centre, size = self.median, self.mad(self.median) / MAD_FACTOR
+        at, low, high = (float(self.density([end])[0]) for end in (centre, centre - size, centre + size))
+        outside = np.where(np.abs(x - centre) > size, 0.5, np.where(np.abs(x - centre) < size, -0.5, 0.0))
+        return MAD_FACTOR * (outside - (high - low) * self.quantile_influence(0.5, x)) / (high + low)
+
+
+class Swept(Population):
+    """A population of which a share is carried beyond all bounds, to one side: -1 or 1.
+
+    What an estimator makes of it is the worst that such a share can do, if its psi never decreases: then no place moves
+    it more than one beyond all others (Huber & Ronchetti 2009, section 1.4 and 4.2).
+    """
+
+    symmetric = False
+
+    def __init__(self, population, share, side):
+        self.distribution, self.values = population.distribution, population.values
+        self._own, self._share, self._side = population, share, side
+
+    def mean_of(self, function):
+        far = float(function(np.full((1, WIDTH), self._side * _FAR_OFF))[0, 0])
+        return (1.0 - self._share) * self._own.mean_of(function) + self._share * far
+
+    def share_below(self, x):
+        return (1.0 - self._share) * self._own.share_below(x) + (self._share if self._side < 0 else 0.0)
+
+    def quantile(self, share):
+        inner = (share - (self._share if self._side < 0 else 0.0)) / (1.0 - self._share)
+        return self._own.quantile(inner) if 0.0 < inner < 1.0 else self._side * math.inf
+
+    @property
+    def median(self):
+        return self.quantile(0.5)
+
+    @property
+    def mean(self):
+        return self._side * math.inf
+
+    def median_of_averages(self):
+        whole = (1.0 - self._share) * (1.0 - self._share)  # of pairs, those of which neither is carried off
+        return super().median_of_averages() if whole > 0.5 else self._side * math.inf
+
+
+def of_rows(function, x):
+    """What a function of lane values, or of float64 (k,), makes of numbers of any shape and count."""
+    x = np.asarray(x, dtype=float)
+    rows = np.resize(x, (-(-x.size // WIDTH), WIDTH))
+    return function(rows).ravel()[: x.size].reshape(x.shape)
 
 
 @functools.cache
@@ -148,27 +248,109 @@ def known(choice, errors, which):
 
 def _centred(choice, errors, which):
     """Whether symmetry alone gives the estimand."""
+    even = which != "own" or _is_even(choice)
+    return plugins("distributions")[errors.name].symmetric(**errors.values) and even
+
+
+def _is_even(choice):
+    """Whether an estimator treats both sides alike."""
     loss = plugins("losses").get(choice.loss)
-    even = loss is None or loss.symmetric or choice.values == {"tau": 0.5}
-    return plugins("distributions")[errors.name].symmetric(**errors.values) and (which != "own" or even)
+    return loss is None or loss.symmetric or choice.values == {"tau": 0.5}
 
 
 def _is_mean(choice, which):
     return which == "mean" or which == "own" and choice.loss == "l2"
 
 
+@functools.lru_cache(maxsize=256)
+def _influence(choice, errors, problem):
+    """The influence function of an estimator of a scenario, of errors in standard form; None where it is not known."""
+    own, loss = population(errors.name, errors.parameters), plugins("losses").get(choice.loss)
+    if loss is None:
+        found = plugins("estimators")[choice.name].influence
+        return found and (lambda x: found(own, choice.values, x))
+    centre = _at(choice, own, errors.scale, problem, "own")
+    if centre is None:
+        return None
+    p = np.array((*choice.values.values(), 0.0))
+    s = _scale(choice, own, errors.scale, problem, loss, p)(centre)
+    jumps = loss.jumps(**choice.values)
+    heights = [float(np.diff(of_rows(lambda r: loss.psi(r, p), [at - _BESIDE, at + _BESIDE]))[0]) for at in jumps]
+    crowds = own.density([centre + s * at for at in jumps]) if jumps else ()
+    slope = own.mean_of(lambda x: loss.psi_prime((x - centre) / s, p))
+    slope += s * math.fsum(height * float(crowd) for height, crowd in zip(heights, crowds, strict=True))
+    drift = 0.0  # of the root with the scale: 0 where errors are symmetric
+    if choice.scale == "mad" and not own.symmetric:
+        if problem == "linear" or jumps:
+            return None
+        drift = own.mean_of(lambda x: (x - centre) / s * loss.psi_prime((x - centre) / s, p))
+
+    def influence(x):
+        pull = of_rows(lambda x: loss.psi((x - centre) / s, p), x)
+        return (s * pull - (drift * own.mad_influence(x) if drift else 0.0)) / slope
+
+    return influence
+
+
+_BESIDE = 1e-6  # of a jump, in scales of the residuals
+
+
+def influence(choice, errors, problem, x):
+    """The influence function (Hampel 1974) at x, float64 (k,), in data units; of regression, that of the intercept, for
+    regressors with mean 0. None where it is not known. A scale that is estimated counts as known where errors are
+    symmetric, for it then has no influence."""
+    try:
+        standard = _influence(choice, errors, problem)
+        found = standard and standard((np.asarray(x) - errors.loc) / errors.scale)
+    except Unknown:
+        return None
+    return None if found is None else errors.scale * found
+
+
+@functools.lru_cache(maxsize=4096)
+def worst_bias(choice, errors, share):
+    """How far a share of the errors can carry an estimator of location, see `Swept`; None where that is beyond all
+    bounds, or not known: where psi redescends, and of a scale that is estimated, where errors are not symmetric."""
+    loss, even = plugins("losses").get(choice.loss), plugins("distributions")[errors.name].symmetric(**errors.values)
+    if loss is not None and not (loss.bounded(**choice.values) and loss.monotone(**choice.values)):
+        return None
+    if loss is None and plugins("estimators")[choice.name].estimand is None or choice.scale == "mad" and not even:
+        return None
+    if not share < 0.5:
+        return None
+    own, found = population(errors.name, errors.parameters), 0.0
+    with np.errstate(all="ignore"):
+        for side in (1,) if even and _is_even(choice) else (-1, 1):
+            moved = _at(choice, Swept(own, share, side), errors.scale, "location", "own")
+            if not abs(moved) < _BROKEN:
+                return None
+            found = max(found, abs(moved - _at(choice, own, errors.scale, "location", "own")))
+    return errors.scale * found
+
+
+_BROKEN = 1e100
+
+
 def _standard(choice, errors, problem, which):
     """The estimand for errors in standard form."""
     if _is_mean(choice, which):
         return plugins("distributions")[errors.name].mean(**errors.values)
-    own = population(errors.name, errors.parameters)
+    return _at(choice, population(errors.name, errors.parameters), errors.scale, problem, which)
+
+
+def _at(choice, own, scale, problem, which):
+    """What an estimator makes of a population; None where it has no value there."""
+    if _is_mean(choice, which):
+        return own.mean
+    if own.symmetric and _is_even(choice):
+        return 0.0
     if which == "median" or choice.loss == "l1":
         return own.median
     if choice.loss == "quantile":
         return own.quantile(choice.values["tau"])
     if choice.loss is None:
         return plugins("estimators")[choice.name].estimand(own, choice.values)
-    return _minimiser(choice, own, errors.scale, problem)
+    return _minimiser(choice, own, scale, problem)
 
 
 def _minimiser(choice, errors, scale, problem):

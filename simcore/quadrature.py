@@ -66,9 +66,17 @@ class Panels:
 
     def quantile(self, share):
         """The member below which a share of them is."""
-        k = np.searchsorted(self._below, [share * self._total], side="right") - 1
-        at = _bisected(lambda at: self._share(k, at) < share, np.array([-1.0]), np.array([1.0]))
-        return float(_interpolated(self._member[k], at)[0])
+        return float(self.quantiles(np.array([share]))[0])
+
+    def quantiles(self, shares):
+        """The members below which shares of them are, float64 (k,)."""
+        k = np.searchsorted(self._below, shares * self._total, side="right") - 1
+        ends = np.full(k.shape, -1.0), np.full(k.shape, 1.0)
+        return _interpolated(self._member[k], _bisected(lambda at: self._share(k, at) < shares, *ends))
+
+    def mass(self, density):
+        """The share of members for a density by member, which is known but for the same factor as that by t."""
+        return density / self._total
 
     def _share(self, k, at):
         """Below places from -1 to 1 of panels k."""

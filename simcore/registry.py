@@ -259,6 +259,8 @@ class Estimator(Plugin):
     loss: of a regression, the loss whose psi it solves for in the end, at its own parameters.
     estimand(population, values): its value at a `populations.Population` that is not symmetric, of regression its
     intercept there; None where that is not known.
+    influence(population, values, x): its influence function there (Hampel 1974), at x, float64 (k,); None where that is
+    not known.
     """
 
     problem: str = "location"
@@ -270,6 +272,7 @@ class Estimator(Plugin):
     drawn: bool = False
     loss: str | None = None
     estimand: Callable | None = None
+    influence: Callable | None = None
 
 
 @dataclass(frozen=True)
@@ -288,6 +291,9 @@ class Measure(Plugin):
     problem: the only problem that has it; None: every one.
     of_all: it is of all replications, also of those without an estimate.
     of: "errors", of what has a true value; "values", of what has none; "both".
+    exact: it is of problems without randomness, and reads a `robustness.Outcome`: value(outcome) is then the number
+    alone. without: settings it does not depend on, and "parameter" where it is of all parameters together; it then has
+    one row for all their values, in which they are null.
     joint(v, reference): in place of `value`, a number from the covariance matrix v of all coefficients, rows of floats,
     and that of the reference estimator; its MCSE is by the jackknife. pairwise: joint(v, reference, j, k), for any two.
     """
@@ -304,6 +310,8 @@ class Measure(Plugin):
     of: str = "errors"
     joint: Callable | None = None
     pairwise: bool = False
+    exact: bool = False
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -351,12 +359,25 @@ class Simulation:
 
 
 @dataclass(frozen=True)
+class Exact:
+    """A problem without randomness: no replications, no seed; see `robustness`.
+
+    base: the problem whose estimators are looked at. quantities: what they give. fewest: good observations needed.
+    """
+
+    base: str
+    quantities: tuple[Quantity, ...]
+    fewest: int = 1
+
+
+@dataclass(frozen=True)
 class Glance:
     """A figure that makes the point of a problem: measures against a factor or setting x, with panels for the levels of
     rows and columns, either of which may be "parameter" or, of several measures, "measure".
 
     apart: lines of panels share no axis. log: the y axes are logarithmic. title: what it shows; label: of the y axis.
-    parameters: the quantities to show; (): all that have the measures.
+    parameters: the quantities to show; (): all that have the measures. theory: the measure that says what theory gives,
+    as a dashed line in each panel. cut: the y axes end where most curves do, though some go on.
     """
 
     name: str
@@ -369,6 +390,8 @@ class Glance:
     apart: bool = False
     log: bool = False
     parameters: tuple[str, ...] = ()
+    theory: str = ""
+    cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -386,7 +409,7 @@ class Problem(Plugin):
     settings: parameters that a scenario gives as factors.
     errors, losses: whether it takes errors of any distribution and the contamination of those, and losses as
     estimators; else only its own distributions, contamination and estimators.
-    simulation: of all problems but location and regression.
+    simulation: of all problems but location and regression. exact: of those without randomness.
     shown: the measures that people see first, by name. glances: the figures that they see first, beside those of any
     problem.
     """
@@ -403,6 +426,7 @@ class Problem(Plugin):
     errors: bool = True
     losses: bool = True
     simulation: Simulation | None = None
+    exact: Exact | None = None
     glances: tuple[Glance, ...] = ()
     shown: tuple[str, ...] = ("bias", "variance", "efficiency", "median_abs_error")
 
@@ -426,6 +450,8 @@ def only_for(plugin):
     """The only problem that a plugin is for, or None."""
     if isinstance(plugin, Contamination) and plugin.moves_design:
         return "linear"
+    if isinstance(plugin, Measure) and plugin.exact:
+        return "exact problems"
     return "linear" if isinstance(plugin, Design) else getattr(plugin, "problem", None)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from simcore import design, rounds, scenario
 from simcore.engines import local
 from simcore.errors import IncompleteError, Stopped, UsageError
+from simcore.registry import plugins
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,16 @@ class Run:
         """Paired differences of loss between any two estimators of a cell, a pandas.DataFrame: see `comparisons`."""
         from simcore import comparisons
 
+        if self._exact:
+            raise UsageError(f"{self.study.name}: there is nothing to compare, for nothing is random; see the summary")
         return comparisons.compare(self.study, self._parts(), measure)
 
     def _parts(self):
-        """(cell, total of its sums, kept errors or None) of each cell, one after the other."""
+        """(cell, total of its sums, kept errors or None) of each cell, one after the other; none of exact problems."""
         from simcore import sums
 
+        if self._exact:
+            return
         missing = rounds.missing(self.folder)
         if missing:
             raise IncompleteError(
@@ -61,6 +66,10 @@ class Run:
             reached = design.reach(cell, own)
             total = sums.total(self.folder.read_nodes(cell, own, reached), design.chunk_size(cell.size))
             yield cell, total, self.folder.read_errors(cell, own, reached) if self.study.keep else None
+
+    @property
+    def _exact(self):
+        return plugins("problems")[self.study.problem].exact is not None
 
     def write_summary(self):
         """Recompute summary.parquet from the blocks and return the table."""

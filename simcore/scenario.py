@@ -60,6 +60,7 @@ _OPTIONAL_KEYS = (
 )
 _DESIGNED = {"beta": "write beta = [1.0, 2.0], the true coefficients, the intercept first"}
 _DESIGNED_OPTIONS = ("intercept", "predict")
+_RANDOM = ("replications", "precision", "keep", "variance_reduction", "estimand")  # keys of what has randomness
 _PRECISION = {"measure": 'write measure = "variance"', "relative_mcse": "write relative_mcse = 0.01"}
 _FACTORS = {"n": "write n = [10, 100]", "errors": 'write errors = [{ distribution = "normal" }]'}
 _DESIGN_FACTOR = {"design": 'write design = [{ design = "gaussian" }]'}
@@ -176,10 +177,10 @@ class Precision:
 class Study:
     """A checked scenario: `Study(name=..., problem=..., factors={...}, estimators=[{...}, ...])`, as in a file.
 
-    `replications`: of each cell; with a `precision` the least. `reference`: label of the estimator that the others are
-    compared with. `estimand`: what estimators are measured against where errors are not symmetric: each against its own
-    value at the distribution of the errors, or all against the mean or the median of that. `text` is the TOML it was
-    read from, or TOML that says the same; it does not count when studies are compared.
+    `replications`: of each cell; with a `precision` the least; of an exact problem 0. `reference`: label of the
+    estimator that the others are compared with. `estimand`: what estimators are measured against where errors are not
+    symmetric: each against its own value at the distribution of the errors, or all against the mean or the median of
+    that. `text` is the TOML it was read from, or TOML that says the same; it does not count when studies are compared.
     """
 
     name: str
@@ -210,6 +211,8 @@ class Study:
         """The same study with another number of replications or seed; the text stays as it was given."""
         changes = {"replications": replications, "seed": seed}
         changes = {key: getattr(self, key) if value is None else value for key, value in changes.items()}
+        if not changes["replications"]:  # of an exact problem
+            changes.pop("replications")
         data, _ = toml_text.parse(self.text, self.name)
         if replications is not None and "precision" in data:
             data["precision"].pop("min_replications", None)
@@ -298,11 +301,12 @@ def _checked(data, filename=None, lines=None):
 
 def _measures_of(problem):
     """The measures of a problem, name -> plugin; of None those of every problem."""
-    valued = problem is not None and plugins("problems")[problem].simulation is not None
+    own = plugins("problems").get(problem)
+    exact, valued = (own.exact is not None, own.simulation is not None) if own else (False, False)
     return {
         name: plugin
         for name, plugin in plugins("measures").items()
-        if plugin.problem in (None, problem) and (valued or plugin.of != "values")
+        if plugin.problem in (None, problem) and plugin.exact == exact and (valued or plugin.of != "values")
     }
 
 
@@ -382,6 +386,9 @@ class _ScenarioChecks(Checks):
         designed = problem is not None and plugins("problems")[problem].designed
         required, optional = _KEYS | (_DESIGNED if designed else {}), _DESIGNED_OPTIONS if designed else ()
         self.keys((), data, "a scenario" + f" of {problem}" * designed, required, _OPTIONAL_KEYS + optional)
+        exact = problem is not None and plugins("problems")[problem].exact is not None
+        for key in (key for key in _RANDOM if exact and key in data):
+            self.wrong((key,), f"is not for {problem}", "leave it out: nothing is random", data[key])
         model = self.model(data) if designed else None
         estimators = self.read(data, ("estimators",), self.estimators, problem) or ()
         replications = self.read(data, ("replications",), self.whole, _REPLICATIONS, default=DEFAULT_REPLICATIONS)
@@ -391,7 +398,8 @@ class _ScenarioChecks(Checks):
             data, ("factors",), self.factors, problem and plugins("problems")[problem], model, default={}
         )
         estimand = self.read(data, ("estimand",), self.text, *_ESTIMAND, default="own")
-        if factors and problem and not plugins("problems")[problem].simulation and (model is None or model.intercept):
+        random = problem and not exact and not plugins("problems")[problem].simulation
+        if factors and random and (model is None or model.intercept):
             self.estimands(estimators, factors["errors"], estimand)
         return {
             "name": self.read(data, ("name",), self.text, *_NAME),
@@ -399,7 +407,7 @@ class _ScenarioChecks(Checks):
             "problem": problem,
             "model": model,
             "seed": self.read(data, ("seed",), self.whole, _SEED, default=DEFAULT_SEED),
-            "replications": least,
+            "replications": 0 if exact else least,
             "keep": self.read(data, ("keep",), self.text, *_KEEP),
             **factors,
             "estimators": estimators,
@@ -466,12 +474,14 @@ class _ScenarioChecks(Checks):
             self.wrong(path, "cross to too many cells", f"at most {MOST_CELLS} fit in a scenario", got)
             return {}
         if problem:
-            self.fitting_together(path, contamination, errors, design, n, problem, model)
+            self.fitting_together(path, contamination, errors, design, n, dict(settings), problem, model)
         choices = {factor: self.choices(entries) for factor, entries in found.items()}
         return {"n": n, "settings": settings} | choices
 
-    def fitting_together(self, path, contamination, errors, design, n, problem, model):
+    def fitting_together(self, path, contamination, errors, design, n, settings, problem, model):
         """Mistakes that only the factors, the problem and the model make together."""
+        if problem.exact:
+            self.exact(path, contamination, errors, n, settings, problem)
         for entries, key in ((errors, "distribution"), (contamination, "kind")):
             for entry in entries:
                 self.suits(entry, key, problem)
@@ -496,6 +506,21 @@ class _ScenarioChecks(Checks):
         for k, size in enumerate(n):
             if size < len(model.beta):
                 right = f"must be at least {len(model.beta)}, the length of beta"
+                self.wrong((*path, "n", k), "is too small", right, size)
+
+    def exact(self, path, contamination, errors, n, settings, problem):
+        """Mistakes in the factors of a problem without randomness."""
+        for entry in (entry for entry in contamination if entry.plugin.name != "none"):
+            right = "leave it out: the outliers stand `at` places"
+            self.wrong((*entry.path, "kind"), f"is not for {problem.name}", right, entry.plugin.name)
+        for entry in errors:
+            if not (entry.plugin.problem or entry.plugin.log_density or entry.plugin.from_normal):
+                right = "choose a distribution whose density has a closed form"
+                self.wrong((*entry.path, "distribution"), "has no quantiles here", right, entry.plugin.name)
+        most = max(settings["outliers"], default=0.0)
+        for k, size in enumerate(n):
+            if size < most + problem.exact.fewest:
+                right = f"must be at least {most + problem.exact.fewest:g}: {problem.exact.fewest} beside the outliers"
                 self.wrong((*path, "n", k), "is too small", right, size)
 
     def suits(self, entry, key, problem):
@@ -528,6 +553,7 @@ class _ScenarioChecks(Checks):
 
     def belongs(self, entry, problem):
         """Whether an entry of `estimators` is for a problem."""
+        problem = plugins("problems")[problem.exact.base] if problem.exact else problem
         own, known = entry.kind == "losses", problem.scales
         if not (problem.losses if own else entry.plugin.problem == problem.name):
             names = [name for name, plugin in plugins("estimators").items() if plugin.problem == problem.name]

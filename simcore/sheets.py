@@ -76,7 +76,9 @@ class Sheet:
         """How far beside its level each estimator stands, so that bars and marks do not hide each other."""
         count, places = len(self.looks), self.picture.places
         gap = min(np.diff(places), default=1.0)
-        if self.picture.nominal:
+        if self.picture.exact:
+            step = 0.0
+        elif self.picture.nominal:
             step = 0.64 * gap / count if self.picture.x != "estimator" else 0.0
         else:
             step = min(0.4 * gap / count, 0.04 * (places[-1] - places[0]) / self.width)

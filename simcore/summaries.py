@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from simcore import design, joint, recipes
+from simcore import design, joint, recipes, robustness
 from simcore.intervals import Z
 from simcore.outcomes import CellOutcomes
 from simcore.rarity import ENOUGH, swept_away
@@ -23,9 +23,13 @@ def summarise(study, parts, plain=False):
     """The long table: one row per cell x estimator x parameter x measure, in the order of the scenario.
 
     parts: (cell, total, errors) of each cell: its `sums.Node`, and the sorted errors of each estimator where all
-    estimates were kept, else None. plain: with columns plain_value and plain_mcse, without the control variate.
+    estimates were kept, else None; of an exact problem there are none. plain: with columns plain_value and plain_mcse,
+    without the control variate.
     """
-    rows = [row for cell, total, errors in parts for row in cell_rows(study, cell, total, errors)]
+    if plugins("problems")[study.problem].exact:
+        rows = list(robustness.rows(study, functools.partial(_cell_columns, study)))
+    else:
+        rows = [row for cell, total, errors in parts for row in cell_rows(study, cell, total, errors)]
     table = _typed(pd.DataFrame(rows, columns=[*_columns(study), *_PLAIN]), study)
     return table if plain else table.drop(columns=[*_PLAIN])
 
@@ -62,14 +66,7 @@ def measured(choice, outcome):
 def cell_rows(study, cell, total, errors=None, only=None):
     """The rows of a cell as dicts, of all measures or only of those of certain names."""
     outcomes = CellOutcomes(study, cell, total, errors)
-    common = {
-        "study": study.name,
-        "problem": study.problem,
-        "cell": cell.number,
-        "errors": cell.errors.label,
-        "contamination": cell.contamination.label,
-        **_factor_values(study, cell),
-    }
+    common = _cell_columns(study, cell)
     targets, quantities = design.targets(study), cell.quantities
     all_views = [outcomes.views(row) for row in range(len(targets))]
     states, truths = moments(study, cell, all_views), design.truths(study, cell)
@@ -99,6 +96,18 @@ def cell_rows(study, cell, total, errors=None, only=None):
     if only is None and len(total.joint):
         for row in _joint_rows(study, cell, total, all_views, states):
             yield common | row
+
+
+def _cell_columns(study, cell):
+    """What all rows of a cell say."""
+    return {
+        "study": study.name,
+        "problem": study.problem,
+        "cell": cell.number,
+        "errors": cell.errors.label,
+        "contamination": cell.contamination.label,
+        **_factor_values(study, cell),
+    }
 
 
 def _joint_rows(study, cell, total, all_views, states):

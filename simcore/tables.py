@@ -10,6 +10,7 @@ from simcore.registry import plugins
 from simcore.statuses import INSUFFICIENT, MEANINGS, NO_MCSE, ROUGH, UNDEFINED
 
 _ROUNDING = 1e-13
+_SEARCHED = 1e-9  # rounding of fits with outliers far off
 _SHORT = {UNDEFINED: "does not exist", INSUFFICIENT: "too few replications"}
 _MARKS = {ROUGH: "~ ", NO_MCSE: "± ? "}
 _UNITS = {"bias": 1, "empirical_se": 1, "rmse": 1, "variance": 2, "mse": 2}  # powers of the data's unit, if any
@@ -25,6 +26,8 @@ def print_summary(table, measures=None, plain=False, console=None):
     measures = measures or plugins("problems")[table["problem"].iloc[0]].shown
     table = table[table["measure"].isin(list(measures))]
     measures = [measure for measure in measures if (table["measure"] == measure).any()]
+    if plugins("problems")[table["problem"].iloc[0]].exact:
+        return _print_exact(table, measures, console)
     cells = [(_title(rows.iloc[0]), _lines(rows, measures, plain)) for _, rows in table.groupby("cell", sort=False)]
     widths = _widths([line for _, lines in cells for line, _ in lines], measures)
     shown = len(measures)
@@ -40,6 +43,78 @@ def print_summary(table, measures=None, plain=False, console=None):
     notes += _precision_note(table)
     if notes:
         console.print(Text("\n".join(notes), style="dim"))
+
+
+def _print_exact(table, measures, console):
+    """Of each sample size and error distribution one table of what depends on where outliers stand, and one of the
+    rest: a row per parameter and estimator, values alone."""
+    around = [name for name in _SETTINGS if name in table and name not in ("at", "outliers")]
+    for _, own in table.groupby(["n", "errors", *around], sort=False):
+        first = own.iloc[0]
+        settings = "".join(f"   {name} = {_number(first[name])}" for name in around)
+        title = f"errors {first['errors']}   n = {first['n']}{settings}"
+        for measure in measures:
+            rows = own[own["measure"] == measure]
+            if rows["at"].notna().any():
+                least = rows["outliers"].min()
+                rows = rows[rows["outliers"].isna() | (rows["outliers"] == least)]
+                count = "" if pd.isna(least) else f"   outliers = {least:g}"
+                console.print(Text(f"{title}{count}   {measure}, by `at`", style="bold"), soft_wrap=True)
+                _print_values(rows, [(measure, "at", _spread(rows["at"]))], console)
+        rest = [name for name in measures if own.loc[own["measure"] == name, "at"].isna().all()]
+        if rest:
+            columns = [(name, "outliers", _spread(own.loc[own["measure"] == name, "outliers"])) for name in rest]
+            several = [name for name, _, values in columns if values != [None]]
+            what = "   ".join(f"{name}, by `outliers`" for name in several)
+            console.print(Text(f"{title}   {what or 'wherever outliers stand'}", style="bold"), soft_wrap=True)
+            _print_values(own, columns, console)
+    notes = "∞: carried beyond all bounds; -: not known in theory. Every value, of every `at`: --json, summary.parquet"
+    console.print(Text(notes, style="dim"))
+
+
+_MOST_ACROSS = 9  # values of a measure side by side
+
+
+def _spread(values):
+    """At most so many of some settings, evenly from the first to the last; [None] where there are none."""
+    found = sorted(values.dropna().unique())
+    places = {round(k * (len(found) - 1) / (_MOST_ACROSS - 1)) for k in range(_MOST_ACROSS)}
+    return [found[k] for k in sorted(places)] if found else [None]
+
+
+def _print_values(rows, columns, console):
+    """columns: (measure, setting, its values) of each group of columns."""
+    printed, several = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)), rows["parameter"].nunique() > 1
+    for name in ("parameter",) * several + ("estimator",):
+        printed.add_column(name, no_wrap=True)
+    for measure, _, values in columns:
+        for value in values:
+            heading = measure.replace("_", "\n") if len(columns) > 1 and value is None else ""
+            printed.add_column(heading or _number(value), justify="right", no_wrap=True)
+    for estimator, mine in rows.groupby("estimator", sort=False):
+        together = mine[mine["parameter"] == "beta"]
+        for k, (parameter, own) in enumerate(mine[mine["parameter"] != "beta"].groupby("parameter", sort=False)):
+            own = pd.concat([own, together]) if k == 0 else own
+            found = {
+                (row["measure"], _or_none(row[setting])): row for _, setting, _ in columns for _, row in own.iterrows()
+            }
+            texts = [_exact_cell(found.get((measure, value))) for measure, _, values in columns for value in values]
+            printed.add_row(*map(Text, [parameter] * several + [estimator]), *texts)
+    console.print(printed)
+
+
+def _or_none(value):
+    return None if pd.isna(value) else value
+
+
+def _exact_cell(row):
+    if row is None:
+        return Text("")
+    if pd.isna(row["value"]):
+        broken = row["status"] == UNDEFINED and row["measure"] == "max_bias"
+        return Text("∞" if broken else "failed" if row["status"] == INSUFFICIENT else "-", style="dim")
+    value = row["value"] if abs(row["value"]) > _SEARCHED * row["scale"] else 0.0
+    return Text(f"{value:.4g}")
 
 
 def _title(row):

@@ -22,8 +22,8 @@ LAYERS = [
     ("linear_kernels", "trial_kernels", "uncertainty"),
     ("toml_text", "checks", "scenario", "design"),
     ("recipes",),
-    ("execute", "store", "fitting"),
-    ("engines", "outcomes", "rarity", "surfaces", "landscapes"),
+    ("execute", "store", "fitting", "batches"),
+    ("engines", "outcomes", "rarity", "surfaces", "landscapes", "robustness"),
     ("summaries", "comparisons", "rounds", "forecast", "describe"),
     ("panels",),
     ("sheets",),
@@ -72,7 +72,7 @@ EXACT = {"sqrt", "isqrt", "prod", "floor", "fsum", "copysign", "frexp", "ldexp"}
 EXACT |= {"ceil", "comb", "isfinite", "isinf", "isnan", "nan", "inf", "pi"}
 RESULT_PATHS = ("measures", "intervals", "outcomes", "summaries", "comparisons", "scores", "tails", "design", "execute")
 RESULT_PATHS += ("recipes", "joint", "breakdown", "rarity", "histograms", "rounds", "designs", "problems")
-RESULT_PATHS += ("distributions", "variates", "fmath", "populations", "quadrature")
+RESULT_PATHS += ("distributions", "variates", "fmath", "populations", "quadrature", "batches", "robustness")
 
 
 def test_no_libm_where_results_are_decided():

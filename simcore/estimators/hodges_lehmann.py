@@ -105,4 +105,5 @@ PLUGIN = Estimator(
     fit=fit,
     carried_by=carried_by,
     estimand=lambda population, values: population.median_of_averages(),
+    influence=lambda population, values, x: population.median_of_averages_influence(x),
 )

@@ -25,4 +25,5 @@ PLUGIN = Estimator(
     numbers=lambda n, values: (tail_count(n, values["proportion"]),),
     carried_by=lambda n, values: tail_count(n, values["proportion"]) + 1,
     estimand=lambda population, values: population.winsorized_mean(values["proportion"]),
+    influence=lambda population, values, x: population.winsorized_influence(values["proportion"], x),
 )
