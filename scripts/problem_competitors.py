@@ -57,7 +57,7 @@ class Classification:
             w[active] -= self.rate * gradient
         slope = 0.5 * (w[:, 0, 0] + w[:, 1, 1] - w[:, 0, 1] - w[:, 1, 0])
         accuracy = np.mean(np.argmax(new @ w.transpose(0, 2, 1), axis=2) == expected, axis=1)
-        return slope, accuracy, converged, better, first
+        return slope, accuracy, converged & (better <= self.steps), better, first
 
 
 class Directions:

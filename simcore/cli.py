@@ -1,6 +1,7 @@
 """The command line. Data goes to stdout, messages to stderr; exit codes are those of `errors`."""
 
 import json
+import os
 import sys
 import time
 
@@ -24,6 +25,8 @@ class _Commands(click.Group):
         except KeyboardInterrupt:
             click.echo("interrupted; finished blocks are kept, the same command goes on from there", err=True)
             ctx.exit(130)
+        except BrokenPipeError:  # whoever read our output has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except OSError as error:
             click.echo(f"{error.filename or 'files'}: {error.strerror or error}", err=True)
             ctx.exit(1)
@@ -126,7 +129,7 @@ def _of_name(name, labels):
 @main.command()
 @_run
 @_as_json
-@click.option("--measure", default="mse", show_default=True, help="mse, variance or mae.")
+@click.option("--measure", default="mse", show_default=True, help="mse, variance, mae or mean.")
 def compare(run, as_json, measure):
     """Compare the estimators of RUN two by two: whose loss is smaller, and is that beyond the error?"""
     from simcore import runs, tables

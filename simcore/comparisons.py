@@ -13,7 +13,8 @@ from simcore.registry import unknown
 from simcore.statuses import INSUFFICIENT, OK, ROUGH, UNDEFINED, worse
 from simcore.summaries import FEWEST, moments
 
-ORDERS = {"mse": 2, "variance": 2, "mae": 1}  # the losses to compare by, and the moment that each needs
+# What to compare by, and the moment that each needs: losses, and of quantities without a true value their means.
+ORDERS = {"mse": 2, "variance": 2, "mae": 1, "mean": 1}
 
 
 def compare(study, parts, measure="mse"):
@@ -22,37 +23,48 @@ def compare(study, parts, measure="mse"):
     difference: the measure of `estimator` less that of `other`, with mcse, low and high; verdict: "smaller" or "larger"
     where the 95 % interval leaves out 0, else "within error"; null where the measure does not exist. closer: of the
     samples in which one was nearer to the truth (Pitman 1937), the share in which `estimator` was, closer_mcse its
-    error; null where none was.
+    error; null where none was. truth, other_truth: what the two are measured against.
     """
     if measure not in ORDERS:
         raise UsageError(f"--measure: cannot be compared (got {measure!r}), {unknown(measure, ORDERS)}")
+    if not any(_compared(quantity, measure) for quantity in design.cells(study)[0].quantities):
+        fitting = (name for name in ORDERS if any(_compared(q, name) for q in design.cells(study)[0].quantities))
+        right = " or ".join(fitting)
+        raise UsageError(f"--measure: there is nothing to compare by it (got {measure!r}); write {right}")
     rows = [row for cell, total, errors in parts for row in _cell_rows(study, cell, total, errors, measure)]
     types = {name: kind for name, kind in _TYPES.items() if name != "design" or study.design}
     types |= {name: "string" if isinstance(values[0], str) else "Float64" for name, values in study.settings}
     return pd.DataFrame(rows, columns=[*types]).astype(types)
 
 
+def _compared(quantity, measure):
+    """Whether a quantity is compared by a measure; about its mean only where the truth is the same in all samples."""
+    if quantity.of == "values":
+        return measure == "mean"
+    return measure != "mean" and not (quantity.drawn and measure == "variance")
+
+
 def _cell_rows(study, cell, total, errors, measure):
     outcomes = CellOutcomes(study, cell, total, errors)
     targets, quantities = design.targets(study), cell.quantities
-    views = [outcomes.views(row) for row in range(len(targets))]
+    views, truths = [outcomes.views(row) for row in range(len(targets))], design.truths(study, cell)
     states = [own[ORDERS[measure]] for own in moments(study, cell, views)]
     for i, (place, parameter) in enumerate(targets):
-        if quantities[parameter].of == "values":
+        if not _compared(quantities[parameter], measure):
             continue
         for j in range(i + len(quantities), len(targets), len(quantities)):
             sums = outcomes.pair(i, j)
             if sums is None:
                 continue
             one, other, state = study.estimators[place], study.estimators[targets[j][0]], worse(states[i], states[j])
-            adjusted = measure != "mae" and not views[i].why and not views[j].why
+            adjusted = measure not in ("mae", "mean") and not views[i].why and not views[j].why
             own = [view.adjusted if adjusted else view.plain for view in (views[i], views[j])]
             difference, mcse = _difference(measure, *own, sums, outcomes.shared(i, j, adjusted))
             both = int(sums["both"])
             if views[i].plain.failed or views[j].plain.failed:
                 state = worse(state, ROUGH)  # not quite the same samples
             smaller, larger = int(sums["smaller"]), int(sums["larger"])
-            closer, closer_mcse, *_ = share(smaller, smaller + larger)
+            closer, closer_mcse, *_ = share(smaller, smaller + larger) if measure != "mean" else (None, None)
             yield {
                 "cell": cell.number,
                 "errors": cell.errors.label,
@@ -63,6 +75,8 @@ def _cell_rows(study, cell, total, errors, measure):
                 "parameter": quantities[parameter].name,
                 "estimator": one.label,
                 "other": other.label,
+                "truth": truths[i],
+                "other_truth": truths[j],
                 "measure": measure,
                 **_judged(difference, mcse, state, both),
                 "closer": closer,
@@ -80,6 +94,10 @@ def _difference(measure, a, b, sums, shared):
         variances = (own.plain.raw[2] - own.mean_size * own.mean_size for own in (a, b))
         error = difference_error(*variances, product - a.mean_size * b.mean_size)
         return a.mean_size - b.mean_size, error / math.sqrt(both - 1)
+    if measure == "mean":
+        product = (sums["e11_high"] + sums["e11_low"]) / both
+        means, variances = [own.plain.mean for own in (a, b)], [own.plain.central[2] for own in (a, b)]
+        return means[0] - means[1], difference_error(*variances, product - means[0] * means[1]) / math.sqrt(both - 1)
     moments = [own.moments.raw if measure == "mse" else own.moments.central for own in (a, b)]
     second, fourth = [own[2] for own in moments], [own[4] for own in moments]
     variances = (m4 - m2 * m2 for m2, m4 in zip(second, fourth, strict=True))
@@ -107,7 +125,9 @@ _TYPES = {
     **dict.fromkeys(("errors", "contamination"), "string"),
     "n": np.int64,
     **dict.fromkeys(("design", "parameter"), "string"),
-    **dict.fromkeys(("estimator", "other", "measure"), "string"),
+    **dict.fromkeys(("estimator", "other"), "string"),
+    **dict.fromkeys(("truth", "other_truth"), "Float64"),
+    "measure": "string",
     **dict.fromkeys(("difference", "mcse"), "Float64"),
     "status": "string",
     **dict.fromkeys(("low", "high"), "Float64"),

@@ -199,7 +199,7 @@ def _set_y(axes, scale, named):
     if scale.kind == "log":
         axes.set_yscale("log")
         subs = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8) if high < 4 * low else (1, 2, 5) if high < 150 * low else (1,)
-        axes.yaxis.set_major_locator(LogLocator(subs=subs, numticks=12))
+        axes.yaxis.set_major_locator(MaxNLocator(5) if high < 1.8 * low else LogLocator(subs=subs, numticks=12))
     elif scale.kind == "symlog":
         axes.set_yscale("symlog", linthresh=scale.linear)
         axes.yaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=scale.linear))

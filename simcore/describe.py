@@ -105,6 +105,7 @@ def _estimands(study):
         yield f"{estimand}: {', '.join(f'{name} = {truth:g}' for name, truth in named)}."
         if study.model.points:
             yield "at(...): the fitted value at a point of the design."
+        yield from _of_skewed_errors(study)
         return
     if recipes.problem_of(study).exact:
         yield f"{estimand}."
@@ -118,18 +119,29 @@ def _estimands(study):
         return
     places = sorted({choice.loc for choice in study.errors})
     yield f"{estimand}: {', '.join(f'{place:g}' for place in places)}."
-    skewed = [choice for choice in study.errors if not _symmetric(choice)]
-    if skewed:
-        yield (
-            f"Where errors are not symmetric ({', '.join(choice.label for choice in skewed)}), "
-            + {
-                "own": "each estimator is measured against its own value at the distribution of the errors: squared "
-                "error against the mean, absolute error against the median, other losses against their population "
-                "minimiser. Biases then say how far samples of this size are from that, not how far estimators differ.",
-                "mean": "every estimator is measured against the mean of the errors.",
-                "median": "every estimator is measured against the median of the errors.",
-            }[study.estimand]
-        )
+    yield from _of_skewed_errors(study)
+
+
+def _of_skewed_errors(study):
+    """What estimators are measured against where errors are not symmetric."""
+    skewed = [choice.label for choice in study.errors if not _symmetric(choice)]
+    if not skewed:
+        return
+    where = f"Where errors are not symmetric ({', '.join(skewed)}), "
+    if study.model and not study.model.intercept:
+        yield where + "what is not 0 on average of them goes into the slopes, as there is no intercept to take it."
+        return
+    whose = "the intercept, and with it a fitted value, of each estimator" if study.model else "each estimator"
+    yield (
+        where
+        + {
+            "own": f"{whose} is measured against its own value at the distribution of the errors: squared error "
+            "against the mean, absolute error against the median, other losses against their population minimiser. "
+            "Biases then say how far samples of this size are from that, not how far estimators differ.",
+            "mean": f"{whose} is measured against the mean of the errors.",
+            "median": f"{whose} is measured against the median of the errors.",
+        }[study.estimand]
+    )
 
 
 def _symmetric(choice):

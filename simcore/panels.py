@@ -174,7 +174,8 @@ def pictures(summary: pd.DataFrame, title: str | None = None) -> list[Picture]:
         for column, order in (("measure", list(view.measures)), ("parameter", parameters)):
             rows = rows.sort_values(column, key=lambda names, order=order: names.map(order.index), kind="stable")
         if len(parameters) == 1 or "parameter" in view.factors:
-            found.append(_picture(view, rows, view.name, heading, []))
+            named = "parameter" not in view.factors and parameters[0] in _quantities(table)
+            found.append(_picture(view, rows, view.name, heading + f", {parameters[0]}" * named, []))
             continue
         shown = _spread(parameters, MOST_PARAMETERS)
         notes = [f"{len(shown)} of {len(parameters)} parameters have figures."] if len(shown) < len(parameters) else []
@@ -419,7 +420,8 @@ def _picture(view, table, name, heading, notes):
     shorts = {label: _short(*choice, label) for label, choice in _choices(own, "errors").items()}
     panels = _panels(view, own, rows, columns, at, shorts)
     total = own["n_ok"] + own["n_failed"]
-    unit = view.shown.unit if (own["design"] == "").all() else ""  # each coefficient has one of its own
+    of_data = (own["design"] == "").all() and not _quantities(table)  # else parameters have units of their own
+    unit = view.shown.unit if of_data else ""
     return Picture(
         name=name,
         title=f"{heading}: {view.called(view.shown.name)}",
@@ -434,9 +436,15 @@ def _picture(view, table, name, heading, notes):
         rows=len(rows),
         replications=(total.min(), total.max()),
         failed=own["n_failed"].max(),
-        notes=[*chosen, *pinned, *boundless, *notes],
+        notes=[*chosen, *pinned, *boundless, *notes, *_meanings(own)],
         exact=exact,
     )
+
+
+def _meanings(table):
+    """What the quantities of a simulated problem are, those that are shown."""
+    found, shown = _quantities(table), table["parameter"].unique()
+    return [f"{name.replace('_', ' ')}: {found[name].meaning}." for name in shown if name in found]
 
 
 def _pinned(view, table):
@@ -514,7 +522,7 @@ def _wide(names):
 
 def _choose(view, levels):
     """Levels of the factors rows and columns that have panels, and what the caption must say about it."""
-    rows = _spread(levels[view.rows], 5 if view.rows == "parameter" else 4)
+    rows = _spread(levels[view.rows], 8 if view.rows == "parameter" else 4)
     beside = 2 if isinstance(levels[view.x][0], str) and _wide(levels[view.x]) else 4
     columns = _spread(levels[view.columns], beside if len(rows) > 1 else 6 if view.columns == "n" else 12)
     notes = []

@@ -290,7 +290,8 @@ class Measure(Plugin):
     relative: it is positive, so its MCSE can be asked for relative to it.
     problem: the only problem that has it; None: every one.
     of_all: it is of all replications, also of those without an estimate.
-    of: "errors", of what has a true value; "values", of what has none; "both".
+    of: "errors", of what has a true value; "values", of what has none; "both". fixed: of the spread of T, so that its
+    true value must be the same in all samples.
     exact: it is of problems without randomness, and reads a `robustness.Outcome`: value(outcome) is then the number
     alone. without: settings it does not depend on, and "parameter" where it is of all parameters together; it then has
     one row for all their values, in which they are null.
@@ -308,6 +309,7 @@ class Measure(Plugin):
     problem: str | None = None
     of_all: bool = False
     of: str = "errors"
+    fixed: bool = False
     joint: Callable | None = None
     pairwise: bool = False
     exact: bool = False

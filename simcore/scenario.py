@@ -398,9 +398,12 @@ class _ScenarioChecks(Checks):
             data, ("factors",), self.factors, problem and plugins("problems")[problem], model, default={}
         )
         estimand = self.read(data, ("estimand",), self.text, *_ESTIMAND, default="own")
-        random = problem and not exact and not plugins("problems")[problem].simulation
-        if factors and random and (model is None or model.intercept):
-            self.estimands(estimators, factors["errors"], estimand)
+        centred = problem and not exact and not plugins("problems")[problem].simulation  # errors have a centre
+        if "estimand" in data and problem and not centred:
+            right = "leave it out: what is estimated does not depend on the errors"
+            self.wrong(("estimand",), f"is not for {problem}", right, data["estimand"])
+        elif factors and estimand and centred and (model is None or model.intercept):
+            self.estimands(data["estimators"], estimators, factors["errors"], estimand)
         return {
             "name": self.read(data, ("name",), self.text, *_NAME),
             "title": self.read(data, ("title",), self.text, *_TITLE, default=""),
@@ -418,14 +421,15 @@ class _ScenarioChecks(Checks):
             "precision": precision,
         }
 
-    def estimands(self, estimators, errors, which):
+    def estimands(self, data, estimators, errors, which):
         """That it is known what each estimator is measured against."""
         for choice, law in itertools.product(estimators, errors):
             reasons = {other: _why_unknown(choice, law, other) for other in ESTIMANDS}
             if reasons[which]:
                 others = [f'"{other}"' for other, reason in reasons.items() if reason is None]
                 right = f"write estimand = {' or '.join(others)}" if others else "leave one of the two out"
-                return self.wrong(("estimators",), f"cannot be measured: {reasons[which]}", right)
+                place = next(k for k, entry in enumerate(data) if choice.name in entry.values())
+                return self.wrong(("estimators", place), f"cannot be measured: {reasons[which]}", right, choice.label)
 
     def model(self, data):
         """The Model, or None where it has a mistake."""

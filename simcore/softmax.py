@@ -132,9 +132,9 @@ _SUMS = {"many": sum_of_many, "two": sum_of_two}
 def descend(x, n, p, values, work):
     """Gradient descent on the mean loss from weights `start` on the diagonal; the fit of `problems.classification`.
 
-    p: classes, signal, start, rate, most steps, tolerance: it has converged where the norm of the gradient is at most
-    that. A lane that has converged stays where it is. The steps to better than chance, p > 1 / K, are one more than the
-    budget where that was not reached.
+    p: classes, signal, start, rate, most steps, tolerance. A lane stops where the norm of its gradient is at most that:
+    it has converged if the labels are likelier than by chance there, p > 1 / K, and else is stuck where the gradient
+    has vanished. The steps to better than chance are one more than the budget where that was not reached.
     """
     classes, start, rate, most, tolerance = int(p[0]), p[2], p[3], int(p[4]), p[5]
     size = classes * classes
@@ -167,7 +167,7 @@ def descend(x, n, p, values, work):
                 off = off + load(w, k * classes + j)
     store(values, 0, slope / float(classes) - off / float(size - classes))
     store(values, 1, _accuracy(x[n * (classes + 1) :], n, classes, w, shares))
-    store(values, 2, select(done, splat(1.0), splat(0.0)))
+    store(values, 2, select(both(done, sure), splat(1.0), splat(0.0)))
     store(values, 3, steps)
     store(values, 4, first)
     return splat_u64(OK) + passes

@@ -28,14 +28,19 @@ def print_summary(table, measures=None, plain=False, console=None):
     measures = [measure for measure in measures if (table["measure"] == measure).any()]
     if plugins("problems")[table["problem"].iloc[0]].exact:
         return _print_exact(table, measures, console)
-    cells = [(_title(rows.iloc[0]), _lines(rows, measures, plain)) for _, rows in table.groupby("cell", sort=False)]
-    widths = _widths([line for _, lines in cells for line, _ in lines], measures)
+    cells = [
+        (_title(rows.iloc[0]), _lines(rows, measures, plain), _estimands(rows))
+        for _, rows in table.groupby("cell", sort=False)
+    ]
+    widths = _widths([line for _, lines, _ in cells for line, _ in lines], measures)
     shown = len(measures)
     while shown > 1 and sum(widths[: shown + 2]) + widths[-1] > console.width:
         shown -= 1
-    for title, lines in cells:
+    for title, lines, estimands in cells:
         console.print(Text(title, style="bold"), soft_wrap=True)
         console.print(_laid_out(lines, measures, shown, widths))
+        if estimands:
+            console.print(Text(estimands, style="dim"), soft_wrap=True)
     if shown < len(measures):
         console.print(Text(f"no room for: {', '.join(measures[shown:])}; a wider terminal shows them", style="dim"))
     flags = sorted(set(table["status"]) - {"ok"})
@@ -117,6 +122,17 @@ def _exact_cell(row):
     return Text(f"{value:.4g}")
 
 
+def _estimands(rows):
+    """What the estimators of a cell are measured against, where that is not the same for all; else nothing."""
+    told = []
+    for parameter, own in rows.groupby("parameter", sort=False):
+        truths = own.drop_duplicates("estimator").set_index("estimator")["truth"]
+        if truths.nunique(dropna=False) > 1:
+            each = ", ".join(f"{name} {'none' if pd.isna(value) else f'{value:.4g}'}" for name, value in truths.items())
+            told.append(f"{parameter} against each one's own value at the errors' distribution: {each}")
+    return "\n".join(told)
+
+
 def _title(row):
     bad = "" if row["contamination"] == "none" else f"   contamination {row['contamination']}"
     plan = f"   design {row['design']}" if "design" in row.index else ""
@@ -189,25 +205,32 @@ def _plain_cell(row):
 def print_comparisons(table, console=None):
     """Print one rich table per cell: a row for every pair of estimators."""
     console = console or _console()
-    several = table["parameter"].nunique() > 1
+    several, losses = set(table["parameter"]) != {"theta"}, (table["measure"] != "mean").all()
     for _, rows in table.groupby("cell", sort=False):
         first = rows.iloc[0]
         console.print(Text(_title(first), style="bold"), soft_wrap=True)
         printed = Table(box=box.SIMPLE_HEAD)
         for column in ("parameter", "estimator", "other")[0 if several else 1 :]:
             printed.add_column(column, overflow="fold")
-        for column in (f"difference of {first['measure']}", "better", "nearer to the truth"):
+        judged = ("better", "nearer to the truth") if losses else ("smaller",)
+        for column in (f"difference of {first['measure']}", *judged):
             printed.add_column(column, justify="right", overflow="fold")
         for _, row in rows.iterrows():
             closer = f"{100 * row['closer']:.1f} % ± {100 * row['closer_mcse']:.1f}" if pd.notna(row["closer"]) else ""
             names = [row["parameter"]] * several + [row["estimator"], row["other"]]
-            printed.add_row(*map(Text, names), _difference(row), _better(row), closer)
+            printed.add_row(*map(Text, names), _difference(row), _better(row), *([closer] if losses else []))
         console.print(printed)
-    note = (
-        "difference: of estimator less that of other; better: beyond a 95 % interval of this pair alone; nearer: share "
-        "of the samples in which estimator was nearer, of those where they differ"
-    )
-    console.print(Text(note, style="dim"))
+    notes = [
+        f"difference: of estimator less that of other; {judged[0]}: beyond a 95 % interval of this pair alone"
+        + ("; nearer: share of the samples in which estimator was nearer, of those where they differ" * bool(losses))
+    ]
+    notes += [_MARKS[NO_MCSE] + MEANINGS[NO_MCSE]] if (table["status"] == NO_MCSE).any() else []
+    if (table["truth"] != table["other_truth"]).any():
+        notes.append(
+            "estimators with different estimands answer different questions, whichever loss is smaller: "
+            'estimand = "mean" or "median" in the scenario measures all against one'
+        )
+    console.print(Text("\n".join(notes), style="dim"))
 
 
 def _better(row):

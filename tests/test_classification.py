@@ -87,7 +87,8 @@ def slow_fit(x, labels, classes, start, squared, steps, tolerance):
         if better is None and (p * y).sum() / len(x) > 1.0 / classes:
             better = step
         if norm <= tolerance or step == steps:
-            return w, first, steps + 1 if better is None else better, norm <= tolerance
+            converged = norm <= tolerance and better is not None
+            return w, first, steps + 1 if better is None else better, converged
         w = w - g
 
 

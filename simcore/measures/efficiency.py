@@ -32,4 +32,5 @@ PLUGIN = Measure(
     adjustable=True,
     compares=True,
     relative=True,
+    fixed=True,
 )

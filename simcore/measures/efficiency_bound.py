@@ -31,4 +31,5 @@ PLUGIN = Measure(
     formula="bound * MCSE of the variance / variance^2: delta method",
     adjustable=True,
     relative=True,
+    fixed=True,
 )

@@ -11,4 +11,5 @@ PLUGIN = Measure(
     adjustable=True,
     relative=True,
     of="both",
+    fixed=True,
 )

@@ -30,4 +30,5 @@ PLUGIN = Measure(
     adjustable=True,
     relative=True,
     of="both",
+    fixed=True,
 )

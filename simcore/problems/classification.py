@@ -56,11 +56,12 @@ def rows(n, settings):
 
 def quantities(settings):
     slope = "weight of a class's own feature less that of the others, mean of all classes"
+    converged = "1 where the gradient fell to the tolerance and labels are likelier than by chance, else 0"
     steps = "steps until the labels' mean probability exceeds 1 / K, or one more than all"
     return (
         Quantity("slope", slope, truth=settings["signal"], light=True),
         Quantity("accuracy", "share of the n new observations that are classified rightly", light=True),
-        Quantity("converged", "1 where the norm of the gradient fell to the tolerance, else 0", light=True),
+        Quantity("converged", converged, light=True),
         Quantity("steps", steps, light=True, log=True),
         Quantity("gradient_norm", "norm of the gradient of the mean loss at the start", light=True, log=True),
     )
