@@ -10,8 +10,9 @@ import numpy as np
 from benchmark import SEED, arguments_of, console_of, machine, print_race, race, write
 from problem_competitors import CONTESTANTS
 
-from simcore import design, jit, recipes, scenario
+from simcore import batches, design, jit, recipes, robustness, scenario
 from simcore.lanes import WIDTH
+from simcore.registry import plugins
 
 STUDIES = {  # of one cell each
     "classification": {
@@ -38,6 +39,13 @@ STUDIES = {  # of one cell each
     "network": {
         "factors": {"n": [20], "model": ["tanh"], "waves": [4.0], "errors": [{"distribution": "normal", "scale": 0.2}]},
         "estimators": [{"loss": "l2"}],
+    },
+    "sensitivity": {
+        "factors": {"n": [20], "errors": [{"distribution": "normal"}]},
+        "estimators": [
+            *({"loss": name} for name in ("l2", "l1", "huber", "tukey")),
+            {"estimator": "hodges_lehmann"},
+        ],
     },
 }
 
@@ -77,11 +85,29 @@ class Simcore:
         self._group += groups
 
 
+class Exact:
+    """The fits of an exact problem as its outlier goes along a line; a replication is a place."""
+
+    name, threads, least = "simcore kernel", 1, WIDTH
+
+    def __init__(self, problem):
+        study = scenario.Study(name="benchmark", problem=problem, **STUDIES[problem])
+        cell = design.cells(study)[0]
+        self.n, self.names = cell.n, [choice.label for choice in study.estimators]
+        self._choices, self._good = study.estimators, robustness.good_errors(cell.errors, cell.n - 1)
+
+    def simulate(self, n, out):
+        samples = np.empty((out.shape[1], n))
+        samples[:, :-1], samples[:, -1] = self._good, np.linspace(-10.0, 10.0, out.shape[1])
+        out[:] = batches.fit_location(self._choices, samples)[:, 0]
+
+
 def benchmark_problem(problem, quick, console):
     """ns per replication of every contestant; exits where two disagree about the mean of a quantity."""
     rounds, seconds = (3, 0.1) if quick else (9, 0.5)
-    present = [Simcore(problem, 1)]
-    if jit.set_threads(2) == 2:
+    exact = plugins("problems")[STUDIES[problem].get("problem", problem)].exact is not None
+    present = [Exact(problem) if exact else Simcore(problem, 1)]
+    if not exact and jit.set_threads(2) == 2:
         present.append(Simcore(problem, 2))
     present += [kind(SEED) for kind in CONTESTANTS[problem]]
     n, names = present[0].n, present[0].names

@@ -6,7 +6,7 @@ simcore.
 
 import numpy as np
 from scipy import stats
-from scipy.optimize import minimize
+from scipy.optimize import brentq, minimize
 
 
 class Classification:
@@ -284,10 +284,40 @@ class NetworkBfgs(Network):
         return found.fun, True, start, start + end, 2, end
 
 
+class Sensitivity:
+    """One fit after the other as an observation moves: a root of psi for Huber, reweighted means for Tukey."""
+
+    name, threads, least = "NumPy and scipy.optimize, a loop", 1, 8
+
+    def __init__(self, seed):
+        pass
+
+    def simulate(self, n, out):
+        good = stats.norm.ppf((np.arange(n - 1) + 0.5) / (n - 1))
+        for k, at in enumerate(np.linspace(-10.0, 10.0, out.shape[1])):
+            x = np.append(good, at)
+            median = np.median(x)
+            scale = 1.482602218505602 * np.median(np.abs(x - median))
+            i, j = np.triu_indices(n)
+            huber = brentq(lambda mu, x=x, s=scale: np.clip((x - mu) / s, -1.345, 1.345).sum(), x.min(), x.max())
+            out[:, k] = x.mean(), median, huber, self._tukey(x, median, scale), np.median((x[i] + x[j]) / 2)
+
+    @staticmethod
+    def _tukey(x, mu, scale):
+        for _ in range(200):
+            w = np.maximum(1.0 - ((x - mu) / (4.685 * scale)) ** 2, 0.0) ** 2
+            new = w @ x / w.sum()
+            if abs(new - mu) < 1e-12 * scale:
+                break
+            mu = new
+        return new
+
+
 CONTESTANTS = {
     "classification": [Classification],
     "direction": [Directions, LoopOfDirections],
     "network": [Network, NetworkBfgs],
     "posterior": [PosteriorGrid],
+    "sensitivity": [Sensitivity],
     "conjugate": [Posterior, PosteriorTable],
 }

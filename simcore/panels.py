@@ -308,6 +308,12 @@ def _problem(table):
     return plugins("problems").get(table["problem"].iloc[0]) if "problem" in table and len(table) else None
 
 
+def _is_exact(table):
+    """Whether the problem is one without randomness."""
+    problem = _problem(table)
+    return problem is not None and problem.exact is not None
+
+
 def _quantities(table):
     """Name -> `registry.Quantity` of what the fits of a simulated problem give."""
     problem = _problem(table)
@@ -413,7 +419,7 @@ def _picture(view, table, name, heading, notes):
     levels = _levels(own)
     if own.empty or len(levels[view.x]) < min(2, table[view.x].nunique()):
         return None
-    exact = bool(_problem(table) and _problem(table).exact)
+    exact = _is_exact(table)
     logged, nominal = _logged(view.x, levels[view.x]) and not exact, isinstance(levels[view.x][0], str)
     at = _places(levels[view.x], nominal, logged)
     rows, columns, chosen = _choose(view, levels)
@@ -452,7 +458,7 @@ def _pinned(view, table):
     levels, notes = _levels(table), []
     for factor in ("errors", "n", "contamination", "design", *_settings(table)):
         shown = factor in view.factors or factor == "contamination" and view.x == "fraction"
-        varies = factor != "contamination" or len(levels[factor]) > 1 or not _problem(table).exact
+        varies = factor != "contamination" or len(levels[factor]) > 1 or not _is_exact(table)
         if not shown and levels[factor] != [""] and varies:
             level = levels[factor][(len(levels[factor]) - 1) // 2 if factor in ("errors", "n") else 0]
             table = table[table[factor] == level]

@@ -211,7 +211,7 @@ class Study:
         """The same study with another number of replications or seed; the text stays as it was given."""
         changes = {"replications": replications, "seed": seed}
         changes = {key: getattr(self, key) if value is None else value for key, value in changes.items()}
-        if not changes["replications"]:  # of an exact problem
+        if not changes["replications"] and not self.replications:  # of an exact problem
             changes.pop("replications")
         data, _ = toml_text.parse(self.text, self.name)
         if replications is not None and "precision" in data:

@@ -3,9 +3,13 @@ by their formulas, and breakdown points by search against those that theory give
 
 import json
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import simcore as sc
@@ -17,6 +21,8 @@ from simcore.scenario import Choice
 from tests.running import same_bits
 
 ORACLE = json.loads((Path(__file__).parent / "oracles" / "sensitivity.json").read_text())
+ROOT = Path(sc.__file__).parents[1]
+SOME = [{"loss": "l2"}, {"loss": "huber"}, {"loss": "tukey"}, {"estimator": "trimmed_mean", "proportion": 0.2}]
 NORMAL = Choice("distributions", "normal")
 T3 = Choice("distributions", "student_t", (("df", 3.0),))
 GUMBEL = Choice("distributions", "gumbel")
@@ -385,6 +391,19 @@ def test_mistakes(more, wrong):
     with pytest.raises(ScenarioError) as caught:
         sc.Study(name="s", problem="sensitivity", factors=factors | given, estimators=[{"loss": "l1"}], **more)
     assert wrong.replace("'", '"') in str(caught.value).replace("'", '"')
+
+
+def test_the_same_bits_without_compilation(tmp_path):
+    program = (
+        "import sys, simcore as sc; from tests.test_sensitivity import study, SOME;"
+        "table = sc.run(study(at=[-4.0, 0.5], n=[9], estimators=SOME), out=sys.argv[1]).summary()"
+    )
+    environment = os.environ | {"NUMBA_DISABLE_JIT": "1"}
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / "plain")], check=True, env=environment, cwd=ROOT)
+    compiled = table_of(study(at=[-4.0, 0.5], n=[9], estimators=SOME), tmp_path / "compiled")
+    plain = pd.read_parquet(tmp_path / "plain" / "s" / "summary.parquet")
+    assert same_bits(*(table["value"].to_numpy(dtype=float, na_value=np.nan) for table in (compiled, plain)))
+    assert len(compiled) > 30
 
 
 def test_runs_go_on_and_cannot_be_compared(tmp_path):
