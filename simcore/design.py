@@ -58,7 +58,7 @@ class Cell:
         if exact := plugins("problems")[self.problem].exact:
             return exact.quantities
         if self.simulation:
-            return self.simulation.quantities(self.setting)
+            return self.simulation.quantities(self.setting, self.errors)
         if self.model:
             pairs = zip(self.model.parameters, self.model.truths, strict=True)
             return tuple(Quantity(name, truth=truth) for name, truth in pairs)
@@ -175,7 +175,7 @@ def pairs(study):
 
 def block_size(size):
     """Replications of a whole block: a power of two that depends on the size of its cell alone."""
-    return min(_MOST_REPLICATIONS, max(64, 1 << (_BLOCK_SAMPLES // size).bit_length() - 1))
+    return min(_MOST_REPLICATIONS, max(64, 1 << max(1, _BLOCK_SAMPLES // size).bit_length() - 1))
 
 
 def chunk_size(size):

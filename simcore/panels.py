@@ -320,7 +320,7 @@ def _quantities(table):
     if problem is None or problem.simulation is None:
         return {}
     settings = {name: table[name].iloc[0] for name in _settings(table)}
-    return {quantity.name: quantity for quantity in problem.simulation.quantities(settings)}
+    return {quantity.name: quantity for quantity in problem.simulation.quantities(settings, None)}
 
 
 def _beside(counts, factors, families=False):

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from simcore.errors import UsageError
 from simcore.fmath import exp, log, of_numbers
 from simcore.lanes import WIDTH, splat
 from simcore.order import MAD_FACTOR
@@ -29,32 +30,35 @@ def _by_arsinh(log_density, t, p):
     return np.where(found > -np.inf, exp(found) * (0.5 * (exp(t) + exp(-t))), 0.0)
 
 
-class Unknown(Exception):
+class Unknown(UsageError):
     """An estimand that cannot be worked out; the message is half a sentence that says why."""
 
 
 class Population:
     """A distribution of errors in standard form, as numbers: means, distribution function, quantiles.
 
-    Where its density is known, t of `quadrature.Panels` is arsinh of the error, else a standard normal of which the
-    error is a function that never decreases.
+    Where the error is a function of a standard normal that never decreases, that is t of `quadrature.Panels`, else
+    arsinh of the error.
     """
 
     def __init__(self, name, parameters):
         self.distribution, self.values = plugins("distributions")[name], dict(parameters)
-        self._p = p = np.array(tuple(self.values.values()))
-        log_density = self.distribution.log_density
-        if log_density is not None:
+        self._p = np.array(tuple(self.values.values()))
+
+    @functools.cached_property
+    def _panels(self):
+        p, log_density, from_normal = self._p, self.distribution.log_density, self.distribution.from_normal
+        if from_normal is not None:
+            borders = np.arange(-38.0, 38.5, 0.5)
+            parts = lambda t: exp(-0.5 * t * t), lambda t: from_normal(t, p)
+        elif log_density is not None:
             marks = np.concatenate([at + width * MARKS for at, width in self.distribution.features(**self.values)])
             borders = np.unique(np.concatenate((arsinh(marks).ravel(), _FAR)))
             parts = lambda t: _by_arsinh(log_density, t, p), sinh
-        elif self.distribution.from_normal is not None:
-            borders = np.arange(-38.0, 38.5, 0.5)
-            parts = lambda t: exp(-0.5 * t * t), lambda t: self.distribution.from_normal(t, p)
         else:
-            raise Unknown(f"the density of {name} errors has no closed form")
+            raise Unknown(f"the density of {self.distribution.name} errors has no closed form")
         with np.errstate(all="ignore"):
-            self._panels = Panels(*parts, borders)
+            return Panels(*parts, borders)
 
     def mean_of(self, function):
         """The mean of function(errors), which may have kinks and jumps."""
@@ -120,14 +124,18 @@ class Population:
 
     def trimmed_mean(self, share):
         """Of what is left after a share was cut off at each end."""
-        low, high = self.quantile(share), self.quantile(1.0 - share)
-        inside = self.mean_of(lambda x: np.where((x > low) & (x < high), x - low, 0.0))
-        return low + inside / (1.0 - 2.0 * share)
+        if share == 0.0:
+            return self.mean
+        low, high, centre = self.quantile(share), self.quantile(1.0 - share), self.median
+        inside = self.mean_of(lambda x: np.where((x > low) & (x < high), x - centre, 0.0))
+        return centre + inside / (1.0 - 2.0 * share)
 
     def winsorized_mean(self, share):
         """After a share was pulled in at each end."""
-        low, high = self.quantile(share), self.quantile(1.0 - share)
-        return low + self.mean_of(lambda x: np.minimum(np.maximum(x - low, 0.0), high - low))
+        if share == 0.0:
+            return self.mean
+        low, high, centre = self.quantile(share), self.quantile(1.0 - share), self.median
+        return centre + self.mean_of(lambda x: np.clip(x, low, high) - centre)
 
     def median_of_averages(self):
         """The median of (X + X') / 2 of two independent errors."""
@@ -240,6 +248,9 @@ def known(choice, errors, which):
         raise Unknown(f"{errors.label} errors have no mean")
     if _centred(choice, errors, which) or _is_mean(choice, which):
         return
+    loss = plugins("losses").get(choice.loss)
+    if which == "own" and choice.scale == "proposal2" and not loss.bounded(**choice.values):
+        raise Unknown(f"what {choice.label} estimates under {errors.label} errors is not known")
     if which == "own" and choice.loss is None and plugins("estimators")[choice.name].estimand is None:
         raise Unknown(f"what {choice.label} estimates under {errors.label} errors is not known")
     if distribution.log_density is None and distribution.from_normal is None:
@@ -356,7 +367,8 @@ def _at(choice, own, scale, problem, which):
 def _minimiser(choice, errors, scale, problem):
     """Of the mean loss: the root of the mean of psi that the fit finds from the median."""
     loss, p = plugins("losses")[choice.loss], np.array((*choice.values.values(), 0.0))
-    if not _growth(loss, choice.values, p) < errors.distribution.tail_index(**errors.values):
+    order = _growth(loss, choice.values, p) * (2.0 if choice.scale == "proposal2" else 1.0)
+    if not order < errors.distribution.tail_index(**errors.values):
         return None
     scale_at = _scale(choice, errors, scale, problem, loss, p)
 
@@ -419,12 +431,18 @@ def _root(function, start, step, least=-math.inf):
     Jarratt 1971)."""
     low = high = start
     at_low = at_high = function(start) if start > least else -1.0
-    while at_low > 0.0:
+    for _ in range(_MOST_STEPS):
+        if not at_low > 0.0:
+            break
         low, step = max(low - step, 0.5 * (low + least)), 2.0 * step
         at_low = function(low)
-    while at_high < 0.0:
+    for _ in range(_MOST_STEPS):
+        if not at_high < 0.0:
+            break
         high, step = high + step, 2.0 * step
         at_high = function(high)
+    if not at_low <= 0.0 <= at_high:
+        raise Unknown("what an estimator estimates under such errors cannot be found")
     if at_low == 0.0 or at_high == 0.0:
         return low if at_low == 0.0 else high
     for _ in range(_MOST_STEPS):

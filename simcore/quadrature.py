@@ -97,7 +97,7 @@ def _settled(density, member, borders):
         if least is None:
             least = _SETTLED * math.fsum(_sums(low, high, own[0]))
         off = np.abs(halves[2] - true[0]) * (halves[1] - halves[0])[:, None] * np.clip(np.abs(true[1]), 1.0, 1e3)
-        off = np.maximum(off, np.abs(halves[3] - true[1]) * mass)
+        off = np.maximum(off, np.abs(halves[3] - true[1]) / np.maximum(np.abs(true[1]), 1.0) * mass)
         coarse = (off > least).any(axis=1).reshape(-1, 2).any(axis=1)
         found += zip(low[~coarse], high[~coarse], own[0][~coarse], own[1][~coarse], strict=True)
         low, high = (part[np.repeat(coarse, 2)] for part in halves[:2])

@@ -147,6 +147,8 @@ class Distribution(Plugin):
     no closed form.
     information(**values): the Fisher information of location, the mean of score^2; None where it has no closed form.
     features(**values): pairs (place, width) of the features of f, for quadrature.
+    stretched(**values): whether its tails are lighter than any power, so that all moments exist, and yet so long that a
+    study may see nothing of what makes them.
     outliers(**values): the probability that an error is one of few that are far wider, and the standard deviation of
     those; None where there are no such two kinds of errors.
     problem: the only problem that it makes data sets of; its draw then receives the settings of that problem before its
@@ -165,6 +167,7 @@ class Distribution(Plugin):
     log_density: Callable | None = None
     information: Callable | None = None
     features: Callable = field(default=lambda **values: ((0.0, 1.0),))
+    stretched: Callable = field(default=lambda **values: False)
     outliers: Callable | None = None
     problem: str | None = None
     parts: Callable = field(default=lambda **values: {})
@@ -347,7 +350,8 @@ class Simulation:
     contaminates them.
     rows(n, settings), scratch(n, settings): rows of a data set, and of scratch for the fits.
     work(n, settings): about how many samples of a location problem cost as much.
-    quantities(settings): a Quantity for each value that a fit gives; the names are the same for all settings.
+    quantities(settings, errors): a Quantity for each value that a fit gives, errors as a scenario chooses them or None
+    for any; the names are the same for all.
     Fits are lane functions fit(x, n, p, values, work) -> code with the passes; p holds the settings, then the
     estimator's numbers. opened: names that they leave open, and what stands there: pairs.
     """

@@ -228,11 +228,18 @@ def _of_errors(cell, bad_needed, order, views):
     """What the errors leave of a moment, whatever the design."""
     if cell.tail_index is None or bad_needed is None:
         light = cell.tail_index is not None and math.isinf(cell.tail_index)  # then every moment exists
-        index = hill(views.plain.errors.sizes())
-        warning = ROUGH if math.isnan(index) else status(order, index)
-        return min(warning, ROUGH if light else NO_MCSE, key=FROM_GOOD_TO_BAD.index)
+        return _seen(order, views, ROUGH if light else NO_MCSE)
     state = status(order, cell.tail_index * bad_needed)
+    if plugins("distributions")[cell.errors.name].stretched(**cell.errors.values):
+        state = worse(state, _seen(order, views, NO_MCSE))
     return worse(state, ROUGH) if _unseen(cell, bad_needed, order, views) else state
+
+
+def _seen(order, views, worst):
+    """What the tail of the estimates themselves says of a moment, at most as bad as `worst`."""
+    index = hill(views.plain.errors.sizes())
+    warning = ROUGH if math.isnan(index) else status(order, index)
+    return min(warning, worst, key=FROM_GOOD_TO_BAD.index)
 
 
 def _unseen(cell, bad_needed, order, views):

@@ -189,6 +189,8 @@ def fit_numbers(rows, values, own):
 def _array(rows, values, *parts):
     array = np.zeros(NUMBERS)
     array[:2] = rows, values
-    for place, numbers in parts:
+    for (place, numbers), end in zip(parts, [*(place for place, _ in parts[1:]), NUMBERS], strict=True):
+        if len(numbers) > end - place:
+            raise ValueError(f"{len(numbers)} numbers do not fit in {end - place} places")
         array[place : place + len(numbers)] = numbers
     return array

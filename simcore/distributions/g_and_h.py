@@ -55,4 +55,5 @@ PLUGIN = Distribution(
     mean=mean,
     from_normal=from_normal,
     no_score=lambda g, h: "the density of g_and_h errors has no closed form",
+    stretched=lambda g, h: g != 0.0 and h == 0.0,
 )

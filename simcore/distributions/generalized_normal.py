@@ -55,4 +55,5 @@ PLUGIN = Distribution(
     no_score=lambda shape: None if shape >= 1.0 else "the score of generalized_normal errors with shape < 1 has a pole",
     log_density=log_density,
     features=features,
+    stretched=lambda shape: shape < 1.0,
 )

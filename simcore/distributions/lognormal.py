@@ -72,4 +72,5 @@ PLUGIN = Distribution(
     log_density=log_density,
     information=information,
     features=features,
+    stretched=lambda sigma: True,
 )

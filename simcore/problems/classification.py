@@ -54,12 +54,16 @@ def rows(n, settings):
     return 2 * n * (classes + 1) + 2 * n * classes
 
 
-def quantities(settings):
+def quantities(settings, errors):
+    """The model is that of the utilities, and its slope known, where errors are Gumbel's."""
+    truth = settings["signal"]
+    if errors is not None:
+        truth = truth / errors.scale if errors.name == "gumbel" else None
     slope = "weight of a class's own feature less that of the others, mean of all classes"
     converged = "1 where the gradient fell to the tolerance and labels are likelier than by chance, else 0"
     steps = "steps until the labels' mean probability exceeds 1 / K, or one more than all"
     return (
-        Quantity("slope", slope, truth=settings["signal"], light=True),
+        Quantity("slope", slope, truth=truth, light=True),
         Quantity("accuracy", "share of the n new observations that are classified rightly", light=True),
         Quantity("converged", converged, light=True),
         Quantity("steps", steps, light=True, log=True),
@@ -85,7 +89,7 @@ PLUGIN = Problem(
     estimand="the slopes of the utilities, and how a gradient descent gets there",
     settings=(
         Parameter("classes", "number of classes, and of features", Interval(2, 20, integer=True), 2.0),
-        Parameter("signal", "slope of the utilities, in scales of the errors", Interval(0.0, 1e6), 2.0),
+        Parameter("signal", "slope of the utilities in the features", Interval(0.0, 1e6), 2.0),
         Parameter("start", "slope at the start of the descent; a negative one is confidently wrong", default=0.0),
     ),
     simulation=Simulation(

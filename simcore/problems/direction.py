@@ -16,7 +16,7 @@ def sample(words, group, x, n, p, errors, place):
     draw(start(words, ERRORS, group), x, n, errors)
 
 
-def quantities(settings):
+def quantities(settings, errors):
     across = "angle from the first axis along that of the outliers, the second: log_mu of the estimate"
     return (
         Quantity("across", across, truth=0.0, light=True),

@@ -8,6 +8,8 @@ loss, so minima are counted up to these symmetries.
 
 import functools
 
+import numpy as np
+
 from simcore.basins import STARTS, scratch_rows, train_with
 from simcore.fmath import sin_pi, with_sign
 from simcore.hidden_layer import HIDDEN, MODEL, MODELS, weight_count
@@ -19,6 +21,7 @@ from simcore.streams import DESIGN, ERRORS, normal_pair, start, symmetric
 CURVES = ("sine", "step")
 SINE = 0
 _REACH, _CURVE, _WAVES, _POINTS = 4, 5, 6, 7  # places in the settings
+_MOST_STEEP = 1e6
 NOT_NEGATIVE = Interval(0.0, 1e3)
 draw = apply = None  # open names of `sample`: of the errors and of their contamination
 
@@ -79,7 +82,7 @@ def _weights(settings):
     return weight_count(MODELS.index(settings["model"]), int(settings["hidden"]))
 
 
-def quantities(settings):
+def quantities(settings, errors):
     bent = "whose Hessian has a negative eigenvalue"
     converged = "share of the starts that came to rest: no gradient, and from a crease of relu no way down"
     return (
@@ -106,8 +109,9 @@ def numbers(choice, n):
 
 
 def unsuited(loss, values):
-    """Training needs a gradient wherever the model has one, so psi must not jump."""
-    return "its psi jumps: write l2, or a loss that is round, like huber" if loss.jumps(**values) else None
+    """Training needs Newton's steps wherever the model has a gradient, so psi must neither jump nor be upright."""
+    upright = float(loss.psi_prime(splat(0.0), np.array((*values.values(), 0.0)))[0]) > _MOST_STEEP
+    return "its psi jumps: write l2, or a loss that is round, like huber" if loss.jumps(**values) or upright else None
 
 
 PLUGIN = Problem(

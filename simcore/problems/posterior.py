@@ -37,7 +37,7 @@ PLUGIN = Problem(
     simulation=Simulation(
         sample=sample,
         rows=lambda n, settings: 2,
-        quantities=lambda settings: (Quantity("theta", "what the prior has drawn", drawn=True, light=True),),
+        quantities=lambda settings, errors: (Quantity("theta", "what the prior has drawn", drawn=True, light=True),),
         work=lambda n, settings: 15,
     ),
     glances=(
