@@ -184,3 +184,20 @@ def test_bits_do_not_depend_on_threads_cuts_or_compilation():
             kernel.fits[e](rows, cell.n, kernel.fit_numbers, e, len(rows))
             found = whole.estimates[5 * e : 5 * e + 5, 24:32]
             assert same_bits(found.copy(), rows[kernel.rows : kernel.rows + 5].copy())
+
+
+def test_the_slope_has_a_true_value_where_the_model_is_true():
+    """Under Gumbel errors that of the utilities in units of their scale; else there is none to be biased from."""
+    errors = [{"distribution": "gumbel", "scale": 2.0}, {"distribution": "normal"}]
+    table = table_of(study(512, n=[400], errors=errors)).set_index(["errors", "parameter", "measure", "estimator"])
+    row = table.loc[("gumbel(scale=2)", "slope", "bias", "ce")]
+    assert row["truth"] == 1.0 and abs(row["value"]) < 4.5 * row["mcse"] + 8.0 / 400.0
+    assert ("normal", "slope", "bias", "ce") not in table.index
+    assert table.loc[("normal", "slope", "mean", "ce")]["value"] > 2.2
+
+
+def test_a_vanished_gradient_has_not_converged():
+    """From a start so wrong that squared error sees no slope at all."""
+    table = table_of(study(200, start=[-60.0])).set_index(["parameter", "measure", "estimator"])
+    assert table.loc[("converged", "mean", "se")]["value"] == 0.0
+    assert table.loc[("gradient_norm", "mean", "se")]["value"] < 0.02

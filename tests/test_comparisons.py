@@ -95,3 +95,25 @@ def test_the_command(tmp_path):
     rows = json.loads(simcore("compare", "results/paired", "--measure", "mae", "--json", cwd=tmp_path).stdout)
     assert len(rows) == 3 and {row["measure"] for row in rows} == {"mae"}
     assert simcore("compare", "results/paired", "--measure", "bias", cwd=tmp_path).returncode == 2
+
+
+def test_means_of_what_has_no_truth_are_compared_in_pairs():
+    """Against NumPy on the kept values of two estimators."""
+    study = sc.Study(
+        name="c",
+        problem="classification",
+        replications=512,
+        factors={"n": [12], "errors": [{"distribution": "gumbel"}]},
+        estimators=[{"estimator": "cross_entropy"}, {"estimator": "squared_error"}],
+    )
+    (cell,), (block,) = design.cells(study), design.blocks(study)
+    result = execute.run_block(study, cell, block, keep=True)
+    total = sums.total(result.nodes, design.chunk_size(cell.size))
+    table = comparisons.compare(study, [(cell, total, None)], "mean").set_index("parameter")
+    assert set(table.index) == {"accuracy", "converged", "steps", "gradient_norm"}
+    first, second = result.estimates[1], result.estimates[6]
+    row, difference = table.loc["accuracy"], first - second
+    assert row["difference"] == pytest.approx(difference.mean(), rel=1e-9)
+    assert row["mcse"] == pytest.approx(difference.std() / np.sqrt(511), rel=1e-9)
+    with pytest.raises(UsageError, match="nothing to compare"):
+        comparisons.compare(study_of({"distribution": "normal"}), [], "mean")

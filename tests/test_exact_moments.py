@@ -171,5 +171,5 @@ def test_the_mean_of_skewed_errors_has_their_mean_and_variance():
         assert math.isclose(table.loc[(choice.label, "none", 10, "l2", "bias")]["truth"], mean, rel_tol=1e-13)
         for measure, value in exact.items():
             got = table.loc[(choice.label, "none", 10, "l2", measure)]
-            assert got["status"] == "ok"
+            assert got["status"] in ("ok", "mcse_rough")  # stretched tails are told from the sample
             assert abs(got["value"] - value) < LIMIT * got["mcse"], (choice.label, measure)

@@ -228,3 +228,19 @@ def test_slopes_stay_where_they_are(tables):
     assert set(slopes["truth"]) == {2.0}
     means = slopes.xs("l2", level="estimator")
     assert (means["value"].abs() < 4.5 * means["mcse"]).all()
+
+
+@pytest.mark.parametrize(
+    "entry, errors, exact",
+    [
+        ({"estimator": "trimmed_mean", "proportion": 0.0}, {"distribution": "gumbel"}, stats.gumbel_r.mean()),
+        ({"estimator": "winsorized_mean", "proportion": 0.0}, {"distribution": "pareto", "alpha": 1.5}, 3.0),
+        ({"estimator": "trimmed_mean", "proportion": 1e-12}, {"distribution": "gumbel"}, stats.gumbel_r.mean()),
+        ({"estimator": "catoni"}, {"distribution": "lognormal", "sigma": 8.0}, math.exp(32.0)),
+        ({"loss": "l1"}, {"distribution": "lognormal", "sigma": 10.0}, 1.0),
+        ({"loss": "quantile", "tau": 0.9}, {"distribution": "lognormal", "sigma": 10.0}, math.exp(12.815515655446004)),
+    ],
+)
+def test_edges_of_the_domains(entry, errors, exact):
+    """Nothing cut off, next to nothing, and tails as long as they may be."""
+    assert math.isclose(of(entry, errors), exact, rel_tol=2e-9)
