@@ -5,7 +5,6 @@ import numpy as np
 from simcore import jit, kernels, linear_kernels, recipes
 from simcore.codes import FIRST_FAILURE, ITERATION
 from simcore.lanes import WIDTH
-from simcore.order import padded_rows
 from simcore.registry import plugins
 
 
@@ -13,13 +12,14 @@ def fit_location(choices, samples):
     """What estimators of location make of samples, float64 (samples, n): (estimators, 1, samples), NaN where a fit
     failed."""
     n, problem = samples.shape[1], plugins("problems")["location"]
-    fits = [kernels.fit_function(choice.name, *problem.fit(choice), jit.enabled()) for choice in choices]
+    drawn = any(map(recipes.drawn, choices))
     cell = kernels.bare_cell(n)._replace(
-        fits=kernels.function_table(fits),
+        drawn=drawn,
+        fits=kernels.function_table(recipes.location_fits(choices, jit.enabled())),
         fit_numbers=np.array([kernels.numbers_array(problem.numbers(choice, n)) for choice in choices]),
     )
     work, fit = kernels.aligned_rows(4), jit.driver(kernels.fit_sample)
-    rows = kernels.aligned_rows(padded_rows(n))
+    rows = kernels.aligned_rows(kernels.sample_rows(n, drawn))
     return _in_groups(samples, rows, len(choices), 1, lambda *out: fit(cell, rows, work, *out))
 
 

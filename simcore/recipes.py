@@ -57,7 +57,8 @@ def carried_by(study, cell, choice):
         return problem_of(study).carried_by(choice, cell.n)
     if plugins("designs")[cell.design.name].recur:
         return None  # a bad response is a regressor later on
-    return problem_of(study).carried_by(choice, *_bad_responses(study.seed, cell, _fingerprint(cell)))
+    bad = _bad_responses(study.seed, cell, _fingerprint(cell))
+    return problem_of(study).carried_by(choice, *bad, cell.n, normal_square(choice))
 
 
 def design_index(cell):
@@ -241,12 +242,15 @@ def linear_fits(choices, fresh, compiled):
 
 def linear_numbers(choice, n, intercept):
     """What a fit of regression receives; the last number says how many columns are an intercept."""
-    loss = plugins("losses").get(choice.loss)
-    own = tuple(choice.values.values())
-    numbers = plugins("problems")["linear"].numbers(choice, n, lambda: scores.normal_mean_square(loss.psi, own))
-    array = kernels.numbers_array(numbers)
+    array = kernels.numbers_array(plugins("problems")["linear"].numbers(choice, n, normal_square(choice)))
     array[INTERCEPT] = intercept
     return array
+
+
+def normal_square(choice):
+    """E psi^2 of a loss under the normal, when it is asked for."""
+    loss, own = plugins("losses").get(choice.loss), tuple(choice.values.values())
+    return lambda: scores.normal_mean_square(loss.psi, own)
 
 
 def bare_regression(n, p, x=None):

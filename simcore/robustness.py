@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simcore import batches, design, populations
+from simcore import batches, design, populations, recipes
 from simcore.registry import plugins
 from simcore.statuses import INSUFFICIENT, OK, UNDEFINED
 
@@ -172,10 +172,12 @@ class _Location:
     errors: object
 
     def fit(self, choices, good, outliers, at):
-        """Estimates (estimators, parameters, places) of so many good and bad observations, these at each place."""
-        samples = np.empty((len(at), good + outliers))
-        samples[:, :good] = good_errors(self.errors, good)
-        samples[:, good:] = np.asarray(at)[:, None]
+        """Estimates (estimators, parameters, places) of so many good and bad observations, these at each place, and
+        spread evenly over the sample, for estimators that see its order."""
+        samples, bad = np.empty((len(at), good + outliers)), np.zeros(good + outliers, bool)
+        bad[np.arange(outliers) * (good + outliers) // max(1, outliers)] = True
+        samples[:, ~bad] = good_errors(self.errors, good)
+        samples[:, bad] = np.asarray(at)[:, None]
         return batches.fit_location(choices, samples)
 
     def grid(self, good):
@@ -228,7 +230,8 @@ class _Line:
         """With a bounded psi the fewest outliers that outweigh the others in some direction d, m |z d| >= sum |z_i d|
         for rows z of the design (He, Jureckova, Koenker & Portnoy 1990), to look for where one of these is 0."""
         bounded = next((m for m in range(1, self.n - 2) if m >= self._balance(self.n - m)), None)
-        return plugins("problems")["linear"].carried_by(choice, bounded, self.n // 2)
+        square = recipes.normal_square(choice)
+        return plugins("problems")["linear"].carried_by(choice, bounded, self.n // 2, self.n, square)
 
     def _balance(self, good):
         x = self.design(good, 0)[:, 1]

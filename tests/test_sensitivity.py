@@ -312,8 +312,16 @@ def test_a_scale_that_is_estimated_along_breaks_down_sooner():
     from e = 1 / (1 + 1.4826 k) on, no outlier is beyond k scales."""
     n, share = 41, 1.0 / (1.0 + 1.482602218505602 * 1.345)
     model = robustness._Line(n, NORMAL, 0.0)
-    found = robustness._breaking(model, choice_of("linear", loss="huber"))
-    assert found == math.ceil(share * n) < model.carried_by(choice_of("linear", loss="huber"))
+    for scale, expected in (("mad", math.ceil(share * n)), (1.0, 21)):
+        choice = choice_of("linear", loss="huber", scale=scale)
+        assert robustness._breaking(model, choice) == model.carried_by(choice) == expected
+
+
+def test_proposal_2_breaks_down_sooner_still():
+    """From the share b / (b + k^2) on, b = E psi^2 = 0.7102 for k = 1.345 (Huber & Ronchetti 2009, section 7.7)."""
+    model, choice = robustness._Line(41, NORMAL, 0.0), choice_of("linear", loss="huber", scale="proposal2")
+    assert model.carried_by(choice) == math.ceil(41 * 0.7102 / (0.7102 + 1.345**2))
+    assert abs(robustness._breaking(model, choice) - model.carried_by(choice)) <= 1  # n - p degrees of freedom
 
 
 # Studies
