@@ -137,7 +137,9 @@ def test_plain_and_adjusted_moments_agree_and_are_those_of_numpy(errors, bad):
             z = (row["value"] - row["plain_value"]) / error
             assert abs(z) < LIMIT, (choice.label, measure, z)
             assert abs(row["value"] - row["plain_value"]) < LIMIT * math.hypot(row["mcse"], row["plain_mcse"])
-    assert compared >= 9
+    (law,) = study.errors
+    stretched = plugins("distributions")[law.name].stretched(**law.values)  # then the sample decides what is ok
+    assert compared >= (3 if stretched else 9)
 
 
 @pytest.mark.parametrize("errors, bad", SCENES)
