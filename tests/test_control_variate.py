@@ -44,8 +44,8 @@ def every_estimator(scale=1.0):
 
 
 def estimators_under(errors):
-    """Every estimator under light and heavy tails, a few of all kinds under the other distributions."""
-    if errors["distribution"] in ("normal", "cauchy", "logistic"):
+    """Every estimator under some light and the heaviest tails, a few of all kinds under the other distributions."""
+    if errors["distribution"] in ("normal", "cauchy", "logistic", "slash"):
         return every_estimator(errors.get("scale", 1.0))
     return [{"loss": "l2"}, {"loss": "l1"}, {"loss": "huber"}, {"loss": "tukey", "scale": 2.0}, *FEW]
 
