@@ -185,6 +185,29 @@ def sample_rows(n, drawn):
 
 
 @inlined
+def poisoned(x, first, end, poison):
+    """`poison`, 0 or NaN, and NaN in the lanes where one of the rows first..end-1 is not finite."""
+    for i in range(first, end):
+        poison = fma(load(x, i), splat(0.0), poison)
+    return poison
+
+
+@inlined
+def clear(x, first, end, finite):
+    """0 in the place of all that stands in rows first..end-1 of lanes that are not finite."""
+    if any_lane(invert(finite)):
+        for i in range(first, end):
+            store(x, i, select(finite, load(x, i), splat(0.0)))
+
+
+@inlined
+def final_code(written, usable):
+    """The code with the passes that a fit has written as a float64, or why its estimate cannot be used."""
+    code = bits(written)
+    return select(usable, code, code - (code & (ITERATION - 1)) + NON_FINITE)
+
+
+@inlined
 def fit_group(cell, x, work, group, estimate_rows, state_rows, groups):
     """Sort the samples of a lane group and fit every estimator; samples that are not finite get no estimate.
 
@@ -192,13 +215,8 @@ def fit_group(cell, x, work, group, estimate_rows, state_rows, groups):
     groups, WIDTH).
     """
     n = cell.n
-    poison = splat(0.0)  # becomes NaN at the first number that is not finite
-    for i in range(n):
-        poison = fma(load(x, i), splat(0.0), poison)
-    finite = poison == 0.0
-    if any_lane(invert(finite)):
-        for i in range(n):
-            store(x, i, select(finite, load(x, i), splat(0.0)))
+    finite = poisoned(x, 0, n, splat(0.0)) == 0.0
+    clear(x, 0, n, finite)
     if cell.drawn:
         for i in range(n):
             store(x, padded_rows(n) + i, load(x, i))
@@ -211,9 +229,7 @@ def fit_group(cell, x, work, group, estimate_rows, state_rows, groups):
         estimate = load(work, 2)
         usable = both(finite, magnitude(estimate) < np.inf)
         store(estimate_rows, e * groups + group, estimate)
-        code = bits(load(work, 3))
-        passes = code - (code & (ITERATION - 1))
-        store_half(state_rows, e * groups + group, select(usable, code, passes + NON_FINITE))
+        store_half(state_rows, e * groups + group, final_code(load(work, 3), usable))
 
 
 def _draw_entry(keys, group, n, p, x):

@@ -10,14 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simcore.codes import ITERATION, NON_FINITE, RANK_DEFICIENT
+from simcore.codes import RANK_DEFICIENT
 from simcore.dense import back_substitute, orthonormalise, project, work_rows
 from simcore.jit import call, inlined, lane, prange
-from simcore.kernels import MOST_NUMBERS, TASK_SAMPLES, aligned_rows, closed, link
+from simcore.kernels import MOST_NUMBERS, TASK_SAMPLES, aligned_rows, clear, closed, final_code, link, poisoned
 from simcore.lanes import (
     WIDTH,
-    any_lane,
-    bits,
     borrowed,
     both,
     fma,
@@ -207,18 +205,11 @@ def _draw_group(cell, number, sample):
     call(cell.contaminate, cell.keys, number, cell.n, cell.contaminate_numbers, sample)
     if cell.late:
         call(cell.design, cell.keys, number, cell.n, cell.design_numbers, sample)
-    poison, at = splat(0.0), places(cell.n, cell.p)  # becomes NaN at the first number that is not finite
+    at = places(cell.n, cell.p)
     first = at.q if cell.fresh else at.r
-    for i in range(cell.n):
-        poison = fma(load(sample, i), splat(0.0), poison)
-    for i in range(first, at.r):
-        poison = fma(load(sample, i), splat(0.0), poison)
-    finite = poison == 0.0
-    if any_lane(invert(finite)):
-        for i in range(cell.n):
-            store(sample, i, select(finite, load(sample, i), splat(0.0)))
-        for i in range(first, at.r):
-            store(sample, i, select(finite, load(sample, i), splat(0.0)))
+    finite = poisoned(sample, first, at.r, poisoned(sample, 0, cell.n, splat(0.0))) == 0.0
+    clear(sample, 0, cell.n, finite)
+    clear(sample, first, at.r, finite)
     return finite
 
 
@@ -306,9 +297,7 @@ def _fit_group(cell, sample, finite, group, estimate_rows, state_rows, groups):
         usable = finite
         for j in range(p):
             usable = both(usable, magnitude(load(sample, at.beta + j)) < np.inf)
-        code = bits(load(sample, at.code))
-        passes = code - (code & (ITERATION - 1))
-        code = select(usable, code, passes + NON_FINITE)
+        code = final_code(load(sample, at.code), usable)
         code = select(both(finite, invert(independent)), splat_u64(RANK_DEFICIENT), code)
         for t in range(parameters):
             row = (e * parameters + t) * groups + group

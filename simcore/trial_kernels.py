@@ -10,22 +10,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simcore.codes import ITERATION, NON_FINITE
 from simcore.jit import call, inlined, lane, prange
-from simcore.kernels import TASK_SAMPLES, aligned_rows, closed, link
+from simcore.kernels import TASK_SAMPLES, aligned_rows, clear, closed, final_code, link, poisoned
 from simcore.lanes import (
     WIDTH,
-    any_lane,
-    bits,
     borrowed,
     both,
-    fma,
     from_bits,
-    invert,
     keep,
     load,
     magnitude,
-    select,
     splat,
     store,
     store_half,
@@ -105,32 +99,18 @@ def _borrowed(cell):
 def _simulate_groups(cell, first_group, begin, end, x, estimate_rows, state_rows, groups):
     for group in range(begin, end):
         call(cell.sample, cell.keys, first_group + group, cell.n, cell.sample_numbers, x)
-        finite = _finite(x, cell.rows)
+        finite = poisoned(x, 0, cell.rows, splat(0.0)) == 0.0
+        clear(x, 0, cell.rows, finite)
         for e in range(len(cell.fits)):
             call(cell.fits[e], x, cell.n, cell.fit_numbers, e, _all_rows(cell))
             usable = finite
             for t in range(cell.values):
                 usable = both(usable, magnitude(load(x, cell.rows + t)) < np.inf)
-            code = bits(load(x, cell.rows + cell.values))
-            passes = code - (code & (ITERATION - 1))
-            code = select(usable, code, passes + NON_FINITE)
+            code = final_code(load(x, cell.rows + cell.values), usable)
             for t in range(cell.values):
                 row = (e * cell.values + t) * groups + group
                 store(estimate_rows, row, load(x, cell.rows + t))
                 store_half(state_rows, row, code)
-
-
-@inlined
-def _finite(x, rows):
-    """The lanes whose data sets are finite; in the others there is 0 instead."""
-    poison = splat(0.0)  # becomes NaN at the first number that is not finite
-    for i in range(rows):
-        poison = fma(load(x, i), splat(0.0), poison)
-    finite = poison == 0.0
-    if any_lane(invert(finite)):
-        for i in range(rows):
-            store(x, i, select(finite, load(x, i), splat(0.0)))
-    return finite
 
 
 def fit_data(fit, x, n, numbers):

@@ -11,6 +11,7 @@ import pytest
 import simcore as sc
 from simcore import codes, design, execute, summaries, sums
 from simcore.registry import plugins
+from tests.running import samples
 
 REPLICATIONS = 3000
 ESTIMATORS = [{"loss": "l2"}, {"loss": "l1"}, {"loss": "huber"}, {"loss": "tukey"}]
@@ -191,3 +192,20 @@ def test_all_failures_give_no_number():
     rows, result = rows_of(study_of(errors=far, estimators=[{"loss": "l2"}]), 64)
     assert rows["l2", "non_finite"]["value"] == np.mean(result.states[0] % codes.ITERATION == codes.NON_FINITE) == 1.0
     assert rows["l2", "variance"]["status"] == "undefined" and rows["l2", "variance"]["value"] is None
+
+
+@pytest.mark.parametrize("problem, more", [("location", {}), ("linear", {"beta": [1.0, 2.0]})])
+def test_one_observation_that_is_not_finite_fails_its_sample(problem, more):
+    """Also of estimators that would not see it; the other samples keep their estimates."""
+    factors = {"n": [9], "errors": [{"distribution": "student_t", "df": 0.004}]}
+    factors |= {"design": [{"design": "gaussian"}]} if more else {}
+    study = sc.Study(
+        name="f", problem=problem, seed=3, replications=256, factors=factors, estimators=[{"loss": "l1"}], **more
+    )
+    (cell,) = design.cells(study)
+    result = execute.run_block(study, cell, design.Block(0, cell.key, 0, 256), keep=True)
+    x = samples("student_t", (0.004,), 9, 32, seed=3, cell=cell.identity)
+    finite = np.isfinite(x).all(axis=1).ravel()
+    failed = result.states[0] % codes.ITERATION == codes.NON_FINITE
+    assert 20 < finite.sum() < 236 and np.array_equal(failed, ~finite)
+    assert np.isfinite(result.estimates[0][finite]).all()
