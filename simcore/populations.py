@@ -16,11 +16,14 @@ from simcore.lanes import WIDTH, splat
 from simcore.order import MAD_FACTOR
 from simcore.quadrature import MARKS, Panels, arsinh, sinh
 from simcore.registry import plugins
+from simcore.roots import false_position
 from simcore.scores import normal_mean_square
 
 _SETTLED = 1e-12  # of a root, relative
 _MOST_STEPS = 500
 _FAR_OFF = 1e150  # beyond all errors; its square is finite
+_BESIDE = 1e-6  # of a jump, in scales of the residuals
+_BROKEN = 1e100  # a bias beyond all bounds
 _FAR = (-345.0, -200.0, -100.0, -50.0, 50.0, 100.0, 200.0, 345.0)  # arsinh of errors in tails that no feature reaches
 
 
@@ -303,9 +306,6 @@ def _influence(choice, errors, problem):
     return influence
 
 
-_BESIDE = 1e-6  # of a jump, in scales of the residuals
-
-
 def influence(choice, errors, problem, x):
     """The influence function (Hampel 1974) at x, float64 (k,), in data units; of regression, that of the intercept, for
     regressors with mean 0. None where it is not known. A scale that is estimated counts as known where errors are
@@ -337,9 +337,6 @@ def worst_bias(choice, errors, share):
                 return None
             found = max(found, abs(moved - _at(choice, own, errors.scale, "location", "own")))
     return errors.scale * found
-
-
-_BROKEN = 1e100
 
 
 def _standard(choice, errors, problem, which):
@@ -427,8 +424,8 @@ def _descent(errors, loss, p, scale_at):
 
 
 def _root(function, start, step, least=-math.inf):
-    """The root of a function that grows, from `least` on if that is given, by false position (Illinois: Dowell &
-    Jarratt 1971)."""
+    """The root of a function that grows, from `least` on if that is given: in a bracket that is widened until it holds
+    one."""
     low = high = start
     at_low = at_high = function(start) if start > least else -1.0
     for _ in range(_MOST_STEPS):
@@ -445,14 +442,4 @@ def _root(function, start, step, least=-math.inf):
         raise Unknown("what an estimator estimates under such errors cannot be found")
     if at_low == 0.0 or at_high == 0.0:
         return low if at_low == 0.0 else high
-    for _ in range(_MOST_STEPS):
-        middle = high - at_high * (high - low) / (at_high - at_low)
-        middle = middle if low < middle < high else 0.5 * (low + high)
-        at_middle = function(middle)
-        if at_middle == 0.0 or min(middle - low, high - middle) <= _SETTLED * (abs(low) + abs(high)):
-            return middle
-        if at_middle < 0.0:
-            low, at_low, at_high = middle, at_middle, 0.5 * at_high
-        else:
-            high, at_high, at_low = middle, at_middle, 0.5 * at_low
-    return 0.5 * (low + high)
+    return false_position(function, low, at_low, high, at_high, _SETTLED)

@@ -11,9 +11,9 @@ from simcore import jit, registry
 
 PACKAGE = Path(registry.__file__).parent
 LAYERS = [
-    ("errors", "jit", "registry", "codes", "statuses"),
-    ("lanes", "lanes_llvm", "fmath", "streams", "variates", "order", "networks_llvm", "quadrature", "histograms"),
-    ("special", "sums", "moments", "intervals", "tails", "dense", "breakdown", "refinement", "joint"),
+    ("errors", "jit", "registry", "codes", "statuses", "outliers"),
+    ("lanes", "lanes_llvm", "fmath", "streams", "variates", "order", "networks_llvm", "quadrature", "roots"),
+    ("special", "histograms", "sums", "moments", "intervals", "tails", "dense", "breakdown", "refinement", "joint"),
     ("lad", "lp_regression", "m_location", "m_regression", "subsets", "weighted", "s_regression"),
     ("softmax", "sphere", "hidden_layer", "basins"),
     ("distributions", "contamination", "designs", "losses", "estimators", "measures", "problems"),
@@ -72,7 +72,7 @@ EXACT = {"sqrt", "isqrt", "prod", "floor", "fsum", "copysign", "frexp", "ldexp"}
 EXACT |= {"ceil", "comb", "isfinite", "isinf", "isnan", "nan", "inf", "pi", "gcd"}
 RESULT_PATHS = ("measures", "intervals", "outcomes", "summaries", "comparisons", "scores", "tails", "design", "execute")
 RESULT_PATHS += ("recipes", "joint", "breakdown", "rarity", "histograms", "rounds", "designs", "problems")
-RESULT_PATHS += ("distributions", "variates", "fmath", "populations", "quadrature", "batches", "robustness")
+RESULT_PATHS += ("distributions", "variates", "fmath", "populations", "quadrature", "roots", "batches", "robustness")
 
 
 def test_no_libm_where_results_are_decided():

@@ -10,10 +10,12 @@ from simcore.fmath import exp, expm1, log1p
 from simcore.jit import lane
 from simcore.lanes import WIDTH, fma, magnitude, maximum, minimum, splat
 from simcore.registry import POSITIVE, Derived, Interval, Loss, Parameter
+from simcore.roots import false_position
 
 _FAR = 1e150  # in c: from there on the weight falls like 1 / r, for squares would overflow
 _EFFICIENCY = 0.95
 _RANGE = (0.01, 16.0)  # of c
+_SETTLED = 1e-10  # of c, relative
 
 
 @lane
@@ -70,20 +72,13 @@ def constant(values):
 
 @functools.cache
 def _constant(alpha):
-    """By false position: where one end of the bracket stays, its height counts half (Dowell & Jarratt 1971)."""
-    (low, below), (high, above) = ((c, _efficiency(alpha, c) - _EFFICIENCY) for c in _RANGE)
+    def excess(c):
+        return _efficiency(alpha, c) - _EFFICIENCY
+
+    (low, below), (high, above) = ((c, excess(c)) for c in _RANGE)
     if below >= 0.0:
         return 1.0
-    kept, height = 0, above
-    while abs(height) > 1e-11:
-        c = low + (high - low) * (below / (below - above))
-        height = _efficiency(alpha, c) - _EFFICIENCY
-        if height < 0.0:
-            low, below, above = c, height, 0.5 * above if kept < 0 else above
-        else:
-            high, above, below = c, height, 0.5 * below if kept > 0 else below
-        kept = -1 if height < 0.0 else 1
-    return float(f"{c:.5g}")
+    return float(f"{false_position(excess, low, below, high, above, _SETTLED):.5g}")
 
 
 def _efficiency(alpha, c):
