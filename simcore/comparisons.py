@@ -9,7 +9,7 @@ from simcore import design
 from simcore.errors import UsageError
 from simcore.intervals import Z, difference_error, share
 from simcore.outcomes import CellOutcomes
-from simcore.registry import unknown
+from simcore.registry import plugins, unknown
 from simcore.statuses import INSUFFICIENT, OK, ROUGH, UNDEFINED, worse
 from simcore.summaries import FEWEST, moments
 
@@ -38,10 +38,8 @@ def compare(study, parts, measure="mse"):
 
 
 def _compared(quantity, measure):
-    """Whether a quantity is compared by a measure; about its mean only where the truth is the same in all samples."""
-    if quantity.of == "values":
-        return measure == "mean"
-    return measure != "mean" and not (quantity.drawn and measure == "variance")
+    """Whether a quantity is compared by a measure: by the mean if it has no true value, else by a loss."""
+    return plugins("measures")[measure].suits(quantity) and (measure == "mean") == (quantity.of == "values")
 
 
 def _cell_rows(study, cell, total, errors, measure):

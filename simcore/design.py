@@ -4,6 +4,7 @@ A cell is one combination of n, errors, contamination and, in regression, design
 else, names its random streams: its place in the grid, the estimators and the other cells do not.
 """
 
+import functools
 import hashlib
 import itertools
 import json
@@ -40,7 +41,7 @@ class Cell:
     def setting(self):
         return dict(self.settings)
 
-    @property
+    @functools.cached_property
     def simulation(self):
         """The `registry.Simulation` of its problem, with what its errors bring; None of location and regression."""
         simulation, errors = plugins("problems")[self.problem].simulation, plugins("distributions")[self.errors.name]

@@ -1,6 +1,7 @@
 """One fit to the user's own data, by the same kernels."""
 
 import math
+import operator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -169,6 +170,17 @@ def _in_units(choice, exponent):
 def _became(state):
     """(status, iterations) of a state as kernels write it."""
     return codes.NAMES[state % codes.ITERATION], int(state // codes.ITERATION)
+
+
+def checked_whole(name, value, least, most):
+    """A whole number from least to most, as an int."""
+    try:
+        found = operator.index(value)
+    except TypeError as error:
+        raise UsageError(f"{name}: must be a whole number from {least} to {most} (got {value!r})") from error
+    if not least <= found <= most:
+        raise UsageError(f"{name}: must be from {least} to {most} (got {found})")
+    return found
 
 
 def checked_sample(x, name):

@@ -4,7 +4,6 @@ Use `network_surface`; `surface_figures` draws what it returns. The models and t
 """
 
 import functools
-import operator
 
 import numpy as np
 
@@ -41,7 +40,8 @@ def network_surface(
         raise UsageError(f"x: must have a value for each of the {len(y)} responses (got {len(x)})")
     if model not in MODELS:
         raise UsageError(f"model: must be {', '.join(MODELS)} (got {model!r})")
-    hidden, starts, points = (_whole(*pair) for pair in zip(_RANGES, (hidden, starts, points), strict=True))
+    given = zip(_RANGES.items(), (hidden, starts, points), strict=True)
+    hidden, starts, points = (fitting.checked_whole(name, value, *ends) for (name, ends), value in given)
     settings = MODELS.index(model), hidden, decay, 1.0, 0.0, 0.0, 0.0, 0.0
     numbers = (*settings, *plugins("problems")["network"].numbers(choice, len(x)))
     begun = reach * np.random.default_rng(seed).standard_normal((starts, weight_count(settings[0], hidden)))
@@ -71,17 +71,6 @@ def network_surface(
         curvatures=np.array([np.linalg.eigvalsh(_whole_matrix(half))[[0, -1]] for _, half in minima[:3]]),
         creases=np.empty((0, 3)),
     )
-
-
-def _whole(name, value):
-    least, most = _RANGES[name]
-    try:
-        found = operator.index(value)
-    except TypeError as error:
-        raise UsageError(f"{name}: must be a whole number from {least} to {most} (got {value!r})") from error
-    if not least <= found <= most:
-        raise UsageError(f"{name}: must be from {least} to {most} (got {found})")
-    return found
 
 
 def _minima(x, y, choice, numbers, begun):

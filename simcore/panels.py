@@ -177,7 +177,7 @@ def pictures(summary: pd.DataFrame, title: str | None = None) -> list[Picture]:
             named = "parameter" not in view.factors and parameters[0] in _quantities(table)
             found.append(_picture(view, rows, view.name, heading + f", {parameters[0]}" * named, []))
             continue
-        shown = _spread(parameters, MOST_PARAMETERS)
+        shown = spread(parameters, MOST_PARAMETERS)
         notes = [f"{len(shown)} of {len(parameters)} parameters have figures."] if len(shown) < len(parameters) else []
         for parameter in shown:
             name = f"{view.name}_{re.sub(r'[^A-Za-z0-9.+-]+', '_', parameter).strip('_')}"
@@ -528,9 +528,9 @@ def _wide(names):
 
 def _choose(view, levels):
     """Levels of the factors rows and columns that have panels, and what the caption must say about it."""
-    rows = _spread(levels[view.rows], 8 if view.rows == "parameter" else 4)
+    rows = spread(levels[view.rows], 8 if view.rows == "parameter" else 4)
     beside = 2 if isinstance(levels[view.x][0], str) and _wide(levels[view.x]) else 4
-    columns = _spread(levels[view.columns], beside if len(rows) > 1 else 6 if view.columns == "n" else 12)
+    columns = spread(levels[view.columns], beside if len(rows) > 1 else 6 if view.columns == "n" else 12)
     notes = []
     for factor, shown in ((view.rows, rows), (view.columns, columns)):
         if len(shown) < len(levels[factor]):
@@ -540,7 +540,7 @@ def _choose(view, levels):
     return rows, columns, notes
 
 
-def _spread(levels, count):
+def spread(levels, count):
     """At most `count` levels, evenly spread from the first to the last."""
     return [levels[round(place)] for place in np.linspace(0, len(levels) - 1, min(count, len(levels)))]
 

@@ -318,6 +318,10 @@ class Measure(Plugin):
     exact: bool = False
     without: tuple[str, ...] = ()
 
+    def suits(self, quantity):
+        """Whether it can be taken of a `Quantity`."""
+        return self.of in ("both", quantity.of) and not (self.fixed and quantity.drawn)
+
 
 @dataclass(frozen=True)
 class Quantity:
@@ -400,12 +404,22 @@ class Glance:
     cut: bool = False
 
 
+def own_fit(choice):
+    """The fit function of an estimator that is no loss, which leaves no name open."""
+    return plugins("estimators")[choice.name].fit, ()
+
+
+def own_numbers(choice, n):
+    """The numbers that the fit function of such an estimator receives."""
+    return plugins("estimators")[choice.name].numbers(n, choice.values)
+
+
 @dataclass(frozen=True)
 class Problem(Plugin):
     """What is estimated.
 
     fit(choice): the lane fit function of an estimator of a scenario and the values it binds, see `location`.
-    numbers(choice, n): the array p that the fit receives.
+    numbers(choice, n): the array p that the fit receives. Both need be given only where losses are estimators.
     carried_by(choice, n): as for `Estimator`; of regression see `linear`.
     equivariant(choice): as for `Estimator`.
     scales: words for scales that are estimated.
@@ -420,8 +434,8 @@ class Problem(Plugin):
     problem.
     """
 
-    fit: Callable = None
-    numbers: Callable = None
+    fit: Callable = own_fit
+    numbers: Callable = own_numbers
     carried_by: Callable = None
     equivariant: Callable = field(default=lambda choice: True)
     scales: tuple[str, ...] = ("mad",)

@@ -424,12 +424,11 @@ class _ScenarioChecks(Checks):
     def estimands(self, data, estimators, errors, which):
         """That it is known what each estimator is measured against."""
         for choice, law in itertools.product(estimators, errors):
-            reasons = {other: _why_unknown(choice, law, other) for other in ESTIMANDS}
-            if reasons[which]:
-                others = [f'"{other}"' for other, reason in reasons.items() if reason is None]
+            if reason := _why_unknown(choice, law, which):
+                others = [f'"{other}"' for other in ESTIMANDS if _why_unknown(choice, law, other) is None]
                 right = f"write estimand = {' or '.join(others)}" if others else "leave one of the two out"
                 place = next(k for k, entry in enumerate(data) if choice.name in entry.values())
-                return self.wrong(("estimators", place), f"cannot be measured: {reasons[which]}", right, choice.label)
+                return self.wrong(("estimators", place), f"cannot be measured: {reason}", right, choice.label)
 
     def model(self, data):
         """The Model, or None where it has a mistake."""

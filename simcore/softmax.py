@@ -24,7 +24,13 @@ from simcore.lanes import (
     splat_u64,
     store,
 )
+from simcore.registry import POSITIVE, Interval, Parameter
 
+DESCENT = (  # parameters of its estimators
+    Parameter("rate", "length of a step, times the gradient", POSITIVE, 1.0, quiet=True),
+    Parameter("steps", "most steps", Interval(1, 1e6, integer=True), 1000.0, quiet=True),
+    Parameter("tolerance", "norm of the gradient at which it has converged", POSITIVE, 1e-3, quiet=True),
+)
 pull = None  # open name of the gradients: of a loss
 
 

@@ -74,7 +74,7 @@ def cell_rows(study, cell, total, errors=None, only=None):
         choice, quantity = study.estimators[place], quantities[parameter]
         for measure in (measure for measure in study.measures if only is None or measure.name in only):
             plugin = plugins("measures")[measure.name]
-            if plugin.joint or plugin.of not in ("both", quantity.of) or plugin.fixed and quantity.drawn:
+            if plugin.joint or not plugin.suits(quantity):
                 continue
             state = own[plugin.order]
             if plugin.of == "errors" and truth is None and not quantity.drawn:

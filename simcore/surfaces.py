@@ -94,7 +94,7 @@ def loss_surface(
     choice = scenario.estimator({"loss": loss, **loss_parameters, **known}, "linear")
     responses = fitting.checked_sample(y, "y")
     x = fitting.checked_design(X, len(responses), intercept)
-    pair, points = _checked_pair(parameters, x.shape[1]), _checked_points(points)
+    pair, points = _checked_pair(parameters, x.shape[1]), fitting.checked_whole("points", points, *_POINTS)
     plugin = plugins("losses")[choice.loss]
     own = {"loss": loss, **loss_parameters}
     fit = fitting.fit(responses, X=X, intercept=intercept, scale=scale if plugin.scaled else None, **own)
@@ -151,17 +151,6 @@ def _checked_pair(parameters, p):
     if first == second or not (0 <= first < p and 0 <= second < p):
         raise UsageError(f"parameters: must be two different places from 0 to {p - 1} (got {first}, {second})")
     return first, second
-
-
-def _checked_points(points):
-    least, most = _POINTS
-    try:
-        points = operator.index(points)
-    except TypeError as error:
-        raise UsageError(f"points: must be a whole number from {least} to {most} (got {points!r})") from error
-    if not least <= points <= most:
-        raise UsageError(f"points: must be from {least} to {most} (got {points})")
-    return points
 
 
 def _checked_scale(plugin, scale, fit):

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from simcore.panels import spread
 from simcore.registry import plugins
 from simcore.statuses import INSUFFICIENT, MEANINGS, NO_MCSE, ROUGH, UNDEFINED
 
@@ -81,10 +82,8 @@ _MOST_ACROSS = 9  # values of a measure side by side
 
 
 def _spread(values):
-    """At most so many of some settings, evenly from the first to the last; [None] where there are none."""
-    found = sorted(values.dropna().unique())
-    places = {round(k * (len(found) - 1) / (_MOST_ACROSS - 1)) for k in range(_MOST_ACROSS)}
-    return [found[k] for k in sorted(places)] if found else [None]
+    """At most so many of some settings; [None] where there are none."""
+    return spread(sorted(values.dropna().unique()), _MOST_ACROSS) or [None]
 
 
 def _print_values(rows, columns, console):

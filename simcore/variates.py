@@ -7,11 +7,22 @@ what comes after, depends on no other lane.
 import numpy as np
 
 from simcore.fmath import exp, log, power, root_expm1, sin_pi
-from simcore.jit import inlined
-from simcore.lanes import any_lane, both, either, invert, root, select, splat
+from simcore.jit import inlined, lane
+from simcore.lanes import any_lane, both, either, invert, root, select, splat, store
 from simcore.streams import normal_pair, symmetric, uniform
 
 _MOST_TRIES = 64  # never reached: one in twenty fails, at most
+
+
+@lane
+def normals(stream, x, count, size):
+    """Independent normals with standard deviation `size` into `count` rows of x; an odd last one has no twin."""
+    for i in range(0, count, 2):
+        first, second, stream = normal_pair(stream)
+        store(x, i, size * first)
+        if i + 1 < count:
+            store(x, i + 1, size * second)
+    return stream
 
 
 @inlined

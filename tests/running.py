@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from simcore import jit, kernels
+from simcore import design, execute, jit, kernels, recipes
 from simcore.jit import call
 from simcore.lanes import WIDTH, load, store
 from simcore.registry import plugins
@@ -56,6 +56,27 @@ def fitted(fit, x, n, numbers, scratch):
     rows[: len(x)] = x
     _compiled_fit()(fit, rows, n, numbers[None], len(rows))
     return rows[len(x) : len(x) + int(numbers[1])], rows[len(x) + int(numbers[1]) + 1 :]
+
+
+def assert_same_bits(study, replications, firsts):
+    """Of a simulated problem with one cell, kept values are the same whole, in blocks of 64 from `firsts` on by one
+    thread, and of lane group 3 by plain kernels whose scratch holds NaN."""
+    (cell,) = design.cells(study)
+    whole = execute.run_block(study, cell, design.Block(0, cell.key, 0, replications), keep=True)
+    jit.set_threads(1)
+    parts = [execute.run_block(study, cell, design.Block(0, cell.key, first, 64), keep=True) for first in firsts]
+    jit.set_threads(None)
+    for part in parts:
+        first, count = part.block.first, min(64, replications - part.block.first)
+        assert same_bits(whole.estimates[:, first : first + count].copy(), part.estimates[:, :count].copy())
+    kernel = recipes.kernel_cell(study, cell, False)
+    rows = np.full((kernel.rows + kernel.values + 1 + kernel.scratch, WIDTH), np.nan)
+    with np.errstate(all="ignore"):
+        kernel.sample(kernel.keys, 3, cell.n, kernel.sample_numbers, rows[: kernel.rows])
+        for e in range(len(study.estimators)):
+            kernel.fits[e](rows, cell.n, kernel.fit_numbers, e, len(rows))
+            found = whole.estimates[kernel.values * e : kernel.values * (e + 1), 24:32]
+            assert same_bits(found.copy(), rows[kernel.rows : kernel.rows + kernel.values].copy()), e
 
 
 def rows_of(values):

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import simcore as sc
-from simcore import design, execute, jit, recipes, softmax, summaries, sums, trial_kernels
+from simcore import design, execute, recipes, softmax, summaries, sums, trial_kernels
 from simcore.lanes import WIDTH, splat
 from simcore.registry import plugins
-from tests.running import data_sets, fitted, same_bits
+from tests.running import assert_same_bits, data_sets, fitted
 
 ORACLE = json.loads((Path(__file__).parent / "oracles" / "sigmoid.json").read_text())
 ESTIMATORS = [
@@ -168,22 +168,7 @@ def test_what_the_table_says_of_quantities():
 
 def test_bits_do_not_depend_on_threads_cuts_or_compilation():
     own = study(700, classes=[3], start=[-2.0], contamination=[{"kind": "flip", "fraction": 0.2}])
-    (cell,) = design.cells(own)
-    whole = execute.run_block(own, cell, design.Block(0, cell.key, 0, 700), keep=True)
-    jit.set_threads(1)
-    parts = [execute.run_block(own, cell, design.Block(0, cell.key, first, 64), keep=True) for first in (0, 128, 640)]
-    jit.set_threads(None)
-    for part in parts:
-        first, count = part.block.first, min(64, 700 - part.block.first)
-        assert same_bits(whole.estimates[:, first : first + count].copy(), part.estimates[:, :count].copy())
-    kernel = recipes.kernel_cell(own, cell, False)
-    rows = np.zeros((kernel.rows + kernel.values + 1 + kernel.scratch, WIDTH))
-    with np.errstate(all="ignore"):
-        kernel.sample(kernel.keys, 3, cell.n, kernel.sample_numbers, rows[: kernel.rows])
-        for e in range(2):
-            kernel.fits[e](rows, cell.n, kernel.fit_numbers, e, len(rows))
-            found = whole.estimates[5 * e : 5 * e + 5, 24:32]
-            assert same_bits(found.copy(), rows[kernel.rows : kernel.rows + 5].copy())
+    assert_same_bits(own, 700, (0, 128, 640))
 
 
 def test_the_slope_has_a_true_value_where_the_model_is_true():

@@ -10,7 +10,7 @@ import pytest
 from scipy import special, stats
 
 import simcore as sc
-from simcore import design, execute, jit, panels, recipes, sphere, summaries, sums
+from simcore import design, execute, panels, recipes, sphere, summaries, sums
 from simcore.contamination import cluster, diffuse
 from simcore.distributions import von_mises_fisher
 from simcore.estimators.stepped_mean import WAYS
@@ -18,7 +18,7 @@ from simcore.lanes import WIDTH
 from simcore.registry import plugins
 from simcore.streams import CONTAMINATION, start, stream_keys
 from tests.oracles import direction as oracle
-from tests.running import data_sets, fitted, same_bits
+from tests.running import assert_same_bits, data_sets, fitted, same_bits
 
 STEPS = json.loads((Path(__file__).parent / "oracles" / "sphere_steps.json").read_text())
 ESTIMATORS = [
@@ -370,19 +370,4 @@ def test_the_figure_keeps_kinds_of_contamination_apart():
 def test_bits_do_not_depend_on_threads_cuts_or_compilation(name, d, parameter):
     kind = {"kind": "cluster", "fraction": 0.2, "angle": 75.0} if d < 5 else {"kind": "diffuse", "fraction": 0.3}
     own = study(name, d, parameter, n=7, bad=kind, estimators=range(6), replications=700)
-    (cell,) = design.cells(own)
-    whole = execute.run_block(own, cell, design.Block(0, cell.key, 0, 700), keep=True)
-    jit.set_threads(1)
-    parts = [execute.run_block(own, cell, design.Block(0, cell.key, first, 64), keep=True) for first in (0, 128, 640)]
-    jit.set_threads(None)
-    for part in parts:
-        first, count = part.block.first, min(64, 700 - part.block.first)
-        assert same_bits(whole.estimates[:, first : first + count].copy(), part.estimates[:, :count].copy())
-    kernel = kernel_of(own, compiled=False)
-    rows = np.full((kernel.rows + kernel.values + 1 + kernel.scratch, WIDTH), math.nan)
-    with np.errstate(all="ignore"):
-        kernel.sample(kernel.keys, 3, cell.n, kernel.sample_numbers, rows[: kernel.rows])
-        for e in range(6):
-            kernel.fits[e](rows, cell.n, kernel.fit_numbers, e, len(rows))
-            found = whole.estimates[5 * e : 5 * e + 5, 24:32]
-            assert same_bits(found.copy(), rows[kernel.rows : kernel.rows + 5].copy()), e
+    assert_same_bits(own, 700, (0, 128, 640))

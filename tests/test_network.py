@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import simcore as sc
-from simcore import basins, design, execute, hidden_layer, jit, recipes
+from simcore import basins, design, execute, hidden_layer, recipes
 from simcore.hidden_layer import MODELS, evaluate_with, held_rows, point_rows, weight_count
 from simcore.lanes import WIDTH
 from simcore.registry import plugins, resolved
 from tests.oracles import network as oracle
-from tests.running import data_sets, fitted, same_bits
+from tests.running import assert_same_bits, data_sets, fitted, same_bits
 
 EXACT = json.loads((Path(__file__).parent / "oracles" / "network.json").read_text())
 L2 = {"loss": "l2"}
@@ -366,22 +366,7 @@ def test_data_sets():
 @pytest.mark.parametrize("model, hidden", [("linear", 2), ("tanh", 1), ("relu", 1)])
 def test_bits_do_not_depend_on_threads_cuts_or_compilation(model, hidden):
     own = study([L2, HUBER], n=4, model=model, hidden=hidden, starts=2, points="uniform", replications=200)
-    (cell,) = design.cells(own)
-    whole = execute.run_block(own, cell, design.Block(0, cell.key, 0, 200), keep=True)
-    jit.set_threads(1)
-    parts = [execute.run_block(own, cell, design.Block(0, cell.key, first, 64), keep=True) for first in (0, 128)]
-    jit.set_threads(None)
-    for part in parts:
-        first = part.block.first
-        assert same_bits(whole.estimates[:, first : first + 64].copy(), part.estimates[:, :64].copy())
-    kernel = recipes.kernel_cell(own, cell, False)
-    rows = np.zeros((kernel.rows + kernel.values + 1 + kernel.scratch, WIDTH))
-    with np.errstate(all="ignore"):
-        kernel.sample(kernel.keys, 3, cell.n, kernel.sample_numbers, rows[: kernel.rows])
-        for e in range(2):
-            kernel.fits[e](rows, cell.n, kernel.fit_numbers, e, len(rows))
-            found = whole.estimates[8 * e : 8 * e + 8, 24:32]
-            assert same_bits(found.copy(), rows[kernel.rows : kernel.rows + 8].copy())
+    assert_same_bits(own, 200, (0, 128))
 
 
 def test_a_lane_does_not_know_its_neighbours():

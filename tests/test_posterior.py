@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import simcore as sc
-from simcore import comparisons, design, execute, jit, recipes, summaries, sums
+from simcore import comparisons, design, execute, recipes, summaries, sums
 from simcore.lanes import WIDTH
 from simcore.registry import plugins
 from simcore.streams import ERRORS, start
 from tests.oracles import posterior as oracle
-from tests.running import data_sets, fitted, same_bits
+from tests.running import assert_same_bits, data_sets, fitted
 
 FACTS = json.loads((Path(__file__).parent / "oracles" / "posterior.json").read_text())
 NAMES = ("mean", "median", "mode")
@@ -307,21 +307,7 @@ def test_efficiency_by_absolute_error_is_that_of_the_estimates():
 @pytest.mark.parametrize("name", MODELS)
 def test_bits_do_not_depend_on_threads_cuts_or_compilation(name):
     own = study(MODELS[name], n=(2,), replications=700)
-    (cell,) = design.cells(own)
-    whole = execute.run_block(own, cell, design.Block(0, cell.key, 0, 700), keep=True)
-    jit.set_threads(1)
-    parts = [execute.run_block(own, cell, design.Block(0, cell.key, first, 64), keep=True) for first in (0, 128, 640)]
-    jit.set_threads(None)
-    for part in parts:
-        first, count = part.block.first, min(64, 700 - part.block.first)
-        assert same_bits(whole.estimates[:, first : first + count].copy(), part.estimates[:, :count].copy())
-    kernel = recipes.kernel_cell(own, cell, False)
-    rows = np.full((kernel.rows + kernel.values + 1 + kernel.scratch, WIDTH), np.nan)
-    with np.errstate(all="ignore"):
-        kernel.sample(kernel.keys, 3, cell.n, kernel.sample_numbers, rows[: kernel.rows])
-        for e in range(3):
-            kernel.fits[e](rows, cell.n, kernel.fit_numbers, e, len(rows))
-            assert same_bits(whole.estimates[e : e + 1, 24:32].copy(), rows[kernel.rows : kernel.rows + 1].copy())
+    assert_same_bits(own, 700, (0, 128, 640))
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -5,11 +5,11 @@ features x. With Gumbel errors that is exactly the softmax model with slopes `si
 the logistic model. Every data set has n observations to fit and n to test, of which only the former are contaminated.
 """
 
-from simcore.jit import lane
 from simcore.lanes import fma, load, maximum, select, splat, store
-from simcore.registry import Glance, Interval, Parameter, Problem, Quantity, Simulation, plugins
+from simcore.registry import Glance, Interval, Parameter, Problem, Quantity, Simulation
 from simcore.softmax import scratch_rows
-from simcore.streams import DESIGN, ERRORS, normal_pair, start
+from simcore.streams import DESIGN, ERRORS, start
+from simcore.variates import normals
 
 draw = apply = None  # open names of `sample`: of the errors and of their contamination
 
@@ -24,7 +24,7 @@ def sample(words, group, x, n, p, errors, place):
     stream = start(words, DESIGN, group)
     for part in range(2):
         features = x[part * (size + n) :]
-        stream = _draw_features(stream, features, size)
+        stream = normals(stream, features, size, 1.0)
         for i in range(n):
             label, top = splat(0.0), splat(0.0)
             for k in range(classes):
@@ -35,17 +35,6 @@ def sample(words, group, x, n, p, errors, place):
                 label = select(utility > top, splat(float(k)), label)
                 top = maximum(utility, top)
             store(features, size + i, label)
-
-
-@lane
-def _draw_features(stream, x, count):
-    """Standard normal ones; an odd last one takes the place of its twin."""
-    for i in range(0, count, 2):
-        first, second, stream = normal_pair(stream)
-        store(x, i, first)
-        if i + 1 < count:
-            store(x, i + 1, second)
-    return stream
 
 
 def rows(n, settings):
@@ -71,20 +60,10 @@ def quantities(settings, errors):
     )
 
 
-def fit(choice):
-    return plugins("estimators")[choice.name].fit, ()
-
-
-def numbers(choice, n):
-    return plugins("estimators")[choice.name].numbers(n, choice.values)
-
-
 PLUGIN = Problem(
     "classification",
     "the classes of observations: softmax by gradient descent",
     "McFadden (1974)",
-    fit=fit,
-    numbers=numbers,
     losses=False,
     estimand="the slopes of the utilities, and how a gradient descent gets there",
     settings=(

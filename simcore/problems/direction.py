@@ -4,7 +4,7 @@ mu is the first axis; nothing that fits it knows the axes. Off the sphere least 
 short; on the sphere there are the mean direction, the Fréchet mean and the geodesic median.
 """
 
-from simcore.registry import Glance, Interval, Parameter, Problem, Quantity, Simulation, plugins
+from simcore.registry import Glance, Interval, Parameter, Problem, Quantity, Simulation
 from simcore.sphere import scratch_rows
 from simcore.streams import ERRORS, start
 
@@ -27,20 +27,10 @@ def quantities(settings, errors):
     )
 
 
-def fit(choice):
-    return plugins("estimators")[choice.name].fit, ()
-
-
-def numbers(choice, n):
-    return plugins("estimators")[choice.name].numbers(n, choice.values)
-
-
 PLUGIN = Problem(
     "direction",
     "a direction: the point of a sphere about which unit vectors scatter",
     "Mardia & Jupp (2000)",
-    fit=fit,
-    numbers=numbers,
     errors=False,
     losses=False,
     estimand="mu, the direction about which the good observations scatter evenly: the first axis",

@@ -15,7 +15,7 @@ from simcore.jit import lane
 from simcore.lanes import WIDTH, load, splat, splat_u64, store
 from simcore.m_regression import KNOWN, MAD, PROPOSAL_2, START_TAU, descend
 from simcore.order import MAD_FACTOR
-from simcore.registry import Problem, plugins
+from simcore.registry import Problem, own_fit, own_numbers, plugins
 
 descent = None  # open name of `fit_redescending`: `descend` for its loss
 
@@ -53,7 +53,7 @@ def fit_redescending(q, y, r, n, p, numbers, gamma, work):
 def fit(choice):
     """The fit function of an estimator of a scenario, and pairs of each name it leaves open and what stands there."""
     if choice.loss is None:
-        return plugins("estimators")[choice.name].fit, ()
+        return own_fit(choice)
     if choice.loss in _OWN_WAYS:
         return _OWN_WAYS[choice.loss], ()
     loss = plugins("losses")[choice.loss]
@@ -79,7 +79,7 @@ def numbers(choice, n, normal_square):
     normal; then its parameters.
     """
     if choice.loss is None:
-        return plugins("estimators")[choice.name].numbers(n, choice.values)
+        return own_numbers(choice, n)
     if choice.loss == "epsilon_insensitive":
         return choice.values["epsilon"] * choice.scale, 0.5, choice.scale
     if choice.loss in _OWN_WAYS:

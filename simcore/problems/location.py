@@ -11,7 +11,7 @@ from simcore.codes import OK
 from simcore.jit import lane
 from simcore.lanes import load, splat, splat_u64
 from simcore.m_location import descend, fit_insensitive, fit_loss, fit_power
-from simcore.registry import Problem, plugins
+from simcore.registry import Problem, own_fit, own_numbers, plugins
 
 
 @lane
@@ -47,7 +47,7 @@ _OWN_WAYS = {
 def fit(choice):
     """The fit function of an estimator of a scenario, and pairs of each name it leaves open and what stands there."""
     if choice.loss is None:
-        return plugins("estimators")[choice.name].fit, ()
+        return own_fit(choice)
     if choice.loss in _OWN_WAYS:
         return _OWN_WAYS[choice.loss], ()
     return _fit_loss(choice.loss, plugins("losses")[choice.loss].monotone(**choice.values))
@@ -65,7 +65,7 @@ def _fit_loss(name, monotone):
 def numbers(choice, n):
     """The array p that the fit function reads: for a loss its scale (0: MAD) and its parameters."""
     if choice.loss is None:
-        return plugins("estimators")[choice.name].numbers(n, choice.values)
+        return own_numbers(choice, n)
     if choice.loss == "quantile":
         return _quantile_places(n, **choice.values)
     scale = choice.scale if isinstance(choice.scale, float) else 0.0

@@ -16,7 +16,8 @@ from simcore.hidden_layer import HIDDEN, MODEL, MODELS, weight_count
 from simcore.jit import lane
 from simcore.lanes import fma, load, magnitude, minimum, nearest, splat, store
 from simcore.registry import Glance, Interval, OneOf, Parameter, Problem, Quantity, Simulation, plugins
-from simcore.streams import DESIGN, ERRORS, normal_pair, start, symmetric
+from simcore.streams import DESIGN, ERRORS, start, symmetric
+from simcore.variates import normals
 
 CURVES = ("sine", "step")
 SINE = 0
@@ -39,17 +40,7 @@ def sample(words, group, x, n, p, errors, place):
         store(y, i, load(y, i) + curve(here, int(p[_CURVE]), p[_WAVES]))
     count = weight_count(int(p[MODEL]), int(p[HIDDEN]))
     for s in range(int(p[STARTS])):
-        _draw_weights(start(words, DESIGN, group, s + 1), weights[s * count :], count, p[_REACH])
-
-
-@lane
-def _draw_weights(stream, weights, count, reach):
-    """Independent normal ones; of an odd number the last one's twin is left out."""
-    for k in range(0, count, 2):
-        first, second, stream = normal_pair(stream)
-        store(weights, k, reach * first)
-        if k + 1 < count:
-            store(weights, k + 1, reach * second)
+        normals(start(words, DESIGN, group, s + 1), weights[s * count :], count, p[_REACH])
 
 
 @lane

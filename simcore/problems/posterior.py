@@ -6,7 +6,7 @@ estimate makes smaller than the posterior mean, and that of |T - theta| the risk
 posterior median.
 """
 
-from simcore.registry import Glance, Problem, Quantity, Simulation, plugins
+from simcore.registry import Glance, Problem, Quantity, Simulation
 from simcore.streams import ERRORS, start
 
 draw = None  # open name of `sample`: of the model
@@ -17,20 +17,10 @@ def sample(words, group, x, n, p, errors, place):
     draw(start(words, ERRORS, group), x, n, errors)
 
 
-def fit(choice):
-    return plugins("estimators")[choice.name].fit, ()
-
-
-def numbers(choice, n):
-    return plugins("estimators")[choice.name].numbers(n, choice.values)
-
-
 PLUGIN = Problem(
     "posterior",
     "a parameter that its prior has drawn, from its posterior: Bayes risk",
     "Lehmann & Casella (1998), chapter 4",
-    fit=fit,
-    numbers=numbers,
     errors=False,
     losses=False,
     estimand="theta, drawn anew from its prior in every replication",
