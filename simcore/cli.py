@@ -7,7 +7,7 @@ import time
 
 import click
 
-from simcore import registry, scenario
+from simcore import registry, scenario, signals
 from simcore.errors import SimcoreError, UsageError
 
 _HEARTBEAT_SECONDS = 30.0
@@ -18,7 +18,8 @@ class _Commands(click.Group):
 
     def invoke(self, ctx):
         try:
-            return super().invoke(ctx)
+            with signals.stoppable():
+                return super().invoke(ctx)
         except SimcoreError as error:
             click.echo(f"{error}", err=True)
             ctx.exit(error.exit_code)
@@ -48,6 +49,9 @@ def main():
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 _scenario = click.argument("scenario", type=click.Path())
+_out = click.option(
+    "--out", default="results", show_default=True, type=click.Path(), help="Folder of run directories."
+)
 _run = click.argument("run", type=click.Path())
 _replications = click.option("--replications", type=int, help="Replications per cell, instead of the scenario's.")
 _seed = click.option("--seed", type=int, help="Seed, instead of the scenario's.")
@@ -56,7 +60,7 @@ _threads = click.option("--threads", type=click.IntRange(min=1), help="Threads; 
 
 @main.command()
 @_scenario
-@click.option("--out", default="results", show_default=True, type=click.Path(), help="Folder of run directories.")
+@_out
 @_replications
 @_seed
 @_threads
@@ -68,8 +72,58 @@ def run(scenario, out, replications, seed, threads, as_json):
     study = _load(scenario, replications, seed)
     with _Progress(study.name) as progress:
         result = runs.run(study, out, threads, progress=progress)
-    _print_summary(result.summary(), as_json)
-    click.echo(f"results: {result.path}   curves: simcore plot {result.path}", err=True)
+    _print_result(result, as_json)
+
+
+@main.command()
+@_scenario
+@_out
+@_replications
+@_threads
+@_as_json
+def extend(scenario, out, replications, threads, as_json):
+    """Go on from the results of a study that SCENARIO only adds to: replications, cells, estimators.
+
+    What was there keeps every bit. SCENARIO may be the run directory itself, with --replications.
+    """
+    from simcore import runs
+
+    with _Progress("extend") as progress:
+        result = runs.extend(scenario, out, threads, replications, progress)
+    _print_result(result, as_json)
+
+
+@main.command()
+@_run
+@click.option("--sample", default=3, show_default=True, type=click.IntRange(min=0), help="Blocks to compute anew.")
+@_threads
+@_as_json
+@click.pass_context
+def verify(ctx, run, sample, threads, as_json):
+    """Check that every file of RUN is what was written, and that some blocks, computed anew, have the same bits.
+
+    Exit code 4 where something is wrong, 3 where the run is not finished.
+    """
+    from simcore import audit
+
+    report = audit.verify(run, sample, threads)
+    _print_report(report, as_json)
+    ctx.exit(4 if report.findings else 0 if report.finished else 3)
+
+
+@main.command()
+@_run
+@_threads
+@_as_json
+def repair(run, threads, as_json):
+    """Move what is wrong with RUN to its folder quarantine, and compute exactly that anew."""
+    from simcore import audit
+
+    with _Progress("repair") as progress:
+        report = audit.repair(run, threads, progress)
+    _print_report(report, as_json)
+    done = "moved to quarantine or written anew, and computed again" if report.findings else "nothing to repair"
+    click.echo(f"{run}: {done}", err=True)
 
 
 @main.command()
@@ -218,6 +272,15 @@ def _described(kind, plugin):
 def _load(path, replications, seed):
     study = scenario.load(path)
     return study if replications is None and seed is None else study.with_changes(replications, seed)
+
+
+def _print_result(result, as_json):
+    _print_summary(result.summary(), as_json)
+    click.echo(f"results: {result.path}   curves: simcore plot {result.path}", err=True)
+
+
+def _print_report(report, as_json):
+    click.echo(json.dumps(report.facts(), indent=2) if as_json else "\n".join(report.sentences()))
 
 
 def _print_summary(table, as_json, measures=(), plain=False):

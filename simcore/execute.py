@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from simcore import design, histograms, jit, kernels, recipes, sums
-from simcore.errors import Stopped
 from simcore.histograms import merge_bins
 from simcore.lanes import WIDTH
 
@@ -24,17 +23,14 @@ class BlockResult:
     states: np.ndarray | None = None
 
 
-def run_block(study, cell, block, keep=False, should_stop=lambda: False, work=None):
-    """Compute one block. Raises Stopped between two calls of the kernel when `should_stop()` says so.
-
-    work: what sums up the estimates, in place of `Work`.
-    """
+def run_block(study, cell, block, keep=False, work=None):
+    """Compute one block. work: what sums up the estimates, in place of `Work`."""
     work = (work or Work)(study, cell, block)
     nodes, kept = [], []
     for first, count in _runs(block, work.chunk):
         for begin in range(first, first + count, work.span):
             size = min(work.span, first + count - begin)
-            work.simulate(begin, size, should_stop)
+            work.simulate(begin, size)
             work.sum_up(size)
             if keep:
                 kept.append(work.copies(size))
@@ -76,13 +72,11 @@ class Work:
     def _clear(self):
         self.errors, self.paired, self.joint, self.bins = [], [], [], [[] for _ in range(self.count)]
 
-    def simulate(self, begin, size, should_stop):
+    def simulate(self, begin, size):
         simulate = recipes.simulate(self.cell)
         at_once = max(jit.threads(), _CALL_SAMPLES // (self.cell.size * WIDTH))
         groups = -(-size // WIDTH)
         for group in range(0, groups, at_once):
-            if should_stop():
-                raise Stopped
             end = min(group + at_once, groups)
             simulate(self.kernel, begin // WIDTH, group, end, self.estimates, self.states, self.controls)
 

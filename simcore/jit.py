@@ -19,9 +19,10 @@ prange = range  # in compiled drivers: numba.prange
 # x / 0 is IEEE's, not an exception: the check alone would keep loops from being vectorised. Never fastmath.
 _OPTIONS = {"error_model": "numpy"}
 FACES = (  # modules and folders that decide no stored number
-    *("__init__", "__main__", "breakdown", "checks", "cli", "comparisons", "curves", "describe", "errors", "fitting"),
-    *("forecast", "intervals", "joint", "measures", "panels", "rarity", "refinement", "runs", "scenario", "sheets"),
-    *("statuses", "store", "summaries", "surfaces", "surface_figures", "tables", "tails", "toml_text", "uncertainty"),
+    *("__init__", "__main__", "audit", "block_tables", "breakdown", "checks", "cli", "comparisons", "curves"),
+    *("describe", "errors", "files", "fitting", "forecast", "intervals", "joint", "measures", "panels"),
+    *("provenance", "rarity", "refinement", "restoring", "runs", "scenario", "sheets", "shelves", "signals"),
+    *("statuses", "store", "summaries", "surface_figures", "surfaces", "tables", "tails", "toml_text", "uncertainty"),
 )
 _lane_functions, _inlined = [], set()
 _lowerings = []

@@ -1,15 +1,14 @@
 """Running, opening and reading studies: what the command line and the Python API have in common."""
 
-import contextlib
-import signal
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from simcore import design, rounds, scenario
+from simcore import design, rounds, scenario, signals
 from simcore.engines import local
-from simcore.errors import IncompleteError, Stopped, UsageError
+from simcore.errors import DamagedError, IncompleteError, UsageError
 from simcore.registry import plugins
+
+_MOST_TOLD = 5
 
 
 @dataclass(frozen=True)
@@ -55,11 +54,7 @@ class Run:
             return
         missing = rounds.missing(self.folder)
         if missing:
-            raise IncompleteError(
-                f"{self.path}: {len(missing)} blocks are missing; finish with: simcore run "
-                f"{self.path / 'scenario.toml'} --out {self.path.parent} --replications {self.study.replications} "
-                f"--seed {self.study.seed}"
-            )
+            raise self._lacking(missing)
         present = self.folder.present()
         for cell in design.cells(self.study):
             own = present[cell.key]
@@ -67,27 +62,45 @@ class Run:
             total = sums.total(self.folder.read_nodes(cell, own, reached), design.chunk_size(cell.size))
             yield cell, total, self.folder.read_errors(cell, own, reached) if self.study.keep else None
 
+    def _lacking(self, missing):
+        """What to say where blocks are missing: whether they were there once."""
+        places = (self.folder.told(block.cell_key, block.first, block.count) for block in missing[:_MOST_TOLD])
+        told = "; ".join(places) + ("; ..." if len(missing) > _MOST_TOLD else "")
+        if self.folder.finished:
+            remedy = self.folder.remedy("computes them anew")
+            return DamagedError(f"{self.path}: {len(missing)} blocks are lost ({told}); {remedy}")
+        return IncompleteError(
+            f"{self.path}: {len(missing)} blocks are missing ({told}); finish with: simcore run "
+            f"{self.path / 'scenario.toml'} --out {self.path.parent} --replications {self.study.replications} "
+            f"--seed {self.study.seed}"
+        )
+
     @property
     def _exact(self):
         return plugins("problems")[self.study.problem].exact is not None
 
     def write_summary(self):
         """Recompute summary.parquet from the blocks and return the table."""
-        import pyarrow as pa
-
         table = self.summary()
-        arrow = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata()
-        self.folder.write_table("summary.parquet", arrow)
+        self.folder.finish(as_arrow(table))
         return table
 
 
-def run(study, out="results", threads=None, replications=None, seed=None, progress=None):
+def as_arrow(table):
+    """A summary as it is stored."""
+    import pyarrow as pa
+
+    return pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata()
+
+
+def run(study, out="results", threads=None, replications=None, seed=None, progress=None, extending=False):
     """Compute what is missing of a study, summarise it, and return the Run.
 
     study: a Study or the path of a scenario file. threads: None for every CPU of this process. progress: called with
-    (finished blocks, all blocks, Block) after each block. Ctrl-C or SIGTERM stops after the call in flight, a fraction
-    of a second once kernels are compiled; finished blocks are kept, and the same call goes on from there. Raises
-    ScenarioError, UsageError, DamagedError, Stopped.
+    (finished blocks, all blocks, Block) after each block. extending: go on from results of a study that this one only
+    adds cells or estimators to. Ctrl-C, SIGTERM or SIGUSR1 stops after the call of a kernel in flight, a fraction of a
+    second; finished blocks are kept, and the same call goes on from there. Raises ScenarioError, UsageError,
+    DamagedError, Stopped, and IncompleteError where the disk does not take the results.
     """
     from simcore.store import RunFolder
 
@@ -98,17 +111,37 @@ def run(study, out="results", threads=None, replications=None, seed=None, progre
     if replications is not None or seed is not None:
         study = study.with_changes(replications, seed)
     design.blocks(study)  # refuses a study that cannot be meant, before anything is written
-    folder = RunFolder.create(out, study)
-    with _stop_signals() as stop:
+    with signals.stoppable():
+        folder = RunFolder.create(out, study, extending)
         while missing := rounds.missing(folder):
-            (folder.path / "summary.parquet").unlink(missing_ok=True)  # of fewer replications
-            done = folder.blocks_stored()
-            total = done + len(missing)
-            for block in local.run(study, missing, folder.commit, threads, stop.is_set):
-                done += 1
-                if progress is not None:
-                    progress(done, total, block)
-    return Run(folder, Run(folder).write_summary())
+            folder.unfinish()
+            _compute(folder, missing, threads, progress)
+        folder.tidy()
+        return Run(folder, Run(folder).write_summary())
+
+
+def _compute(folder, missing, threads, progress):
+    stored = folder.blocks_stored()
+    for done, block in enumerate(local.run(folder.study, missing, folder.commit, threads), stored + 1):
+        if progress is not None:
+            progress(done, stored + len(missing), block)
+
+
+def extend(study, out="results", threads=None, replications=None, progress=None):
+    """Go on from the results of a study that this one only adds to: replications, cells, estimators. Returns the Run.
+
+    What was there keeps every bit. study: a Study, the path of a scenario file, or a run directory, to which
+    `replications` are added. New estimators need all samples again, and what the others make of them is compared with
+    what it was. Raises as `run` does, and UsageError where there is nothing to extend.
+    """
+    if not isinstance(study, scenario.Study):
+        if Path(study).is_dir():
+            out, study = Path(study).parent, open_run(study).study
+        else:
+            study = scenario.load(study)
+    if not (Path(out) / study.name / "run.json").exists():
+        raise UsageError(f"{Path(out) / study.name}: there is no run to extend; start it with simcore run")
+    return run(study, out, threads, replications, progress=progress, extending=True)
 
 
 def open_run(path):
@@ -126,33 +159,3 @@ def plot(run, folder=None):
         run = open_run(run)
     folder = Path(folder) if folder is not None else run.path / "figures"
     return curves.draw(run.summary(), folder, run.study.title or None)
-
-
-@contextlib.contextmanager
-def _stop_signals():
-    """An Event that SIGINT, SIGTERM and SIGUSR1 set; the one that came is its `signal_number`.
-
-    A second SIGINT acts at once.
-    """
-    stop = threading.Event()
-    stop.signal_number = None
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-
-    def ask(number, _frame):
-        if stop.is_set() and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        stop.signal_number = number
-        stop.set()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)}
-    try:
-        yield stop
-    except Stopped:
-        if stop.signal_number == signal.SIGINT:
-            raise KeyboardInterrupt from None
-        raise
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,76 +1,105 @@
-"""The run folder: scenario, provenance and one Parquet file per finished block, each written whole or not at all.
+"""The run folder: its record, and one file for each finished block, each there whole or not at all.
 
-A block file is written elsewhere, synced, then linked to its name: of two writers one wins and a killed one leaves
-nothing visible. A folder belongs to one scenario content, code and stream version; anything else is refused.
+A folder belongs to one scenario content, code, stream version and numeric policy; anything else is refused. What is
+read back is what was written, or the reader is told. See `files` for how files come about, `shelves` for their names.
 """
 
-import dataclasses
+import contextlib
 import functools
-import json
-import os
-import platform
-import re
-import uuid
-from dataclasses import dataclass, replace
-from importlib import metadata
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from simcore import codes, design, jit, scenario, sums
-from simcore.errors import DamagedError, UsageError
-from simcore.registry import plugins
-from simcore.streams import STREAM_VERSION
+from simcore import block_tables, design, files, provenance, scenario, signals
+from simcore.errors import DamagedError, IncompleteError, UsageError
+from simcore.shelves import Broken, Place, Shelf, parquet, series
 
-FORMAT = 3
+FOLDERS = ("blocks", "estimates")
+_CUTS = {"blocks": block_tables.sums_before, "estimates": block_tables.estimates_before}
+_MOST_TOLD = 5
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A run directory and the study it belongs to."""
+    """A run directory and the study it belongs to.
+
+    origin: what its numbers depend on beside the study (see `provenance`). earlier: folder -> series of files that an
+    extension has left behind.
+    """
 
     path: Path
     study: scenario.Study
-    belonging: dict  # what the run belongs to, and each of its files says
+    origin: dict
+    earlier: dict
 
     @classmethod
-    def create(cls, out, study):
-        """The folder `out/<study name>`, new or of the same content; DamagedError where it belongs to another."""
+    def create(cls, out, study, extending=False):
+        """The folder `out/<study name>`, new or of the same content; if `extending`, of a study that this one adds to.
+
+        Raises DamagedError where it belongs to another study, UsageError where it cannot be written or has more
+        replications already.
+        """
         path = Path(out) / study.name
-        folder = cls(path, study, _belonging(study))
-        if (path / "run.json").exists():
-            record = _read_json(path / "run.json")
-            order = {"order": _order(study)} if study.keep and "order" in record else {}
-            _refuse_other_content(record, _belonging(study) | order, path)
-            folder.refuse_fewer(record["replications"])
         try:
-            for name in ("blocks", "temporary", "figures"):
-                (path / name).mkdir(parents=True, exist_ok=True)
-            folder.replace("scenario.toml", study.text.encode())
-            folder.replace("run.json", json.dumps(_provenance(study), indent=2, ensure_ascii=False).encode() + b"\n")
+            folder = cls.open(path) if (path / "run.json").exists() else cls._new(path, study)
+            return folder._of(study, extending)
         except OSError as error:
             raise UsageError(f"{path}: cannot write results here ({error.strerror}); choose another --out") from error
-        return folder
 
     @classmethod
     def open(cls, path):
-        """The folder of an earlier run. Raises UsageError where there is none."""
+        """The folder of a run, of an older simcore too. Raises UsageError where there is none, DamagedError."""
         path = Path(path)
-        if not (path / "run.json").is_file():
+        if not (path / "run.json").exists():
+            _refuse_orphans(path)
             raise UsageError(f"{path}: not a run directory (no run.json); give results/<study name>")
-        record = _read_json(path / "run.json")
-        try:
-            study = scenario.load(path / "scenario.toml").with_changes(record["replications"], record["seed"])
-        except UsageError as error:
-            raise DamagedError(f"{path}: its scenario.toml cannot be read\n{error}") from error
-        own = _belonging(study) | {"code": record["code"]}  # results of an older simcore stay readable
-        _refuse_other_content(record, own, path)
-        return cls(path, study, own)
+        record = provenance.read(path / "run.json")
+        study = provenance.study_of(record, path / "run.json")
+        origin = {name: record[name] for name in provenance.ORIGIN if name in record}
+        return cls(path, study, origin, {name: frozenset(record["earlier"][name]) for name in FOLDERS})
 
-    def refuse_fewer(self, replications):
+    @classmethod
+    def _new(cls, path, study):
+        """A new folder, or the one that another process has made at this moment."""
+        _refuse_orphans(path)
+        files.make_folder(path / "blocks")
+        folder = cls(path, study, provenance.origin(study), dict.fromkeys(FOLDERS, frozenset()))
+        made = files.put(path / "run.json", folder.record(), path / "temporary")
+        return folder if made else cls.open(path)
+
+    def _of(self, study, extending):
+        """The folder for a study that it may hold, its record brought up to date."""
+        origin = provenance.origin(study)
+        lines, adds = provenance.differences(self.study, study, (self.origin, origin))
+        if lines and not (extending and adds):
+            hint = "add what is new with simcore extend, or " if adds else ""
+            raise DamagedError(
+                f"{self.path}: holds results of another scenario or of another version of simcore\n"
+                + "".join(f"  {line}\n" for line in lines)
+                + f"{hint}choose another --out, another name, or remove that directory"
+            )
+        stamps = provenance.stamps(study, origin)
+        earlier = {
+            name: (self.earlier[name] | {shelf.series}) - {series(stamps[name])} for name, shelf in self.shelves.items()
+        }
+        folder = RunFolder(self.path, study, origin, earlier)
+        folder._refuse_fewer(self.study.replications)
+        folder.update("run.json", folder.record())
+        folder.update("scenario.toml", study.text.encode())
+        return folder
+
+    def record(self):
+        """The bytes of its run.json."""
+        return provenance.rendered(provenance.record(self.study, self.origin, self.earlier))
+
+    @functools.cached_property
+    def shelves(self):
+        """folder -> Shelf."""
+        stamps, temporary = provenance.stamps(self.study, self.origin), self.path / "temporary"
+        return {name: Shelf(self.path / name, temporary, stamps[name], self.earlier[name]) for name in FOLDERS}
+
+    def _refuse_fewer(self, replications):
         """Raise UsageError where the study asks for a number of replications that is less than what is there."""
         if self.study.precision is not None:
             return  # which goes on from whatever is there
@@ -83,33 +112,60 @@ class RunFolder:
                 f"(--replications {most}, got {self.study.replications}), or choose another --out"
             )
 
-    def present(self, folder=None):
-        """The blocks that are stored: cell key -> pairs (first, count); of those whose estimates the study asks to
-        keep, only the ones that have them. Or only what stands in one `folder`."""
-        names = self._files(folder or "blocks")
-        if self.study.keep and folder is None:
-            names &= self._files("estimates")
-        found = {}
-        for match in filter(None, map(_BLOCK_NAME, names)):
-            found.setdefault(match[1], []).append((int(match[2]), int(match[3])))
+    def present(self):
+        """The blocks that are stored: cell key -> {(first, count): folder -> name of its file}; where the study asks to
+        keep estimates, only those that have them.
+
+        Raises DamagedError where a file belongs to something else, or there are different results of a block.
+        """
+        found, sums = {}, self._names("blocks")
+        kept = self._names("estimates") if self.study.keep else dict.fromkeys(sums)
+        for place in sorted(sums.keys() & kept.keys()):
+            found.setdefault(place.cell, {})[place[1:]] = {"blocks": sums[place], "estimates": kept[place]}
         return found
+
+    def _names(self, folder):
+        """Place -> name, of the files of this study."""
+        listing = self.shelves[folder].listing()
+        if listing.strange:
+            told = ", ".join(listing.strange[:_MOST_TOLD])
+            raise DamagedError(f"{self.path / folder}: not of this run: {told}; {self.remedy('moves it away')}")
+        return {place: self._one(folder, place, names) for place, names in listing.own.items()}
+
+    def _one(self, folder, place, names):
+        """The name of the file of a block; there are several if different versions of pyarrow have written it."""
+        if len(names) > 1 and self._differ(self.shelves[folder], names):
+            raise DamagedError(
+                f"{self.path / folder}: different results of {self.told(*place)}: {' and '.join(names)}; "
+                f"{self.remedy('finds the right one')}"
+            )
+        return names[0]
+
+    def _differ(self, shelf, names):
+        try:
+            return len({parquet(shelf.read(name)) for name in names}) > 1
+        except Broken:
+            return True
 
     def blocks_stored(self):
         """How many blocks are stored."""
         return sum(map(len, self.present().values()))
 
-    def missing(self):
-        """Blocks of the first `replications` of every cell of the study that are not stored, in order."""
-        present = self.present()
+    def missing(self, present=None):
+        """Blocks of the first `replications` of every cell of the study that are not stored, in order; or that are not
+        `present`, cell key -> pairs (first, count)."""
+        present = self.present() if present is None else present
         cells = design.cells(self.study)
         lacking = (design.cover(cell, present.get(cell.key, ()), self.study.replications)[1] for cell in cells)
         return [block for blocks in lacking for block in blocks]
 
     def commit(self, result):
-        """Store the result of a block for good."""
-        if result.estimates is not None:
-            self._put("estimates", result.block, self._estimates_table(result))
-        self._put("blocks", result.block, _nodes_table(result, self._keys(), self._paired_keys()))
+        """Store the result of a block for good; a signal waits for that. Raises IncompleteError."""
+        place = Place(result.block.cell_key, result.block.first, result.block.count)
+        with signals.shielded(), self._writing():
+            if result.estimates is not None:
+                self.shelves["estimates"].put(place, block_tables.of_estimates(self.study, result))
+            self.shelves["blocks"].put(place, block_tables.of_sums(self.study, result))
 
     def read_nodes(self, cell, present, replications):
         """The sums of the first `replications` of a cell, in order, as nodes of their tree. Raises DamagedError.
@@ -118,305 +174,140 @@ class RunFolder:
         """
         chunk, nodes = design.chunk_size(cell.size), []
         for first, count in design.cover(cell, present, replications)[0]:
-            found = self._read_block(design.Block(cell.number, cell.key, first, count))
+            found = self.read_sums(design.Block(cell.number, cell.key, first, count), present[first, count]["blocks"])
             nodes += [node for node in found if node.stop == replications or node.stop % chunk == 0]
         return nodes
 
     def read_errors(self, cell, present, replications):
-        """With kept estimates: the errors T - truth of each target's good replications, sorted."""
-        names, labels, stop = design.parameters(self.study), self._labels(), 0
-        truths, found = design.measured_against(self.study, cell), [[] for _ in design.targets(self.study)]
+        """With kept estimates: the errors T - truth of each target's good replications, sorted. Raises DamagedError."""
+        parts, stop = [], 0
         for first, count in design.cover(cell, present, replications)[0]:
-            table = self._read("estimates", design.Block(cell.number, cell.key, first, count))
-            fresh = table.filter(pc.greater_equal(table["replication"], stop))
+            block = design.Block(cell.number, cell.key, first, count)
+            parts.append(self.read_estimates(block, present[first, count]["estimates"])[:, stop - first :])
             stop = first + count
-            for errors, (place, parameter), truth in zip(found, design.targets(self.study), truths, strict=True):
-                own = pc.equal(fresh["estimator"], labels[place])
-                own = pc.and_(own, pc.equal(fresh["parameter"], names[parameter]))
-                errors.append(fresh.filter(own)["estimate"].drop_null().to_numpy() - truth)
-        return [np.sort(np.concatenate(errors)) for errors in found]
+        estimates = np.concatenate(parts, axis=1)
+        truths = design.measured_against(self.study, cell)
+        return [np.sort(own[~np.isnan(own)] - truth) for own, truth in zip(estimates, truths, strict=True)]
 
-    def replace(self, name, data):
-        """Write a file of the folder whole, over an older one."""
-        temporary = self._write_temporary(lambda path: path.write_bytes(data))
-        os.replace(temporary, self.path / name)
-        _sync(self.path)
+    def read_sums(self, block, name):
+        """The nodes of a block, from its file in `blocks`. Raises DamagedError."""
+        return self._read("blocks", block, name, block_tables.sums_in)
 
-    def write_table(self, name, table):
-        """Write a Parquet file of the folder whole, over an older one."""
-        os.replace(self._write_temporary(lambda path: _write_parquet(table, path)), self.path / name)
-        _sync(self.path)
+    def read_estimates(self, block, name):
+        """The estimates of a block, float64 (targets, replications), NaN where a fit failed. Raises DamagedError."""
+        return self._read("estimates", block, name, block_tables.estimates_in)
 
-    def _files(self, folder):
-        return set(os.listdir(self.path / folder)) if (self.path / folder).is_dir() else set()
-
-    def _read_block(self, block):
-        table = self._read("blocks", block)
+    def _read(self, folder, block, name, contents):
+        place = Place(block.cell_key, block.first, block.count)
+        table = self._table(folder, place, name)
         try:
-            names = {(row["cell"], row["first"], row["count"]) for row in table.select(_NAMING).to_pylist()}
-            if names != {(block.cell_key, block.first, block.count)}:
-                raise ValueError("it belongs to another block")
-            nodes = list(_nodes(table, self._keys(), self._paired_keys()))
+            return contents(self.study, block, table)
         except (KeyError, ValueError) as error:
-            raise self._damaged("blocks", block, f"unexpected contents: {error}") from error
-        for node in nodes:
-            if not np.all(node.errors[:, : len(codes.NAMES)].sum(axis=1) == node.count):
-                raise self._damaged("blocks", block, "the counts do not add up")
-        ends = [block.first, *(node.stop for node in nodes)]
-        if [*(node.first for node in nodes), block.first + block.count] != ends:
-            raise self._damaged("blocks", block, "its parts do not make up the block")
-        return nodes
+            raise self._damaged(folder, place, name, error) from error
 
-    def _read(self, folder, block):
+    def _table(self, folder, place, name):
         try:
-            table = pq.read_table(
-                self.path / folder / _block_name(block), page_checksum_verification=True, partitioning=None
-            )
-        except (OSError, pa.ArrowException) as error:
-            raise self._damaged(folder, block, error) from error
-        if (table.schema.metadata or {}).get(b"simcore") != self._stamp():
-            raise self._damaged(folder, block, "it belongs to another run")
-        return table
+            return self.shelves[folder].read(name)
+        except Broken as error:
+            raise self._damaged(folder, place, name, error) from error
 
-    def _keys(self):
-        """(estimator, parameter) of each target, the estimator as what it is."""
-        keys, names = [choice.key for choice in self.study.estimators], design.parameters(self.study)
-        return [(keys[place], names[parameter]) for place, parameter in design.targets(self.study)]
-
-    def _paired_keys(self):
-        """(estimator, parameter, other estimator) of each pair of targets."""
-        keys = self._keys()
-        return [(*keys[i], keys[j][0]) for i, j in design.target_pairs(self.study)]
-
-    def _labels(self):
-        return [choice.label for choice in self.study.estimators]
-
-    def _stamp(self):
-        """What every file of the run carries, so that a file of another run is not taken for one of this."""
-        return json.dumps(self.belonging, sort_keys=True).encode()
-
-    def _damaged(self, folder, block, why):
-        path = self.path / folder / _block_name(block)
-        last = block.first + block.count - 1
+    def _damaged(self, folder, place, name, why):
         return DamagedError(
-            f"{path}: damaged (cell {block.cell}, replications {block.first}..{last}): {why}; remove it and run again"
+            f"{self.path / folder / name}: damaged ({self.told(*place)}): {why}; {self.remedy('computes it anew')}"
         )
 
-    def _estimates_table(self, result):
-        block, count, names = result.block, len(result.estimates), design.parameters(self.study)
-        place, parameter = np.array(design.targets(self.study), np.int32).T
-        replication = np.arange(block.first, block.first + block.count)
-        found = result.states.ravel() % codes.ITERATION
-        good = found < codes.FIRST_FAILURE
-        return pa.table(
-            {
-                "cell": pa.array(np.full(good.size, block.cell, np.int32)),
-                "replication": pa.array(np.tile(replication, count)),
-                "estimator": _coded(np.repeat(place, block.count), self._labels()),
-                "parameter": _coded(np.repeat(parameter, block.count), names),
-                "estimate": pa.array(result.estimates.ravel(), mask=~good),
-                "state": _coded(found.astype(np.int32), codes.NAMES),
-            }
-        )
+    def tidy(self):
+        """Of a finished run: leave each replication in one file, and nothing that an extension or a kill left behind.
 
-    def _put(self, folder, block, table):
-        """Write a file of a block unless it is there; one that it goes on from gives up what both have."""
-        before = self._before[folder].get(block.cell_key, ())
-        self._link(folder, block, table)
-        for first, count in before:
-            if first <= block.first < first + count and (first, count) != (block.first, block.count):
-                self._trim(folder, design.Block(block.cell, block.cell_key, first, count), block.first)
+        Raises DamagedError where an extension has given other numbers than there were, IncompleteError.
+        """
+        with self._writing():
+            for name, shelf in self.shelves.items():
+                self._leave_earlier(name, shelf)
+                self._part(name, shelf)
+            files.clear(self.path / "temporary")
+
+    def _leave_earlier(self, folder, shelf):
+        listing = shelf.listing()
+        own = {place[:2]: names for place, names in listing.own.items()}
+        for place, names in listing.earlier.items():
+            for name in names:
+                if folder == "blocks" and place[:2] in own:
+                    self._compare(place, name, own[place[:2]][0])
+                files.remove(shelf.folder / name)
+
+    def _compare(self, place, before, name):
+        try:
+            tables = [self.shelves["blocks"].read(one) for one in (before, name)]
+        except Broken:
+            return  # readers of the new one are told
+        if block_tables.disagreement(*tables):
+            raise DamagedError(
+                f"{self.path / 'blocks'}: {self.told(*place)} had other results before: {before} and {name}; "
+                "one of them must be wrong: compute both anew in another --out"
+            )
+
+    def _part(self, folder, shelf):
+        """A file within another goes; one that another goes on from gives up what both have."""
+        listing, last = shelf.listing().own, None
+        for place in sorted(listing, key=lambda place: (place.cell, place.first, -place.count)):
+            name, *others = listing[place]
+            reached = last.first + last.count if last and last.cell == place.cell else 0
+            within = place.first + place.count <= reached
+            for own in [name] * within + others:
+                files.remove(shelf.folder / own)
+            if within:
+                continue
+            if place.first < reached:
+                longer = listing[last][0]
+                table = _CUTS[folder](self._table(folder, last, longer), place.first)
+                shelf.put(last._replace(count=place.first - last.first), table)
+                files.remove(shelf.folder / longer)
+            last = place
+
+    def update(self, name, data):
+        """Give a file of the folder these bytes, over older ones. Raises OSError."""
+        if not (self.path / name).exists() or files.read(self.path / name) != data:
+            files.replace(self.path / name, data, self.path / "temporary")
+
+    def finish(self, table):
+        """Write summary.parquet. Raises IncompleteError."""
+        with self._writing():
+            self.update("summary.parquet", parquet(table))
+
+    def unfinish(self):
+        """Take away the summary of fewer replications. Raises IncompleteError."""
+        with self._writing():
+            files.remove(self.path / "summary.parquet")
+
+    @property
+    def finished(self):
+        """Whether all that was asked for had been stored, and summarised."""
+        return (self.path / "summary.parquet").exists()
+
+    def told(self, cell_key, first, count):
+        """A place in words."""
+        return f"cell {self._numbers.get(cell_key, cell_key)}, replications {first}..{first + count - 1}"
+
+    def remedy(self, what):
+        return f"simcore repair {self.path} {what}"
 
     @functools.cached_property
-    def _before(self):
-        """What stood in each folder before the first block was written, by this object."""
-        return {folder: self.present(folder) for folder in ("blocks", "estimates")}
+    def _numbers(self):
+        return {cell.key: cell.number for cell in design.cells(self.study)}
 
-    def _trim(self, folder, block, stop):
-        """Put a block that ends at `stop` in the place of a longer one, so that no replication stands in two files."""
-        longer = self.path / folder / _block_name(block)
-        if stop > block.first and longer.exists():
-            table = self._read(folder, block)
-            table = table.filter(pc.less(table["node_first" if folder == "blocks" else "replication"], stop))
-            shorter = replace(block, count=stop - block.first)
-            if folder == "blocks":
-                count = pa.array([shorter.count] * len(table), pa.int64())
-                table = table.set_column(table.column_names.index("count"), "count", count)
-            self._link(folder, shorter, table)
-        longer.unlink(missing_ok=True)
-
-    def _link(self, folder, block, table):
-        (self.path / folder).mkdir(exist_ok=True)
-        table = table.replace_schema_metadata({"simcore": self._stamp()})
-        temporary = self._write_temporary(lambda path: _write_parquet(table, path))
+    @contextlib.contextmanager
+    def _writing(self):
         try:
-            os.link(temporary, self.path / folder / _block_name(block))
-        except FileExistsError:
-            pass  # another process finished the same block: same bits
-        finally:
-            temporary.unlink()
-        _sync(self.path / folder)
-
-    def _write_temporary(self, write):
-        (self.path / "temporary").mkdir(exist_ok=True)
-        path = self.path / "temporary" / uuid.uuid4().hex
-        try:
-            write(path)
-            _sync(path)
-        except OSError:
-            path.unlink(missing_ok=True)
-            raise
-        return path
+            yield
+        except OSError as error:
+            raise IncompleteError(
+                f"{self.path}: cannot be written ({error.strerror or error}); what is finished is kept: mend that and "
+                "run the same command again"
+            ) from error
 
 
-def _nodes_table(result, keys, paired_keys):
-    """A row for each node and target, and for each node and pair of targets; what does not apply is null."""
-    nodes, whole = result.nodes, len(keys) + len(paired_keys)
-    columns = [(*key, None) for key in keys] + paired_keys
-    first, names, second = (list(column) for column in zip(*columns, strict=True))
-    rows = whole * len(nodes)
-    columns = {
-        "cell": pa.array([result.block.cell_key] * rows),
-        "first": pa.array([result.block.first] * rows, pa.int64()),
-        "count": pa.array([result.block.count] * rows, pa.int64()),
-        "node_first": pa.array(np.repeat([node.first for node in nodes], whole)),
-        "node_count": pa.array(np.repeat([node.count for node in nodes], whole)),
-        "estimator": pa.array(first * len(nodes)),
-        "other": pa.array(second * len(nodes), pa.string()),
-        "parameter": pa.array(names * len(nodes)),
-    }
-    of_errors = np.tile(np.arange(whole) < len(keys), len(nodes))
-    for layout, part, own in ((sums.ERRORS, "errors", of_errors), (sums.PAIRS, "pairs", ~of_errors)):
-        values = np.zeros((rows, len(layout.columns)))
-        values[own] = np.concatenate([getattr(node, part) for node in nodes])
-        for k, name in enumerate(layout.columns):
-            exact = values[:, k].astype(np.int64) if k < len(layout.counts) else values[:, k]
-            columns[name] = pa.array(exact, mask=~own)
-    histograms = [bins for node in nodes for bins in (*node.bins, *(None,) * len(paired_keys))]
-    for k, name in enumerate(_HISTOGRAM):
-        columns[name] = pa.array([bins and bins[k] for bins in histograms], pa.list_(pa.int64()))
-    joint = [None] * rows  # with the first target of each estimator
-    for at, node in enumerate(nodes):
-        step = len(keys) // max(1, len(node.joint))
-        for place, own in enumerate(node.joint):
-            joint[at * whole + place * step] = own.ravel()
-    columns["joint"] = pa.array(joint, pa.list_(pa.float64()))
-    return pa.table(columns)
-
-
-def _nodes(table, keys, paired_keys):
-    """The nodes in such a table, their rows in the order of the keys. Raises KeyError, ValueError."""
-    place = {(*key, None): row for row, key in enumerate(keys)}
-    place |= {pair: len(keys) + row for row, pair in enumerate(paired_keys)}
-    table = table.sort_by("node_first")
-    named = (table[name].to_pylist() for name in ("estimator", "parameter", "other"))
-    rows = [place[key] for key in zip(*named, strict=True)]
-    if sorted(rows) != sorted([*range(len(place))] * (len(rows) // len(place))):
-        raise ValueError("not one row for each target and each pair")
-    firsts, counts = table["node_first"].to_numpy(), table["node_count"].to_numpy()
-    values = {
-        layout: np.stack([table[name].to_numpy(zero_copy_only=False) for name in layout.columns], axis=1)
-        for layout in (sums.ERRORS, sums.PAIRS)
-    }
-    histograms, joint = [table[name].combine_chunks() for name in _HISTOGRAM], table["joint"].combine_chunks()
-    for begin in range(0, len(rows), len(place)):
-        order = begin + np.argsort(rows[begin : begin + len(place)])
-        own, paired = order[: len(keys)], order[len(keys) :]
-        bins = tuple(tuple(part[int(row)].values.to_numpy() for part in histograms) for row in own)
-        errors, pairs = values[sums.ERRORS][own].astype(float), values[sums.PAIRS][paired].astype(float)
-        found = [joint[int(row)].values.to_numpy() for row in own if joint[int(row)].is_valid]
-        shared = np.stack(found).reshape(len(found), -1, sums.GROUPS) if found else np.zeros((0, 0, sums.GROUPS))
-        yield sums.Node(int(firsts[begin]), int(counts[begin]), errors, pairs, bins, shared)
-
-
-def _coded(numbers, names):
-    """A column of strings, held as numbers."""
-    return pa.DictionaryArray.from_arrays(pa.array(numbers), pa.array(list(names)))
-
-
-def _write_parquet(table, path):
-    floats = [field.name for field in table.schema if pa.types.is_floating(field.type)]
-    strings = [field.name for field in table.schema if pa.types.is_string(field.type)]
-    lists = [name for name in table.schema.names if pa.types.is_list(table.schema.field(name).type)]
-    whole = [f"{name}.list.element" for name in lists if pa.types.is_integer(table.schema.field(name).type.value_type)]
-    floats += [f"{name}.list.element" for name in lists if f"{name}.list.element" not in whole]
-    pq.write_table(
-        table,
-        path,
-        compression="zstd",
-        use_dictionary=strings,
-        column_encoding=dict.fromkeys(floats, "BYTE_STREAM_SPLIT") | dict.fromkeys(whole, "DELTA_BINARY_PACKED"),
-        write_statistics=False,
-        write_page_checksum=True,
-    )
-
-
-def _sync(path):
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-_NAMING = ["cell", "first", "count"]
-_HISTOGRAM = ("bins", "bin_counts")
-
-
-def _block_name(block):
-    return f"{block.cell_key}-{block.first:013d}-{block.count}.parquet"
-
-
-_BLOCK_NAME = re.compile(r"([0-9a-f]{16})-(\d+)-(\d+)\.parquet").fullmatch
-
-
-def _belonging(study):
-    named = ((choice, plugins("designs")[choice.name].fingerprint(choice.values)) for choice in study.design)
-    inputs = {choice.label: fingerprint for choice, fingerprint in named if fingerprint}
-    return {
-        "format": FORMAT,
-        "digest": study.digest(),
-        "code": jit.source_digest(),
-        "stream_version": STREAM_VERSION,
-        "seed": study.seed,
-        **({"inputs": inputs} if inputs else {}),
-    }
-
-
-def _order(study):
-    """What kept estimates, which carry numbers of cells and labels, depend on beyond the content."""
-    return [[cell.key for cell in design.cells(study)], [choice.label for choice in study.estimators]]
-
-
-def _provenance(study):
-    versions = {name: metadata.version(name) for name in ("numpy", "numba", "llvmlite", "pandas", "pyarrow")}
-    order = {"order": _order(study)} if study.keep else {}
-    return _belonging(study) | order | {
-        "name": study.name,
-        "title": study.title,
-        "replications": study.replications,
-        "precision": study.precision and dataclasses.asdict(study.precision),
-        "scenario": study.content(),
-        "versions": {"python": platform.python_version(), **versions},
-    }
-
-
-def _read_json(path):
-    try:
-        record = json.loads(path.read_bytes())
-        if not {"digest", "code", "seed", "replications"} <= set(record):
-            raise ValueError("entries are missing")
-        return record
-    except (OSError, ValueError, TypeError) as error:
-        raise DamagedError(f"{path}: cannot be read ({error}); restore it, or choose another --out") from error
-
-
-def _refuse_other_content(found, wanted, path):
-    differing = [key for key, value in wanted.items() if found.get(key) != value]
-    if differing:
-        lines = [f"  {key}: there {found.get(key)!r}, here {wanted[key]!r}" for key in differing]
-        raise DamagedError(
-            f"{path}: holds results of another scenario or of another version of simcore\n"
-            + "\n".join(lines)
-            + "\nchoose another --out, another name, or remove that directory"
-        )
+def _refuse_orphans(path):
+    """Raise DamagedError where there are results of which nothing says what they are."""
+    if any(files.names(path / name) for name in FOLDERS):
+        raise DamagedError(f"{path}: has results, but no run.json; simcore repair {path} restores it")

@@ -1,5 +1,6 @@
 """The command line as a user meets it: exit codes, streams, resume, refusal, and what is on disk."""
 
+import hashlib
 import json
 import os
 import signal
@@ -82,7 +83,8 @@ def test_a_missing_block_is_told_then_mended_with_the_same_bytes(place, tmp_path
     data = victim.read_bytes()
     victim.unlink()
     done = simcore("show", tmp_path / "tiny", cwd=place)
-    assert done.returncode == 3 and "1 blocks are missing" in done.stderr and not done.stdout
+    told = "1 blocks are lost (cell 3, replications 0..1999)"
+    assert done.returncode == 4 and told in done.stderr and not done.stdout
     assert simcore("run", "tiny.toml", "--out", tmp_path, cwd=place).returncode == 0
     assert victim.read_bytes() == data
 
@@ -99,16 +101,27 @@ def test_a_damaged_block_is_named_and_stops(place, tmp_path, damage):
 def test_a_block_of_another_run_is_refused(place, tmp_path):
     for seed in (5, 6):
         assert simcore("run", "tiny.toml", "--seed", seed, "--out", tmp_path / str(seed), cwd=place).returncode == 0
-    blocks = [tmp_path / str(seed) / "tiny" / "blocks" for seed in (5, 6)]
-    victim = sorted(blocks[0].iterdir())[0]
-    own = victim.read_bytes()
-    victim.write_bytes((blocks[1] / victim.name).read_bytes())
-    done = simcore("show", tmp_path / "5" / "tiny", cwd=place)
-    assert done.returncode == 4 and "belongs to another" in done.stderr
-    victim.write_bytes(sorted(blocks[0].iterdir())[1].read_bytes())  # of the same run, but of another cell
-    assert simcore("show", tmp_path / "5" / "tiny", cwd=place).returncode == 4
-    victim.write_bytes(own)
-    assert simcore("show", tmp_path / "5" / "tiny", cwd=place).returncode == 0
+    own, other = (tmp_path / str(seed) / "tiny" for seed in (5, 6))
+    names = [sorted(path.name for path in (run / "blocks").iterdir()) for run in (own, other)]
+    victim, data = own / "blocks" / names[0][0], (own / "blocks" / names[0][0]).read_bytes()
+    foreign = (other / "blocks" / names[1][0]).read_bytes()
+    disguised = f"{victim.stem[:-64]}{hashlib.sha256(foreign).hexdigest()}.parquet"
+    for name, told in ((names[1][0], "not of this run"), (disguised, "it belongs to another run")):
+        (own / "blocks" / name).write_bytes(foreign)
+        victim.unlink()
+        done = simcore("show", own, cwd=place)
+        assert done.returncode == 4 and told in done.stderr
+        (own / "blocks" / name).unlink()
+        victim.write_bytes(data)
+    swapped = names[0][1].split("-")  # the results of another cell of the same run under the name of this
+    swapped = "-".join([names[0][0].split("-")[0], *swapped[1:]])
+    (own / "blocks" / swapped).write_bytes((own / "blocks" / names[0][1]).read_bytes())
+    victim.unlink()
+    done = simcore("show", own, cwd=place)
+    assert done.returncode == 4 and "belongs to another block" in done.stderr
+    (own / "blocks" / swapped).unlink()
+    victim.write_bytes(data)
+    assert simcore("show", own, cwd=place).returncode == 0
 
 
 @pytest.mark.parametrize("text", ["{}", "[]", "nonsense", "5"])

@@ -11,7 +11,7 @@ from simcore import jit, registry
 
 PACKAGE = Path(registry.__file__).parent
 LAYERS = [
-    ("errors", "jit", "registry", "codes", "statuses", "outliers"),
+    ("errors", "jit", "registry", "codes", "statuses", "outliers", "files", "signals"),
     ("lanes", "lanes_llvm", "fmath", "streams", "variates", "order", "networks_llvm", "quadrature", "roots"),
     ("special", "histograms", "sums", "moments", "intervals", "tails", "dense", "breakdown", "refinement", "joint"),
     ("lad", "lp_regression", "m_location", "m_regression", "subsets", "weighted", "s_regression"),
@@ -22,13 +22,16 @@ LAYERS = [
     ("linear_kernels", "trial_kernels", "uncertainty"),
     ("toml_text", "checks", "scenario", "design"),
     ("recipes",),
+    ("shelves", "block_tables", "provenance"),
     ("execute", "store", "fitting", "batches"),
-    ("engines", "outcomes", "rarity", "surfaces", "landscapes", "robustness"),
+    ("engines", "outcomes", "rarity", "surfaces", "landscapes", "robustness", "restoring"),
     ("summaries", "comparisons", "rounds", "forecast", "describe"),
     ("panels",),
     ("sheets",),
     ("curves", "tables", "surface_figures"),
-    ("runs", "cli", "__init__", "__main__"),
+    ("runs",),
+    ("audit",),
+    ("cli", "__init__", "__main__"),
 ]
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}
 MODULES = sorted(PACKAGE.rglob("*.py"))

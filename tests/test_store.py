@@ -1,5 +1,6 @@
 """Blocks come back as they were stored, damage is told, and a run that goes on is the run that never stopped."""
 
+import hashlib
 import itertools
 import shutil
 
@@ -67,8 +68,9 @@ def pair_bits(run_study, node):
     return {(keys[i], keys[j]): row.tobytes() for (i, j), row in found}
 
 
-def files(run, folder="blocks"):
-    return sorted(path.name.split("-", 1)[1] for path in (run.path / folder).iterdir())
+def places(run, folder="blocks"):
+    """(first, count) of each file."""
+    return sorted(place[1:] for place in run.shelves[folder].listing().own)
 
 
 def test_nodes_come_back_to_the_bit(tmp_path):
@@ -80,6 +82,8 @@ def test_nodes_come_back_to_the_bit(tmp_path):
         assert same(node, other) and node.pairs.tobytes() == other.pairs.tobytes()
         assert len(node.bins[0][0]) > 100
     assert [*(run.path / "temporary").iterdir()] == []
+    (path,) = (run.path / "blocks").iterdir()
+    assert path.stem.rpartition("-")[2] == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_another_order_and_other_labels_read_the_same_sums(tmp_path):
@@ -132,27 +136,31 @@ DAMAGE = {
 }
 
 
-@pytest.mark.parametrize("what", [*DAMAGE, truncated, bit_flipped])
+REPAIR = r"damaged \(cell 0, replications 0\.\.4999\): .*; simcore repair .* computes it anew"
+
+
+@pytest.mark.parametrize("what", [truncated, bit_flipped, lambda data: b"", lambda data: b"x" * 9000])
 def test_damage_is_told(tmp_path, what):
     run, _ = stored(tmp_path, study_with(), (0, 5000))
     (path,) = (run.path / "blocks").iterdir()
-    if callable(what):
-        path.write_bytes(what(path.read_bytes()))
-    else:
-        table = pq.read_table(path)
-        broken = DAMAGE[what](table)
-        if what != "of another run":
-            broken = broken.replace_schema_metadata(table.schema.metadata)
-        pq.write_table(broken, path)
-    with pytest.raises(DamagedError, match=r"damaged \(cell 0, replications 0\.\.4999\): .*; remove it and run again"):
+    path.write_bytes(what(path.read_bytes()))
+    with pytest.raises(DamagedError, match=REPAIR):
         read(run, 5000)
 
 
-def test_a_block_that_is_written_anew_unchanged_is_not_damaged(tmp_path):
-    run, (result,) = stored(tmp_path, study_with(), (0, 5000))
+@pytest.mark.parametrize("what", DAMAGE)
+def test_whole_files_with_other_contents_are_told(tmp_path, what):
+    """Of the right name and SHA-256, as only another program could write them."""
+    run, _ = stored(tmp_path, study_with(), (0, 5000))
     (path,) = (run.path / "blocks").iterdir()
-    pq.write_table(pq.read_table(path), path)
-    assert [same(*pair) for pair in zip(read(run, 5000), result.nodes, strict=True)] == [True, True]
+    table = pq.read_table(path)
+    broken = DAMAGE[what](table)
+    if what != "of another run":
+        broken = broken.replace_schema_metadata(table.schema.metadata)
+    pq.write_table(broken, path)
+    path.rename(path.with_stem(f"{path.stem[:-64]}{hashlib.sha256(path.read_bytes()).hexdigest()}"))
+    with pytest.raises(DamagedError, match=REPAIR):
+        read(run, 5000)
 
 
 def test_an_extension_takes_from_the_block_before_what_both_have(tmp_path):
@@ -161,8 +169,9 @@ def test_an_extension_takes_from_the_block_before_what_both_have(tmp_path):
     assert [(block.first, block.count) for block in run.missing()] == [(2048, 2952)]
     run = RunFolder.create(tmp_path, study)  # another process goes on
     run.commit(result_of(study, 2048, 2952))
-    expected = ["0000000000000-2048.parquet", "0000000002048-2952.parquet"]
-    assert files(run) == files(run, "estimates") == expected and run.missing() == []
+    assert run.missing() == [] and places(run) == [(0, 3000), (2048, 2952)]
+    run.tidy()
+    assert places(run) == places(run, "estimates") == [(0, 2048), (2048, 2952)] and run.missing() == []
     once = result_of(study, 0, 5000)
     total = sums.total(read(run, 5000), 1024)
     assert same(total, sums.total(once.nodes, 1024))
@@ -180,9 +189,10 @@ def test_a_run_killed_before_the_older_block_was_cut(tmp_path, folders):
         shutil.copytree(run.path / folder, tmp_path / "before" / folder)
     run = RunFolder.create(tmp_path / "run", study)
     run.commit(result_of(study, 2048, 2952))
+    run.tidy()
     for folder in folders:
         shutil.copytree(tmp_path / "before" / folder, run.path / folder, dirs_exist_ok=True)
-        assert len(files(run, folder)) == 3
+        assert len(places(run, folder)) == 3
     assert run.missing() == []
     (cell,), once = design.cells(study), result_of(study, 0, 5000)
     present = run.present()[cell.key]
@@ -190,6 +200,8 @@ def test_a_run_killed_before_the_older_block_was_cut(tmp_path, folders):
     assert same(sums.total(read(run, 5000), 1024), sums.total(once.nodes, 1024))
     for errors, other in zip(run.read_errors(cell, present, 5000), once.estimates, strict=True):
         assert errors.tobytes() == np.sort(other - 2.0).tobytes()
+    run.tidy()
+    assert places(run) == places(run, "estimates") == [(0, 2048), (2048, 2952)]
 
 
 def test_kept_errors_are_all_there_in_order(tmp_path):
@@ -222,7 +234,7 @@ def test_blocks_without_their_kept_estimates_are_computed_again(tmp_path):
     keeping = RunFolder.create(tmp_path, study_with(keep="estimates"))
     assert run.missing() == [] and [(b.first, b.count) for b in keeping.missing()] == [(0, 5000)]
     keeping.commit(result_of(keeping.study, 0, 5000))
-    assert keeping.missing() == [] and files(keeping) == files(keeping, "estimates")
+    assert keeping.missing() == [] and places(keeping) == places(keeping, "estimates")
 
 
 def test_fewer_replications_than_before_are_refused(tmp_path):

@@ -1,18 +1,15 @@
 """Blocks computed in this process, one after the other, each on all its threads."""
 
-from simcore import design, execute, jit
+from simcore import design, execute, jit, signals
 
 
-def run(study, missing, commit, threads=None, should_stop=lambda: False):
-    """Compute the missing blocks of a study and hand each result to `commit`; yields each finished block.
-
-    Raises Stopped when `should_stop()` says so; the block in flight is lost, the others are committed.
-    """
+def run(study, missing, commit, threads=None):
+    """Compute the missing blocks of a study and hand each result to `commit`; yields each finished block."""
     if not missing:
         return
     jit.set_threads(threads)
     cells = design.cells(study)
     for block in missing:
-        result = execute.run_block(study, cells[block.cell], block, study.keep == "estimates", should_stop)
-        commit(result)
+        signals.check()
+        commit(execute.run_block(study, cells[block.cell], block, study.keep == "estimates"))
         yield block

@@ -1,0 +1,168 @@
+"""The tables in block files: sums with histograms, a row for each node and target or pair; and kept estimates.
+
+A target is a parameter of an estimator. Sums know it by what the estimator is, not by its label or place, so whatever
+their order in a scenario the same sums are found.
+"""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from simcore import codes, design, sums
+
+_HISTOGRAM = ("bins", "bin_counts")
+
+
+def of_sums(study, result):
+    """The table of the sums of a block, an `execute.BlockResult`; what does not apply in a row is null. Rows are in the
+    order of their keys, so that scenarios which differ in order and labels alone write the same bytes."""
+    keys, paired_keys = _keys(study), _paired_keys(study)
+    nodes, whole = result.nodes, len(keys) + len(paired_keys)
+    columns = [(*key, None) for key in keys] + paired_keys
+    order = sorted(range(whole), key=lambda row: (row >= len(keys), json.dumps(columns[row])))
+    first, names, second = (list(column) for column in zip(*columns, strict=True))
+    rows = whole * len(nodes)
+    columns = {
+        "cell": pa.array([result.block.cell_key] * rows),
+        "first": pa.array([result.block.first] * rows, pa.int64()),
+        "count": pa.array([result.block.count] * rows, pa.int64()),
+        "node_first": pa.array(np.repeat([node.first for node in nodes], whole)),
+        "node_count": pa.array(np.repeat([node.count for node in nodes], whole)),
+        "estimator": pa.array(first * len(nodes)),
+        "other": pa.array(second * len(nodes), pa.string()),
+        "parameter": pa.array(names * len(nodes)),
+    }
+    of_errors = np.tile(np.arange(whole) < len(keys), len(nodes))
+    for layout, part, own in ((sums.ERRORS, "errors", of_errors), (sums.PAIRS, "pairs", ~of_errors)):
+        values = np.zeros((rows, len(layout.columns)))
+        values[own] = np.concatenate([getattr(node, part) for node in nodes])
+        for k, name in enumerate(layout.columns):
+            exact = values[:, k].astype(np.int64) if k < len(layout.counts) else values[:, k]
+            columns[name] = pa.array(exact, mask=~own)
+    histograms = [bins for node in nodes for bins in (*node.bins, *(None,) * len(paired_keys))]
+    for k, name in enumerate(_HISTOGRAM):
+        columns[name] = pa.array([bins and bins[k] for bins in histograms], pa.list_(pa.int64()))
+    joint = [None] * rows  # with the first target of each estimator
+    for at, node in enumerate(nodes):
+        step = len(keys) // max(1, len(node.joint))
+        for place, own in enumerate(node.joint):
+            joint[at * whole + place * step] = own.ravel()
+    columns["joint"] = pa.array(joint, pa.list_(pa.float64()))
+    return pa.table(columns).take(pa.array([at * whole + row for at in range(len(nodes)) for row in order]))
+
+
+def sums_in(study, block, table):
+    """The nodes in such a table, their rows in the order of the study's targets. Raises KeyError or ValueError where it
+    is not a table of this block."""
+    if {tuple(row.values()) for row in table.select(["cell", "first", "count"]).to_pylist()} != {_place(block)}:
+        raise ValueError("it belongs to another block")
+    nodes = list(_nodes(study, table))
+    for node in nodes:
+        if not np.all(node.errors[:, : len(codes.NAMES)].sum(axis=1) == node.count):
+            raise ValueError("the counts do not add up")
+    ends = [block.first, *(node.stop for node in nodes)]
+    if [*(node.first for node in nodes), block.first + block.count] != ends:
+        raise ValueError("its parts do not make up the block")
+    return nodes
+
+
+def sums_before(table, stop):
+    """The table of the block that ends at `stop`, where one of its nodes ends."""
+    table = table.filter(pc.less(table["node_first"], stop))
+    count = pa.array([stop - first for first in table["first"].to_pylist()], pa.int64())
+    return table.set_column(table.column_names.index("count"), "count", count)
+
+
+def of_estimates(study, result):
+    """The table of the estimates of a block: a row for each target and replication, null where a fit failed."""
+    block, count, names = result.block, len(result.estimates), design.parameters(study)
+    place, parameter = np.array(design.targets(study), np.int32).T
+    replication = np.arange(block.first, block.first + block.count)
+    found = result.states.ravel() % codes.ITERATION
+    good = found < codes.FIRST_FAILURE
+    return pa.table(
+        {
+            "cell": pa.array(np.full(good.size, block.cell, np.int32)),
+            "replication": pa.array(np.tile(replication, count)),
+            "estimator": _coded(np.repeat(place, block.count), [choice.label for choice in study.estimators]),
+            "parameter": _coded(np.repeat(parameter, block.count), names),
+            "estimate": pa.array(result.estimates.ravel(), mask=~good),
+            "state": _coded(found.astype(np.int32), codes.NAMES),
+        }
+    )
+
+
+def estimates_in(study, block, table):
+    """The estimates in such a table, float64 (targets, replications), NaN where a fit failed. Raises KeyError or
+    ValueError where it is not a table of this block."""
+    targets = len(design.targets(study))
+    replication = np.tile(np.arange(block.first, block.first + block.count), targets)
+    same = np.array_equal(table["replication"].to_numpy(), replication)
+    if not same or np.any(table["cell"].to_numpy() != block.cell):
+        raise ValueError("it belongs to another block")
+    return table["estimate"].to_numpy().reshape(targets, block.count)
+
+
+def estimates_before(table, stop):
+    """The table of the block that ends at `stop`."""
+    return table.filter(pc.less(table["replication"], stop))
+
+
+def disagreement(table, other):
+    """Whether two tables of sums, of the same cell but not of the same estimators, differ in a row that both have."""
+    rows, others = _by_key(table), _by_key(other)
+    return any(rows[key] != others[key] for key in rows.keys() & others.keys())
+
+
+def _by_key(table):
+    named = ("node_first", "node_count", "estimator", "other", "parameter")
+    rows = table.drop_columns(["first", "count"]).to_pylist()
+    return {tuple(row.pop(name) for name in named): repr(row) for row in rows}
+
+
+def _place(block):
+    return block.cell_key, block.first, block.count
+
+
+def _nodes(study, table):
+    keys, paired_keys = _keys(study), _paired_keys(study)
+    place = {(*key, None): row for row, key in enumerate(keys)}
+    place |= {pair: len(keys) + row for row, pair in enumerate(paired_keys)}
+    table = table.sort_by("node_first")
+    named = (table[name].to_pylist() for name in ("estimator", "parameter", "other"))
+    rows = [place[key] for key in zip(*named, strict=True)]
+    if sorted(rows) != sorted([*range(len(place))] * (len(rows) // len(place))):
+        raise ValueError("not one row for each target and each pair")
+    firsts, counts = table["node_first"].to_numpy(), table["node_count"].to_numpy()
+    values = {
+        layout: np.stack([table[name].to_numpy(zero_copy_only=False) for name in layout.columns], axis=1)
+        for layout in (sums.ERRORS, sums.PAIRS)
+    }
+    histograms, joint = [table[name].combine_chunks() for name in _HISTOGRAM], table["joint"].combine_chunks()
+    for begin in range(0, len(rows), len(place)):
+        order = begin + np.argsort(rows[begin : begin + len(place)])
+        own, paired = order[: len(keys)], order[len(keys) :]
+        bins = tuple(tuple(part[int(row)].values.to_numpy() for part in histograms) for row in own)
+        errors, pairs = values[sums.ERRORS][own].astype(float), values[sums.PAIRS][paired].astype(float)
+        found = [joint[int(row)].values.to_numpy() for row in own if joint[int(row)].is_valid]
+        shared = np.stack(found).reshape(len(found), -1, sums.GROUPS) if found else np.zeros((0, 0, sums.GROUPS))
+        yield sums.Node(int(firsts[begin]), int(counts[begin]), errors, pairs, bins, shared)
+
+
+def _keys(study):
+    """(estimator, parameter) of each target."""
+    keys, names = [choice.key for choice in study.estimators], design.parameters(study)
+    return [(keys[place], names[parameter]) for place, parameter in design.targets(study)]
+
+
+def _paired_keys(study):
+    """(estimator, parameter, other estimator) of each pair of targets."""
+    keys = _keys(study)
+    return [(*keys[i], keys[j][0]) for i, j in design.target_pairs(study)]
+
+
+def _coded(numbers, names):
+    """A column of strings, held as numbers."""
+    return pa.DictionaryArray.from_arrays(pa.array(numbers), pa.array(list(names)))

@@ -1,0 +1,149 @@
+"""The door to the disk for what a run stores: whole files, each visible complete and synced, or not at all.
+
+A file is written in another folder, synced, and then given its name: by `put` only if there is none of that name yet
+(of two writers one wins), by `replace` in the place of an older one. Every call of the system goes through `system`, so
+that tests can stop a process, or make the disk fail, at each of them in turn.
+"""
+
+import errno
+import hashlib
+import os
+import stat
+import uuid
+from pathlib import Path
+
+system = os  # the calls of the operating system
+_PATIENCE = 5  # a temporary file may be cleared away by another process that has finished
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+
+
+def put(path, data, temporary):
+    """Make a file of these bytes, in a folder that exists, unless one has the name: whether it was made.
+
+    temporary: the folder, of the same file system, in which it is written. Raises OSError.
+    """
+    return _written(path, data, temporary, _link)
+
+
+def replace(path, data, temporary):
+    """Make a file of these bytes, or give them to the one that is there."""
+    _written(path, data, temporary, lambda draft, path: system.replace(draft, path))
+
+
+def move(path, target):
+    """Give a file a name in another folder; over another one there."""
+    make_folder(target.parent)
+    system.replace(path, target)
+    _sync(target.parent)
+    _sync(path.parent)
+
+
+def remove(path):
+    """Remove a file, if it is there."""
+    if _unlinked(path):
+        _sync(path.parent)
+
+
+def clear(folder):
+    """Remove the files in a folder that writers left there when they were killed; one that still writes tries again."""
+    for name in names(folder):
+        _unlinked(folder / name)
+
+
+def make_folder(path):
+    """Make a folder, and those above it, if they are not there."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    try:
+        system.mkdir(path)
+    except FileExistsError:
+        if not path.is_dir():
+            raise
+    _sync(path.parent)
+
+
+def names(folder):
+    """The names in a folder, sorted; none where there is no folder."""
+    try:
+        return sorted(system.listdir(folder))
+    except FileNotFoundError:
+        return []
+
+
+def read(path):
+    """The bytes of a regular file; never waits for a pipe or a device. Raises OSError."""
+    descriptor = system.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(0, "not a regular file", str(path))
+        parts = []
+        while part := system.read(descriptor, 1 << 24):
+            parts.append(part)
+        return b"".join(parts)
+    finally:
+        system.close(descriptor)
+
+
+def sha256(data):
+    """In hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _written(path, data, temporary, name):
+    for left in reversed(range(_PATIENCE)):
+        make_folder(temporary)
+        draft = Path(temporary) / uuid.uuid4().hex
+        try:
+            _write(draft, data)
+            made = name(draft, path)
+        except FileNotFoundError:
+            if not left:
+                raise
+            continue
+        finally:
+            _unlinked(draft)
+        _sync(path.parent)
+        return made
+
+
+def _link(draft, path):
+    try:
+        system.link(draft, path)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LINKS or path.exists():
+            raise
+        system.replace(draft, path)  # nearly as good: whoever is replaced now has the same bytes, or is told later
+    return True
+
+
+def _write(path, data):
+    descriptor, view = system.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), memoryview(data)
+    try:
+        while view:
+            view = view[system.write(descriptor, view) :]
+        system.fsync(descriptor)
+    finally:
+        system.close(descriptor)
+
+
+def _unlinked(path):
+    """Whether there was a file to remove."""
+    try:
+        system.unlink(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _sync(folder):
+    descriptor = system.open(folder, os.O_RDONLY)
+    try:
+        system.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a file system that cannot sync folders
+            raise
+    finally:
+        system.close(descriptor)

@@ -1,0 +1,66 @@
+"""SIGINT, SIGTERM and SIGUSR1: work stops where it is, but not while a result is being stored.
+
+The handler raises in the main thread as soon as the interpreter has control again, from a compilation too. What it
+raises is a KeyboardInterrupt, which libraries let pass; `stoppable` turns it into `Stopped` unless it was Ctrl-C.
+"""
+
+import contextlib
+import signal
+import threading
+
+from simcore.errors import Stopped
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+
+
+class _State:
+    """Whether handlers are ours, whether they must wait, and the signal that came."""
+
+    installed, shielded, came = False, False, None
+
+
+@contextlib.contextmanager
+def stoppable():
+    """Within, one of the signals raises Stopped, Ctrl-C KeyboardInterrupt; elsewhere than in the main thread, nothing
+    changes."""
+    if _State.installed or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, _ask) for number in _SIGNALS}
+    _State.installed, _State.came = True, None
+    try:
+        yield
+    except KeyboardInterrupt:
+        if _State.came in (None, signal.SIGINT):
+            raise
+        raise Stopped from None
+    finally:
+        _State.installed = False
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def shielded():
+    """Within, a signal waits until the end; a second Ctrl-C does not."""
+    outer, _State.shielded = _State.shielded, True
+    try:
+        yield
+    finally:
+        _State.shielded = outer
+    if not outer:
+        check()
+
+
+def check():
+    """Stop now if a signal came and was not heard: while shielded, or within a callback that lets nothing through."""
+    if _State.installed and _State.came is not None and threading.current_thread() is threading.main_thread():
+        raise KeyboardInterrupt
+
+
+def _ask(number, _frame):
+    again = _State.came is not None
+    if not again:
+        _State.came = number
+    if not _State.shielded or (again and number == signal.SIGINT):
+        raise KeyboardInterrupt

@@ -1,0 +1,310 @@
+"""Runs that are killed, interrupted, or whose disk fails, from a server that forks a warm process for each.
+
+    python -m tests.kills random 3000          kill -9 at random moments
+    python -m tests.kills operations           kill -9 before every call that changes the disk, and within every write
+    python -m tests.kills failing              such a call fails with EIO once, or with ENOSPC from then on
+    python -m tests.kills failing-otherwise    or with ENOSPC once, or with EIO from then on
+    python -m tests.kills reading              a call that reads fails with EIO
+    python -m tests.kills signals 200          SIGTERM, SIGINT and SIGUSR1 at random moments
+    python -m tests.kills together 10          so many processes start on one run, of one study or of two
+    python -m tests.kills clocks               clocks and times of files jump
+
+Each prints one line of JSON, counts of what was done and what was found; whatever happened, a run that is let finish
+must have the bytes of one that nothing happened to. The study grows on the way: more replications, then an estimator
+and a cell more; it keeps its estimates, and its blocks are small.
+"""
+
+import errno
+import functools
+import hashlib
+import itertools
+import json
+import mmap
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import simcore as sc
+from simcore import cli, design, files, runs
+from simcore.errors import SimcoreError
+
+NORMAL, CAUCHY = {"distribution": "normal"}, {"distribution": "cauchy"}
+ENTRIES = {"name": "tiny", "problem": "location", "seed": 5, "keep": "estimates"}
+STEPS = (  # of the history of a run
+    {"replications": 1500, "errors": [CAUCHY], "estimators": [{"loss": "l2"}]},
+    {"replications": 2500, "errors": [CAUCHY], "estimators": [{"loss": "l2"}]},
+    {"replications": 2500, "errors": [NORMAL, CAUCHY], "estimators": [{"loss": "l2"}, {"loss": "l1"}]},
+)
+TRACEBACK, CRASHED = 99, 98
+READS = {"read", "listdir", "open to read"}
+CHANGES = {"write", "fsync", "link", "replace", "unlink", "mkdir", "open to write"}
+
+
+def study_of(step, **changes):
+    entries = ENTRIES | STEPS[step] | changes
+    errors = entries.pop("errors")
+    return sc.Study(**entries, factors={"n": [5], "errors": errors})
+
+
+class Faulty:
+    """The system with one call, the n-th of its kinds, that goes wrong, or with all from then on."""
+
+    def __init__(self, n, fault, kinds=CHANGES, for_ever=False):
+        self.n, self.fault, self.kinds, self.for_ever, self.count = n, fault, kinds, for_ever, 0
+
+    def __getattr__(self, name):
+        call = getattr(os, name)
+        return functools.partial(self.called, name, call) if callable(call) else call
+
+    def called(self, name, call, *arguments):
+        kind = name if name != "open" else "open to write" if arguments[1] & os.O_CREAT else "open to read"
+        if kind in self.kinds:
+            self.count += 1
+            if self.count == self.n or (self.for_ever and self.count > self.n):
+                self.fault(name, call, *arguments)
+        return call(*arguments)
+
+
+def die(_name, _call, *_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_within(_name, write, descriptor, data):
+    write(descriptor, data[: len(data) // 2])
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def fail(number):
+    def fault(name, _call, *_):
+        raise OSError(number, os.strerror(number), name)
+
+    return fault
+
+
+def child(work):
+    """Fork a process that does `work` and ends with the exit code that the command line would give."""
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid:
+        return pid
+    code = CRASHED
+    try:
+        code = work() or 0
+    except SimcoreError as error:
+        code = error.exit_code
+    except SystemExit as error:
+        code = error.code or 0
+    except BaseException as error:
+        print(repr(error), file=sys.stderr)
+        code = TRACEBACK
+    finally:
+        os._exit(code)
+
+
+def ended(pid):
+    """The exit code, negative for a signal."""
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def step_into(out, step, system=os):
+    def work():
+        files.system = system
+        runs.run(study_of(step), out, threads=1, extending=True)
+
+    return work
+
+
+def snapshot(out):
+    """Every file of the run but those of writers that were killed, and its SHA-256."""
+    found = (path for path in Path(out).rglob("*") if path.is_file() and path.parent.name != "temporary")
+    return {str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+
+
+def damaged(out):
+    """Names of visible files that are not whole: their SHA-256 is in the name, or they are those of a finished step."""
+    wrong = []
+    for path in (path for folder in ("blocks", "estimates") for path in Path(out).glob(f"*/{folder}/*")):
+        if hashlib.sha256(path.read_bytes()).hexdigest() != path.stem.rpartition("-")[2]:
+            wrong.append(path.name)
+    for path in Path(out).glob("*/run.json"):
+        if json.loads(path.read_bytes())["name"] != "tiny":
+            wrong.append(path.name)
+    for path in Path(out).glob("*/summary.parquet"):
+        if hashlib.sha256(path.read_bytes()).hexdigest() not in Server.summaries:
+            wrong.append(path.name)
+    return wrong
+
+
+class Server:
+    """What an undisturbed history makes, after each step, and how long the steps take."""
+
+    scratch, expected, seconds, summaries = None, [], [], set()
+
+    @classmethod
+    def start(cls, scratch):
+        design._BLOCK_SAMPLES = 5 * 1024  # of 1,024 replications
+        cls.scratch = scratch
+        runs.run(study_of(2, replications=64), scratch / "warm", threads=1)
+        for step in range(len(STEPS)):
+            began = time.perf_counter()
+            assert ended(child(step_into(scratch / "whole", step))) == 0
+            cls.seconds.append(time.perf_counter() - began)
+            cls.expected.append(snapshot(scratch / "whole"))
+            cls.summaries.add(cls.expected[-1]["tiny/summary.parquet"])
+            shutil.copytree(scratch / "whole", scratch / f"after{step}")
+
+    @classmethod
+    def before(cls, step):
+        """A folder as it is before a step."""
+        out = Path(tempfile.mkdtemp(dir=cls.scratch))
+        return shutil.copytree(cls.scratch / f"after{step - 1}", out, dirs_exist_ok=True) if step else out
+
+
+def finish(out, step, found):
+    """Let a step be done, and count what is not as it should be."""
+    found["failed"] += ended(child(step_into(out, step))) != 0
+    found["differing"] += snapshot(out) != Server.expected[step]
+    found["leftovers"] += any(files.names(Path(out) / "tiny" / "temporary"))
+
+
+def kill_at_random(count, seed=1):
+    found, chance = Counter(kills=0), random.Random(seed)
+    while found["kills"] < count:
+        out = Server.before(0)
+        for step in range(len(STEPS)):
+            while chance.random() < 0.8:
+                pid = child(step_into(out, step))
+                time.sleep(chance.uniform(0, 1.1 * Server.seconds[step]))
+                os.kill(pid, signal.SIGKILL)
+                found["kills"] += ended(pid) == -signal.SIGKILL
+                found["damaged"] += bool(damaged(out))
+            finish(out, step, found)
+        found["histories"] += 1
+        shutil.rmtree(out)
+    return found
+
+
+def each_call(fault, **options):
+    """A fault at each call in turn of every step; then the step is done."""
+    found, struck = Counter(faults=0), mmap.mmap(-1, 1)
+
+    def told(*call):
+        struck[0] = 1
+        fault(*call)
+
+    for step in range(len(STEPS)):
+        for n in itertools.count(1):
+            struck[0], out = 0, Server.before(step)
+            code = ended(child(step_into(out, step, Faulty(n, told, **options))))
+            found["tracebacks"] += code in (TRACEBACK, CRASHED)
+            found["unnoticed"] += code == 0 and snapshot(out) != Server.expected[step]
+            found["damaged"] += bool(damaged(out))
+            finish(out, step, found)
+            shutil.rmtree(out)
+            if not struck[0]:
+                break
+            found["faults"] += 1
+            found[f"exit {code}"] += 1
+    return found
+
+
+def interrupt(count, seed=1):
+    """Signals to the command line itself: it ends soon, with its exit code and without a traceback."""
+    found, chance, slowest = Counter(signals=0), random.Random(seed), 0.0
+    text = Server.scratch / "tiny.toml"
+    text.write_text(study_of(1).text)
+    while found["signals"] < count:
+        out, number = Server.before(0), chance.choice((signal.SIGTERM, signal.SIGINT, signal.SIGUSR1))
+        errors = out / "stderr"
+
+        def work(out=out, errors=errors):
+            os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT), 2)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            cli.main(["run", str(text), "--out", str(out), "--threads", "1"])
+
+        pid = child(work)
+        time.sleep(chance.uniform(0.03, 0.8 * sum(Server.seconds[:2])))
+        os.kill(pid, number)
+        asked = time.perf_counter()
+        code = ended(pid)
+        slowest = max(slowest, time.perf_counter() - asked)
+        found["signals"] += 1
+        found[f"exit {code}"] += 1
+        found["wrong exit"] += code not in (0, 130 if number == signal.SIGINT else 75)
+        found["tracebacks"] += "Traceback" in errors.read_text()
+        errors.unlink()
+        found["damaged"] += bool(damaged(out))
+        finish(out, 1, found)
+        shutil.rmtree(out)
+    return found | {"slowest": round(slowest, 2)}
+
+
+def together(count):
+    """Processes that start at once on a run: all end well with the bytes of one; those of another study are refused."""
+    found, out = Counter(), Server.before(0)
+    codes = [ended(pid) for pid in [child(step_into(out, 1)) for _ in range(count)]]
+    found["failed"] += sum(code != 0 for code in codes)
+    found["differing"] += snapshot(out) != Server.expected[1]
+    out = Server.before(0)
+
+    def of_seed(seed):
+        return lambda: runs.run(study_of(1, seed=seed), out, threads=1) and None
+
+    codes = [ended(pid) for pid in [child(of_seed(5 + k % 2)) for k in range(count)]]
+    found["refused"] = sum(code == 4 for code in codes)
+    found["failed"] += sum(code not in (0, 4) for code in codes) + (sum(code == 0 for code in codes) != count // 2)
+    winner = sc.open(out / "tiny").study.seed
+    assert ended(child(lambda: runs.run(study_of(1, seed=winner), out / "alone", threads=1) and None)) == 0
+    alone = snapshot(out / "alone")
+    found["differing"] += {name: data for name, data in snapshot(out).items() if name in alone} != alone
+    return found
+
+
+def clocks():
+    """Clocks that jump back and forth, and files from any time."""
+    found, chance, out = Counter(), random.Random(1), Server.before(0)
+
+    def jumping(step):
+        for name in ("time", "monotonic", "perf_counter", "time_ns", "monotonic_ns"):
+            setattr(time, name, lambda: chance.uniform(-1e9, 1e12))
+        return step_into(out, step)()
+
+    for step in range(len(STEPS)):
+        found["failed"] += ended(child(functools.partial(jumping, step))) != 0
+        for path in out.rglob("*"):
+            os.utime(path, (chance.uniform(0, 4e9), chance.uniform(0, 4e9)))
+        found["differing"] += snapshot(out) != Server.expected[step]
+    return found
+
+
+def added(counts, more):
+    counts.update(more)
+    return counts
+
+
+def main(what, count=0):
+    eio, full = fail(errno.EIO), fail(errno.ENOSPC)
+    work = {
+        "random": lambda: kill_at_random(count),
+        "operations": lambda: added(each_call(die), each_call(die_within, kinds={"write"})),
+        "failing": lambda: added(each_call(eio), each_call(full, for_ever=True)),
+        "failing-otherwise": lambda: added(each_call(full), each_call(eio, for_ever=True)),
+        "reading": lambda: each_call(eio, kinds=READS),
+        "signals": lambda: interrupt(count),
+        "together": lambda: together(count),
+        "clocks": clocks,
+    }[what]
+    os.environ["NUMBA_THREADING_LAYER"] = "workqueue"  # the one that lives on after a fork
+    with tempfile.TemporaryDirectory() as scratch:
+        Server.start(Path(scratch))
+        print(json.dumps(dict(work())))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], *map(int, sys.argv[2:]))

@@ -1,0 +1,181 @@
+"""A run belongs to one study: what is another is refused and told field by field, what only looks different is not, and
+an extension changes no number that was there."""
+
+import json
+
+import pyarrow.parquet as pq
+import pytest
+
+import simcore as sc
+from simcore import runs
+from simcore.errors import DamagedError
+from tests.kills import snapshot
+from tests.test_cli import simcore
+
+ENTRIES = {
+    "name": "own",
+    "problem": "location",
+    "seed": 3,
+    "replications": 2500,
+    "factors": {"n": [5], "errors": [{"distribution": "normal"}, {"distribution": "student_t", "df": 3}]},
+    "estimators": [{"loss": "l2"}, {"loss": "huber", "label": "mine"}],
+}
+WIDER = {"n": [5, 8], "errors": [{"distribution": "cauchy"}, *ENTRIES["factors"]["errors"]]}
+LONGER = [{"loss": "l1"}, *ENTRIES["estimators"], {"loss": "tukey"}]
+LESS = {"n": [5], "errors": ENTRIES["factors"]["errors"][:1]}
+
+
+def study_with(**changes):
+    return sc.Study(**(ENTRIES | changes))
+
+
+def rows(table, other):
+    """Of the cells and estimators that both have: (errors, n, estimator, measure) -> value and MCSE; efficiencies are
+    relative to the first estimator, so of the same one."""
+    keys = ["errors", "n", "estimator", "measure"]
+    found = [one.set_index(keys)[["value", "mcse", "status"]] for one in (table, other)]
+    both = found[0].index.intersection(found[1].index)
+    return [one.loc[both].astype(str).to_dict("index") for one in found]
+
+
+@pytest.fixture
+def out(tmp_path):
+    sc.run(study_with(), tmp_path, threads=1)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"factors": WIDER},
+        {"estimators": LONGER, "reference": "l2"},
+        {"factors": WIDER, "estimators": LONGER, "reference": "l2", "replications": 4000},
+        {"replications": 4000},
+        {"keep": "estimates", "factors": WIDER},
+    ],
+    ids=["cells", "estimators", "all", "replications", "kept"],
+)
+@pytest.mark.parametrize("kept", [None, "estimates"])
+def test_an_extension_is_the_run_that_had_it_all_from_the_start(tmp_path, changes, kept):
+    before = sc.run(study_with(keep=kept), tmp_path / "own", threads=1).summary()
+    blocks = {name: data for name, data in snapshot(tmp_path / "own").items() if "blocks" in name}
+    changes = {"keep": kept} | changes
+    with pytest.MonkeyPatch.context() as patch:
+        computed = []
+        run_block = runs.local.execute.run_block
+        patch.setattr(runs.local.execute, "run_block", lambda *a: computed.append(a[2]) or run_block(*a))
+        extended = sc.extend(study_with(**changes), tmp_path / "own", threads=1)
+    fresh = sc.run(study_with(**changes), tmp_path / "fresh", threads=1)
+    assert extended.summary().equals(fresh.summary())
+    if changes.get("replications", 2500) == 2500:
+        assert snapshot(fresh.path).items() - snapshot(extended.path).items() == {
+            ("run.json", snapshot(fresh.path)["run.json"])
+        } or snapshot(fresh.path) == snapshot(extended.path)
+        if changes["keep"] == kept:  # from kept estimates order statistics are exact
+            ours, theirs = rows(before, extended.summary())
+            assert ours == theirs and len(ours) > 50
+        if "estimators" not in changes and changes["keep"] == kept is None:
+            assert {name: data for name, data in snapshot(tmp_path / "own").items() if name in blocks} == blocks
+            assert len(computed) == 4  # the new cells alone
+    assert not [*(extended.path / "temporary").iterdir()]
+
+
+def test_an_extension_that_gives_other_numbers_is_an_alarm(out):
+    """Old files are compared with the new ones before they go."""
+    folder = sc.open(out / "own").folder
+    shelf = folder.shelves["blocks"]
+    place, (name,) = min(shelf.listing().own.items())
+    table = shelf.read(name)
+    values = table["e1_high"].to_pylist()
+    values[0] += 1e-9
+    (shelf.folder / name).unlink()
+    shelf.put(place, table.set_column(table.column_names.index("e1_high"), "e1_high", [values]))
+    with pytest.raises(DamagedError, match="had other results before"):
+        sc.extend(study_with(estimators=LONGER), out, threads=1)
+
+
+@pytest.mark.parametrize(
+    "changes, lines, adds",
+    [
+        ({"seed": 4}, ["seed: there 3, here 4"], False),
+        ({"factors": WIDER}, ["n: only there none; only here 8", "errors: only there none; only here cauchy"], True),
+        ({"factors": LESS}, ["errors: only there student_t(df=3); only here none"], False),
+        ({"estimators": LONGER}, ["estimators: only there none; only here l1, tukey(c=4.685)"], True),
+        ({"estimators": LONGER[:2]}, ["estimators: only there mine; only here l1"], False),
+        ({"variance_reduction": "none"}, ["variance_reduction: there score, here none"], False),
+        ({"estimand": "mean"}, ["estimand: there own, here mean"], False),
+    ],
+    ids=str,
+)
+def test_another_study_is_refused_field_by_field(out, changes, lines, adds):
+    before = snapshot(out)
+    with pytest.raises(DamagedError) as told:
+        sc.run(study_with(**changes), out)
+    assert [line.strip() for line in str(told.value).splitlines()[1:-1]] == lines
+    assert ("simcore extend" in str(told.value)) == adds
+    if not adds:
+        with pytest.raises(DamagedError):
+            sc.extend(study_with(**changes), out)
+    assert snapshot(out) == before
+
+
+def test_other_code_is_refused_but_can_be_read(out, monkeypatch):
+    table = sc.open(out / "own").summary()
+    monkeypatch.setattr("simcore.jit.source_digest", lambda: "0" * 64)
+    with pytest.raises(DamagedError, match="code: there .*, here 0000"):
+        sc.run(study_with(), out)
+    assert sc.open(out / "own").summary().equals(table)
+
+
+def test_what_only_looks_different_is_the_same(out):
+    """Comments, titles, labels and the order of lists."""
+    before = snapshot(out / "own" / "blocks")
+    turned = {
+        "title": "Another title",
+        "estimators": [{"loss": "huber", "label": "yours"}, {"loss": "l2"}],
+        "factors": {"n": [5], "errors": ENTRIES["factors"]["errors"][::-1]},
+    }
+    run = sc.run(study_with(**turned), out, threads=1)
+    assert snapshot(out / "own" / "blocks") == before
+    assert list(dict.fromkeys(run.summary()["estimator"])) == ["yours", "l2"]
+    text = "# a comment\n" + study_with(**turned).text
+    (out / "own.toml").write_text(text)
+    sc.run(out / "own.toml", out, threads=1)
+    assert (out / "own" / "scenario.toml").read_text() == text and snapshot(out / "own" / "blocks") == before
+    assert json.loads((out / "own" / "run.json").read_text())["text"] == text
+
+
+def test_kept_estimates_follow_labels_and_their_order(out):
+    study = study_with(keep="estimates")
+    run = sc.run(study, out, threads=1)
+    turned = study_with(keep="estimates", estimators=[{"loss": "huber", "label": "yours"}, {"loss": "l2"}])
+    run = sc.run(turned, out, threads=1)
+    table = pq.read_table(run.path / "estimates", partitioning=None)
+    assert set(table["estimator"].to_pylist()) == {"yours", "l2"} and len(table) == 2 * 2 * 2500
+    fresh = sc.run(turned, out / "fresh", threads=1)
+    assert snapshot(run.path / "estimates") == snapshot(fresh.path / "estimates")
+
+
+def test_the_command_line(out):
+    (out / "wider.toml").write_text(study_with(factors=WIDER).text)
+    done = simcore("run", "wider.toml", "--out", out, cwd=out)
+    assert done.returncode == 4 and "add what is new with simcore extend" in done.stderr
+    done = simcore("extend", "wider.toml", "--out", out, cwd=out)
+    assert done.returncode == 0 and "cauchy" in done.stdout
+    done = simcore("extend", out / "own", "--replications", 3000, cwd=out)
+    assert done.returncode == 0
+    assert set(sc.open(out / "own").summary()["n_ok"]) == {3000}
+    done = simcore("extend", "wider.toml", "--out", out / "elsewhere", cwd=out)
+    assert done.returncode == 2 and "no run to extend" in done.stderr and not (out / "elsewhere").exists()
+    done = simcore("verify", out / "own", cwd=out)
+    assert done.returncode == 0 and "computed anew" in done.stdout
+    victim = min((out / "own" / "blocks").iterdir())
+    victim.write_bytes(victim.read_bytes()[:-1])
+    done = simcore("verify", out / "own", "--json", cwd=out)
+    (found,) = json.loads(done.stdout)["findings"]
+    assert done.returncode == 4 and found["file"] == f"blocks/{victim.name}" and found["first"] == 0
+    done = simcore("repair", out / "own", cwd=out)
+    assert done.returncode == 0 and victim.name in done.stdout
+    assert simcore("verify", out / "own", cwd=out).returncode == 0
+    (out / "own" / "summary.parquet").unlink()
+    assert simcore("verify", out / "own", cwd=out).returncode == 3

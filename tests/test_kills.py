@@ -1,0 +1,119 @@
+"""Whatever kills, stops or hinders a run, and whenever: what is visible is whole, and a run that is let finish has the
+bytes of one that nothing happened to. See `kills`, which does it and can do more of it by hand."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import simcore as sc
+from tests import kills
+from tests.test_cli import TINY, simcore
+
+ROOT = Path(sc.__file__).parent.parent
+
+
+def counted(*arguments):
+    """What `python -m tests.kills` counts."""
+    command = [sys.executable, "-m", "tests.kills", *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def harm(found):
+    names = ("damaged", "differing", "failed", "leftovers", "tracebacks", "unnoticed", "wrong exit")
+    return {name: found[name] for name in names if found.get(name)}
+
+
+def test_kills_at_random_moments():
+    found = counted("random", 300)
+    assert found["kills"] >= 300 and not harm(found), found
+
+
+@pytest.mark.soak
+def test_ten_times_as_many_kills():
+    found = counted("random", 3000)
+    assert found["kills"] >= 3000 and not harm(found), found
+
+
+@pytest.mark.parametrize(
+    "what, least",
+    [
+        ("operations", 200),
+        ("failing", 400),
+        ("reading", 100),
+        pytest.param("failing-otherwise", 400, marks=pytest.mark.soak),
+    ],
+)
+def test_each_call_to_the_disk_in_turn(what, least):
+    found = counted(what)
+    assert found["faults"] >= least and not harm(found), found
+
+
+def test_signals_stop_a_run_soon_and_lose_nothing():
+    found = counted("signals", 60)
+    assert not harm(found) and found["slowest"] < 2.0, found
+    assert found["exit 75"] > 10 and found["exit 130"] > 5, found
+
+
+def test_many_processes_on_one_run():
+    found = counted("together", 10)
+    assert not harm(found) and found["refused"] == 5, found
+
+
+def test_clocks_decide_nothing():
+    assert not harm(counted("clocks"))
+
+
+def test_a_signal_while_kernels_are_compiled(tmp_path):
+    """From a cold cache, which takes some ten seconds: the run does not wait for the compiler."""
+    (tmp_path / "tiny.toml").write_text(TINY)
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "SIMCORE_CACHE_DIR": str(tmp_path / "cache")}
+    command = [sys.executable, "-m", "simcore", "run", "tiny.toml"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, env=environment, text=True)
+    while not (tmp_path / "results" / "tiny" / "run.json").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    time.sleep(1.5)
+    process.terminate()
+    asked = time.monotonic()
+    _, messages = process.communicate(timeout=60)
+    assert time.monotonic() - asked < 2.0 and process.returncode == 75 and "Traceback" not in messages, messages
+    assert not any((tmp_path / "results" / "tiny" / "blocks").iterdir())
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 400 kB."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", place], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("a small file system cannot be mounted here")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+def test_a_full_disk_is_told_and_freeing_it_is_enough(tmp_path, small_disk):
+    (tmp_path / "tiny.toml").write_text(TINY)
+    (small_disk / "ballast").write_bytes(bytes(350_000))
+    done = simcore("run", "tiny.toml", "--out", small_disk, cwd=tmp_path)
+    assert done.returncode == 3 and "No space left on device" in done.stderr and "Traceback" not in done.stderr
+    assert not kills.damaged(small_disk)
+    (small_disk / "ballast").unlink()
+    assert simcore("run", "tiny.toml", "--out", small_disk, cwd=tmp_path).returncode == 0
+    assert simcore("run", "tiny.toml", "--out", tmp_path / "large", cwd=tmp_path).returncode == 0
+    assert kills.snapshot(small_disk) == kills.snapshot(tmp_path / "large")
+
+
+def test_a_folder_that_cannot_be_written(tmp_path, small_disk):
+    (tmp_path / "tiny.toml").write_text(TINY)
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    done = simcore("run", "tiny.toml", "--out", small_disk, cwd=tmp_path)
+    assert done.returncode == 2 and "Read-only file system" in done.stderr and "choose another --out" in done.stderr
+    assert "Traceback" not in done.stderr and not any(small_disk.iterdir())
