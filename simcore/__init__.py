@@ -18,6 +18,8 @@ _HOME = {
     "run": ("runs", "run"),
     "open": ("runs", "open_run"),
     "plot": ("runs", "plot"),
+    "Replication": ("replays", "Replication"),
+    "replay": ("replays", "replay"),
     "Fit": ("fitting", "Fit"),
     "fit": ("fitting", "fit"),
     "Sensitivity": ("fitting", "Sensitivity"),

@@ -20,8 +20,9 @@ prange = range  # in compiled drivers: numba.prange
 _OPTIONS = {"error_model": "numpy"}
 FACES = (  # modules and folders that decide no stored number
     *("__init__", "__main__", "breakdown", "checks", "cli", "comparisons", "curves", "describe", "errors", "fitting"),
-    *("forecast", "intervals", "joint", "measures", "panels", "rarity", "refinement", "runs", "scenario", "sheets"),
-    *("statuses", "store", "summaries", "surfaces", "surface_figures", "tables", "tails", "toml_text", "uncertainty"),
+    *("forecast", "intervals", "joint", "measures", "panels", "rarity", "refinement", "replays", "replay_tables"),
+    *("runs", "scenario", "sheets", "statuses", "store", "summaries", "surfaces", "surface_figures", "tables", "tails"),
+    *("toml_text", "uncertainty"),
 )
 _lane_functions, _inlined = [], set()
 _lowerings = []

@@ -28,7 +28,7 @@ LAYERS = [
     ("panels",),
     ("sheets",),
     ("curves", "tables", "surface_figures"),
-    ("runs", "cli", "__init__", "__main__"),
+    ("runs", "replays", "replay_tables", "cli", "__init__", "__main__"),
 ]
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}
 MODULES = sorted(PACKAGE.rglob("*.py"))
