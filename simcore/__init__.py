@@ -21,6 +21,8 @@ _HOME = {
     "verify": ("audit", "verify"),
     "repair": ("audit", "repair"),
     "plot": ("runs", "plot"),
+    "Replication": ("replays", "Replication"),
+    "replay": ("replays", "replay"),
     "Fit": ("fitting", "Fit"),
     "fit": ("fitting", "fit"),
     "Sensitivity": ("fitting", "Sensitivity"),

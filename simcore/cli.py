@@ -225,6 +225,23 @@ def plot(run, out, as_json):
     click.echo(json.dumps(files) if as_json else "\n".join(files))
 
 
+@main.command()
+@_scenario
+@click.option("--cell", type=int, required=True, help="Its number from 0 on, as in column `cell` of the summary.")
+@click.option("--replication", type=int, required=True, help="Its number from 0 on, whether or not SCENARIO has it.")
+@_seed
+@_as_json
+def replay(scenario, cell, replication, seed, as_json):
+    """Show one data set of SCENARIO (or a run directory) as the estimators saw it, and every fit to it."""
+    from simcore import replay_tables, replays
+
+    found = replays.replay(scenario, cell, replication, seed)
+    if as_json:
+        click.echo(json.dumps(found.content(), allow_nan=False))
+    else:
+        replay_tables.print_replication(found)
+
+
 @main.command("list")
 @click.argument("kind", required=False)
 @_as_json

@@ -133,17 +133,16 @@ def targets(study):
 def truths(study, cell):
     """The true value of each target, None where it has none; where errors are not symmetric, each loss has its own, see
     `populations`. Raises `populations.Unknown`."""
+    return [truth for choice in study.estimators for truth in truths_of(study, cell, choice)]
+
+
+def truths_of(study, cell, choice):
+    """As `truths`, of one estimator."""
     plain = [quantity.truth for quantity in cell.quantities]
     if cell.simulation:
-        return plain * len(study.estimators)
-    found = []
-    for choice in study.estimators:
-        centre = estimand(choice, cell.errors, cell.problem, study.estimand)
-        if cell.model is None:
-            found.append(centre)
-        else:
-            found += _shifted(cell.model, plain, centre)
-    return found
+        return plain
+    centre = estimand(choice, cell.errors, cell.problem, study.estimand)
+    return [centre] if cell.model is None else _shifted(cell.model, plain, centre)
 
 
 def _shifted(model, plain, centre):

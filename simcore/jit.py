@@ -21,8 +21,9 @@ _OPTIONS = {"error_model": "numpy"}
 FACES = (  # modules and folders that decide no stored number
     *("__init__", "__main__", "audit", "block_tables", "breakdown", "checks", "cli", "comparisons", "curves"),
     *("describe", "errors", "files", "fitting", "forecast", "intervals", "joint", "measures", "panels"),
-    *("provenance", "rarity", "refinement", "restoring", "runs", "scenario", "sheets", "shelves", "signals"),
-    *("statuses", "store", "summaries", "surface_figures", "surfaces", "tables", "tails", "toml_text", "uncertainty"),
+    *("provenance", "rarity", "refinement", "replay_tables", "replays", "restoring", "runs", "scenario", "sheets"),
+    *("shelves", "signals", "statuses", "store", "summaries", "surface_figures", "surfaces", "tables", "tails"),
+    *("toml_text", "uncertainty"),
 )
 _lane_functions, _inlined = [], set()
 _lowerings = []

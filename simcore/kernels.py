@@ -103,11 +103,18 @@ def simulate(cell, first_group, begin, end, estimates, states, controls):
 @inlined
 def _simulate_groups(cell, first_group, begin, end, x, work, estimate_rows, state_rows, controls, groups):
     for group in range(begin, end):
-        call(cell.draw, cell.keys, first_group + group, cell.n, cell.draw_numbers, x)
-        call(cell.contaminate, cell.keys, first_group + group, cell.n, cell.contaminate_numbers, x)
+        draw_sample(cell, first_group + group, x)
         if cell.score != 0:
             call(cell.score, x, cell.n, cell.score_numbers, group, controls)
         fit_group(cell, x, work, group, estimate_rows, state_rows, groups)
+
+
+@inlined
+def draw_sample(cell, group, x):
+    """Contaminated samples of a lane group in the order in which they are drawn, finite or not: x float64
+    (padded_rows(n), WIDTH)."""
+    call(cell.draw, cell.keys, group, cell.n, cell.draw_numbers, x)
+    call(cell.contaminate, cell.keys, group, cell.n, cell.contaminate_numbers, x)
 
 
 @inlined

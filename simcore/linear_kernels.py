@@ -124,6 +124,13 @@ def fit_sample(cell, sample, estimates, states):
     _fit_group(cell, sample, everywhere, 0, estimates.reshape((-1, WIDTH)), states.reshape((-1, WIDTH)), 1)
 
 
+def draw_sample(cell, group, sample):
+    """Responses and X of a lane group as they are drawn, finite or not: sample float64 (sample_rows(n, p), WIDTH)."""
+    _fill(cell, sample)
+    _draw_group(cell, group, sample)
+    _respond(cell, sample)
+
+
 def draw_design(cell, sample, x):
     """The design of replication 0 into x, float64 (n, p)."""
     q = padded_rows(cell.n)
@@ -150,7 +157,8 @@ def _simulate_groups(cell, first_group, begin, end, sample, estimate_rows, state
         _fill(cell, sample)
         _orthonormalise(cell, sample)
     for group in range(begin, end):
-        finite = _draw_group(cell, first_group + group, sample)
+        _draw_group(cell, first_group + group, sample)
+        finite = _cleared(sample, cell.n, cell.p, cell.fresh)
         if cell.score != 0:
             call(cell.score, sample, cell.n, cell.score_numbers, cell.p, 0)
             _store_controls(cell, sample, group, groups, controls)
@@ -196,7 +204,7 @@ def _fill(cell, sample):
 
 @inlined
 def _draw_group(cell, number, sample):
-    """Contaminated errors, and a fresh design; returns the lanes where all is finite, and puts 0 elsewhere."""
+    """Contaminated errors, and a fresh design."""
     call(cell.draw, cell.keys, number, cell.n, cell.draw_numbers, sample)
     if cell.fresh:
         _fill(cell, sample)
@@ -205,10 +213,15 @@ def _draw_group(cell, number, sample):
     call(cell.contaminate, cell.keys, number, cell.n, cell.contaminate_numbers, sample)
     if cell.late:
         call(cell.design, cell.keys, number, cell.n, cell.design_numbers, sample)
-    at = places(cell.n, cell.p)
-    first = at.q if cell.fresh else at.r
-    finite = poisoned(sample, first, at.r, poisoned(sample, 0, cell.n, splat(0.0))) == 0.0
-    clear(sample, 0, cell.n, finite)
+
+
+@inlined
+def _cleared(sample, n, p, fresh):
+    """The lanes where errors and a fresh design are finite; 0 stands in the others from now on."""
+    at = places(n, p)
+    first = at.q if fresh else at.r
+    finite = poisoned(sample, first, at.r, poisoned(sample, 0, n, splat(0.0))) == 0.0
+    clear(sample, 0, n, finite)
     clear(sample, first, at.r, finite)
     return finite
 

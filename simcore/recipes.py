@@ -7,12 +7,14 @@ variate of its coefficients is (X'X)^-1 X's / I, which explains the variance (X'
 
 import functools
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from simcore import breakdown, jit, joint, kernels, linear_kernels, scores, trial_kernels
 from simcore.m_regression import INTERCEPT
 from simcore.registry import OneOf, plugins
+from simcore.scenario import Choice
 from simcore.streams import DESIGN, KEY_WORDS, PURPOSES, stream_keys
 
 
@@ -87,14 +89,28 @@ def _bad_responses(seed, cell, _fingerprint):
 
 def simulate(cell):
     """The driver of a cell's problem."""
-    module = trial_kernels if cell.simulation else linear_kernels if cell.model else kernels
-    return jit.driver(module.simulate)
+    return jit.driver(_module(cell).simulate)
+
+
+def draw_sample(cell):
+    """The driver that only draws the data sets of a lane group."""
+    return jit.driver(_module(cell).draw_sample)
+
+
+def _module(cell):
+    return trial_kernels if cell.simulation else linear_kernels if cell.model else kernels
 
 
 def kernel_cell(study, cell, compiled=True):
     """The `kernels.Cell`, `linear_kernels.Regression` or `trial_kernels.Trial` of a cell; not `compiled`, its functions
     are plain Python."""
     return _kernel_cell(study, cell, compiled, _fingerprint(cell))
+
+
+def clean(kernel, cell, compiled=True):
+    """The kernel cell of a cell, but that nothing contaminates its samples."""
+    cell = replace(cell, contamination=Choice("contamination", "none"))
+    return kernel._replace(**(_sampled if cell.simulation else _contaminated)(cell, compiled))
 
 
 @functools.lru_cache(maxsize=64)
@@ -140,15 +156,14 @@ def _score_function(module, score, cell, compiled):
 
 
 def _location(study, cell, compiled):
-    problem, errors, bad, score = problem_of(study), cell.errors, cell.contamination, control(study, cell)
+    problem, errors, score = problem_of(study), cell.errors, control(study, cell)
     information = 0.0 if isinstance(score, str) else cell.n * score.information
     return kernels.Cell(
         n=cell.n,
         keys=stream_keys(study.seed, cell.identity),
         draw=kernels.draw_function(plugins("distributions")[errors.name], compiled),
         draw_numbers=kernels.numbers_array(errors.values.values()),
-        contaminate=kernels.contaminate_function(plugins("contamination")[bad.name], compiled),
-        contaminate_numbers=kernels.numbers_array((errors.loc, errors.scale, *bad.values.values())),
+        **_contaminated(cell, compiled),
         score=_score_function(kernels, score, cell, compiled),
         score_numbers=_score_numbers(score, cell, information),
         drawn=any(map(drawn, study.estimators)),
@@ -169,22 +184,14 @@ def drawn(choice):
 
 
 def _regression(study, cell, compiled):
-    errors, bad, score = cell.errors, cell.contamination, control(study, cell)
-    contamination, design = plugins("contamination")[bad.name], plugins("designs")[cell.design.name]
+    errors, score, design = cell.errors, control(study, cell), plugins("designs")[cell.design.name]
     given = not _is_random(cell)
-    fresh = not given or contamination.moves_design
-    if contamination.moves_design:
-        contaminate = linear_kernels.contaminate_function(contamination, compiled)
-        contaminate_numbers = len(cell.model.beta), cell.model.intercept, errors.scale, *bad.values.values()
-    else:
-        contaminate = kernels.contaminate_function(contamination, compiled)
-        contaminate_numbers = errors.loc, errors.scale, *bad.values.values()
+    fresh = not given or plugins("contamination")[cell.contamination.name].moves_design
     return _bare_model(cell)._replace(
         keys=_keys(study.seed, cell),
         draw=kernels.draw_function(plugins("distributions")[errors.name], compiled),
         draw_numbers=kernels.numbers_array(errors.values.values()),
-        contaminate=contaminate,
-        contaminate_numbers=kernels.numbers_array(contaminate_numbers),
+        **_contaminated(cell, compiled),
         design=0 if given else linear_kernels.design_function(design, compiled),
         late=design.recur is not None,
         fresh=fresh,
@@ -196,16 +203,23 @@ def _regression(study, cell, compiled):
     )
 
 
+def _contaminated(cell, compiled):
+    """What contaminates the samples of location or regression, as fields of a kernel cell."""
+    errors, bad = cell.errors, tuple(cell.contamination.values.values())
+    contamination = plugins("contamination")[cell.contamination.name]
+    if contamination.moves_design:
+        function = linear_kernels.contaminate_function(contamination, compiled)
+        numbers = len(cell.model.beta), cell.model.intercept, errors.scale, *bad
+    else:
+        function = kernels.contaminate_function(contamination, compiled)
+        numbers = errors.loc, errors.scale, *bad
+    return {"contaminate": function, "contaminate_numbers": kernels.numbers_array(numbers)}
+
+
 def _trial(study, cell, compiled):
-    problem, errors, bad, simulation = problem_of(study), cell.errors, cell.contamination, cell.simulation
-    distribution, contamination = plugins("distributions")[errors.name], plugins("contamination")[bad.name]
-    settings = tuple(map(_number, problem.settings, cell.setting.values()))
-    rows, values = simulation.rows(cell.n, cell.setting), len(cell.quantities)
-    error_numbers = (*(settings if distribution.problem else ()), *errors.values.values())
-    behind = errors.values.values() if distribution.problem else ()
-    bad_numbers, place = tuple(bad.values.values()), (errors.loc, errors.scale)
-    place = place if contamination.problem else place + bad_numbers
-    placed = plugins("contamination")["none"]
+    problem, errors, simulation = problem_of(study), cell.errors, cell.simulation
+    settings, rows, values = _settings(cell), simulation.rows(cell.n, cell.setting), len(cell.quantities)
+    behind = errors.values.values() if plugins("distributions")[errors.name].problem else ()
     fits = [_trial_fit(problem.fit(choice), choice, simulation, errors, compiled) for choice in study.estimators]
     own = [(*settings, *problem.numbers(choice, cell.n), *behind) for choice in study.estimators]
     return trial_kernels.Trial(
@@ -215,11 +229,30 @@ def _trial(study, cell, compiled):
         values=values,
         scratch=simulation.scratch(cell.n, cell.setting),
         keys=stream_keys(study.seed, cell.identity),
-        sample=trial_kernels.sample_function(simulation.sample, distribution, contamination, placed, compiled),
-        sample_numbers=trial_kernels.sample_numbers(rows, settings, error_numbers, place, (*settings, *bad_numbers)),
+        **_sampled(cell, compiled),
         fits=kernels.function_table(fits),
         fit_numbers=np.array([trial_kernels.fit_numbers(rows, values, numbers) for numbers in own]),
     )
+
+
+def _sampled(cell, compiled):
+    """What makes the data sets of a simulated problem, as fields of its kernel cell."""
+    errors, bad, simulation, settings = cell.errors, cell.contamination, cell.simulation, _settings(cell)
+    distribution, contamination = plugins("distributions")[errors.name], plugins("contamination")[bad.name]
+    error_numbers = (*(settings if distribution.problem else ()), *errors.values.values())
+    bad_numbers, place = tuple(bad.values.values()), (errors.loc, errors.scale)
+    place = place if contamination.problem else place + bad_numbers
+    numbers = simulation.rows(cell.n, cell.setting), settings, error_numbers, place, (*settings, *bad_numbers)
+    placed = plugins("contamination")["none"]
+    return {
+        "sample": trial_kernels.sample_function(simulation.sample, distribution, contamination, placed, compiled),
+        "sample_numbers": trial_kernels.sample_numbers(*numbers),
+    }
+
+
+def _settings(cell):
+    """The settings of its problem, as kernels receive them."""
+    return tuple(map(_number, plugins("problems")[cell.problem].settings, cell.setting.values()))
 
 
 def _trial_fit(found, choice, simulation, errors, compiled):

@@ -354,6 +354,8 @@ class Simulation:
     contaminates them.
     rows(n, settings), scratch(n, settings): rows of a data set, and of scratch for the fits.
     work(n, settings): about how many samples of a location problem cost as much.
+    data(x, n, settings): the rows x, float64 (rows,), of one data set as arrays by name, for people; a true value that
+    is `drawn` stands there under the name of its Quantity.
     quantities(settings, errors): a Quantity for each value that a fit gives, errors as a scenario chooses them or None
     for any; the names are the same for all.
     Fits are lane functions fit(x, n, p, values, work) -> code with the passes; p holds the settings, then the
@@ -363,6 +365,7 @@ class Simulation:
     sample: Callable
     rows: Callable
     quantities: Callable
+    data: Callable = None
     scratch: Callable = field(default=lambda n, settings: 0)
     work: Callable = field(default=lambda n, settings: n)
     opened: tuple[tuple[str, Callable], ...] = ()

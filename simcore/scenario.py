@@ -35,9 +35,10 @@ DEFAULT_REPLICATIONS = 10_000
 DEFAULT_MOST_REPLICATIONS = 10_000_000  # with a precision
 MOST_CELLS = 100_000
 MOST_ESTIMATORS = 1000
+MOST_REPLICATIONS = 10**12  # of a cell
 MOST_PAIRED = 16  # estimators that are all compared with each other; of more, each with the reference alone
 
-_SEED, _REPLICATIONS, _N = range(2**63), range(1, 10**12 + 1), range(1, 10**6 + 1)
+_SEED, _REPLICATIONS, _N = range(2**63), range(1, MOST_REPLICATIONS + 1), range(1, 10**6 + 1)
 _NAME = re.compile(r"[a-z0-9_-]{1,64}").fullmatch, 'write name = "my_study", 1 to 64 of a-z, 0-9, _ and -'
 _TITLE = lambda text: len(text) <= 200 and text.isprintable(), "write one line of at most 200 characters"
 _LABEL = lambda text: 1 <= len(text) <= 64 and text.isprintable(), "write one line of 1 to 64 characters"

@@ -23,14 +23,14 @@ def print_summary(table, measures=None, plain=False, console=None):
     plain: below each, where a control variate stands in, the same without it. Measures that the terminal has no room
     for are left out, and named at the end.
     """
-    console = console or _console()
+    console = console or terminal()
     measures = measures or plugins("problems")[table["problem"].iloc[0]].shown
     table = table[table["measure"].isin(list(measures))]
     measures = [measure for measure in measures if (table["measure"] == measure).any()]
     if plugins("problems")[table["problem"].iloc[0]].exact:
         return _print_exact(table, measures, console)
     cells = [
-        (_title(rows.iloc[0]), _lines(rows, measures, plain), _estimands(rows))
+        (cell_title(rows.iloc[0]), _lines(rows, measures, plain), _estimands(rows))
         for _, rows in table.groupby("cell", sort=False)
     ]
     widths = _widths([line for _, lines, _ in cells for line, _ in lines], measures)
@@ -132,7 +132,8 @@ def _estimands(rows):
     return "\n".join(told)
 
 
-def _title(row):
+def cell_title(row):
+    """What cell a row of the summary, a pandas.Series, is of."""
     bad = "" if row["contamination"] == "none" else f"   contamination {row['contamination']}"
     plan = f"   design {row['design']}" if "design" in row.index else ""
     count = f"   {row['n_ok'] + row['n_failed']:,} replications" if "n_ok" in row.index else ""
@@ -203,11 +204,11 @@ def _plain_cell(row):
 
 def print_comparisons(table, console=None):
     """Print one rich table per cell: a row for every pair of estimators."""
-    console = console or _console()
+    console = console or terminal()
     several, losses = set(table["parameter"]) != {"theta"}, (table["measure"] != "mean").all()
     for _, rows in table.groupby("cell", sort=False):
         first = rows.iloc[0]
-        console.print(Text(_title(first), style="bold"), soft_wrap=True)
+        console.print(Text(cell_title(first), style="bold"), soft_wrap=True)
         printed = Table(box=box.SIMPLE_HEAD)
         for column in ("parameter", "estimator", "other")[0 if several else 1 :]:
             printed.add_column(column, overflow="fold")
@@ -245,7 +246,8 @@ def _difference(row):
     return Text(with_error(row["difference"], row["mcse"]))
 
 
-def _console():
+def terminal():
+    """A console as wide as the terminal, or as 140 letters."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 140

@@ -98,7 +98,7 @@ def _borrowed(cell):
 @inlined
 def _simulate_groups(cell, first_group, begin, end, x, estimate_rows, state_rows, groups):
     for group in range(begin, end):
-        call(cell.sample, cell.keys, first_group + group, cell.n, cell.sample_numbers, x)
+        draw_sample(cell, first_group + group, x)
         finite = poisoned(x, 0, cell.rows, splat(0.0)) == 0.0
         clear(x, 0, cell.rows, finite)
         for e in range(len(cell.fits)):
@@ -111,6 +111,12 @@ def _simulate_groups(cell, first_group, begin, end, x, estimate_rows, state_rows
                 row = (e * cell.values + t) * groups + group
                 store(estimate_rows, row, load(x, cell.rows + t))
                 store_half(state_rows, row, code)
+
+
+@inlined
+def draw_sample(cell, group, x):
+    """Data sets of a lane group as they are drawn, finite or not: x float64 (rows, WIDTH)."""
+    call(cell.sample, cell.keys, group, cell.n, cell.sample_numbers, x)
 
 
 def fit_data(fit, x, n, numbers):

@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from simcore import design, execute, jit, kernels, recipes
+from simcore import design, execute, jit, kernels, recipes, trial_kernels
 from simcore.jit import call
 from simcore.lanes import WIDTH, load, store
 from simcore.registry import plugins
@@ -28,21 +28,11 @@ def _three(x, y, z, out):
         store(out, i, f(load(x, i), load(y, i), load(z, i)))
 
 
-def _samples(draw, draw_numbers, contaminate, numbers, keys, first_group, n, out):
-    for group in range(out.shape[0]):
-        call(draw, keys, first_group + group, n, draw_numbers, out[group])
-        call(contaminate, keys, first_group + group, n, numbers, out[group])
-
-
-def _data_sets(sample, keys, n, numbers, out):
-    for group in range(out.shape[0]):
-        call(sample, keys, group, n, numbers, out[group])
-
-
 def data_sets(kernel, groups):
     """Data sets of a compiled `trial_kernels.Trial` as it makes them: float64 (groups, rows, WIDTH)."""
     out = np.zeros((groups, kernel.rows, WIDTH))
-    _compiled_data_sets()(kernel.sample, kernel.keys, kernel.n, kernel.sample_numbers, out)
+    for group in range(groups):
+        jit.driver(trial_kernels.draw_sample)(kernel, group, out[group])
     return out
 
 
@@ -102,12 +92,16 @@ def samples(distribution, numbers, n, groups, *, compiled=True, seed=1, cell="ce
     """Draws as kernels make them, unsorted: float64 (groups, n, WIDTH). `bad`: kind and numbers after loc and scale."""
     kind, bad_numbers = bad
     out = np.zeros((groups, kernels.padded_rows(n), WIDTH))
-    draw = kernels.draw_function(plugins("distributions")[distribution], compiled)
-    contaminate = kernels.contaminate_function(plugins("contamination")[kind], compiled)
-    bad_numbers = kernels.numbers_array(bad_numbers or (0.0, 1.0))
-    keys = stream_keys(seed, cell)
-    loop = _compiled_samples() if compiled else _samples
-    loop(draw, kernels.numbers_array(numbers), contaminate, bad_numbers, keys, first_group, n, out)
+    recipe = kernels.bare_cell(n)._replace(
+        keys=stream_keys(seed, cell),
+        draw=kernels.draw_function(plugins("distributions")[distribution], compiled),
+        draw_numbers=kernels.numbers_array(numbers),
+        contaminate=kernels.contaminate_function(plugins("contamination")[kind], compiled),
+        contaminate_numbers=kernels.numbers_array(bad_numbers or (0.0, 1.0)),
+    )
+    draw = jit.driver(kernels.draw_sample) if compiled else _quiet(kernels.draw_sample)
+    for group in range(groups):
+        draw(recipe, first_group + group, out[group])
     return out[:, :n]
 
 
@@ -115,16 +109,6 @@ def samples(distribution, numbers, n, groups, *, compiled=True, seed=1, cell="ce
 def _loop(function, arity, compiled):
     plain = jit.rebound((_one, _two, _three)[arity - 1], f"over_{function.__name__}", f=function)
     return jit.compiled(plain) if compiled else _quiet(plain)
-
-
-@functools.cache
-def _compiled_samples():
-    return jit.compiled(_samples)
-
-
-@functools.cache
-def _compiled_data_sets():
-    return jit.compiled(_data_sets)
 
 
 @functools.cache

@@ -30,7 +30,8 @@ LAYERS = [
     ("sheets",),
     ("curves", "tables", "surface_figures"),
     ("runs",),
-    ("audit",),
+    ("audit", "replays"),
+    ("replay_tables",),
     ("cli", "__init__", "__main__"),
 ]
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}

@@ -51,18 +51,16 @@ def result_of(study, keep=True):
 
 
 def samples_of(study, groups=4):
-    """(y, X) of replications 0 .. groups * WIDTH - 1, by running the kernel's steps: (count, n) and (count, n, p)."""
+    """(y, X) of replications 0 .. groups * WIDTH - 1, as the kernel draws them: (count, n) and (count, n, p)."""
     (cell,) = design.cells(study)
     recipe = recipes.kernel_cell(study, cell, False)
     n, p = recipe.n, recipe.p
     found = []
     for group in range(groups):
         sample = aligned_rows(linear_kernels.sample_rows(n, p))
-        linear_kernels._fill(recipe, sample)
-        linear_kernels._draw_group(recipe, group, sample)
+        linear_kernels.draw_sample(recipe, group, sample)
         at = linear_kernels.places(n, p)
-        x = sample[at.q : at.r].reshape(n, p, WIDTH).copy()
-        linear_kernels._respond(recipe, sample)
+        x = sample[at.q : at.r].reshape(n, p, WIDTH)
         found += [(sample[:n, lane].copy(), x[:, :, lane]) for lane in range(WIDTH)]
     return np.array([y for y, _ in found]), np.array([x for _, x in found])
 

@@ -59,6 +59,7 @@ PLUGIN = Distribution(
     problem="posterior",
     parts=lambda **values: {
         "opened": (("mean", mean), ("median", median), ("mode", mode)),
+        "data": lambda x, n, settings: {"theta": x[0], "successes": x[1]},
         "work": lambda n, settings: 15 + n // 10,
     },
 )

@@ -41,6 +41,7 @@ def mode(x, n, p):
 def _parts(shape, rate):
     return {
         "opened": (("mean", mean), ("median", median), ("mode", mode)),
+        "data": lambda x, n, settings: {"theta": x[0], "total": x[1]},
         "work": lambda n, settings: int(15.0 + n * shape / rate),
     }
 

@@ -119,5 +119,8 @@ PLUGIN = Distribution(
     ),
     draw=draw,
     problem="posterior",
-    parts=lambda **values: {"opened": (("mean", mean), ("median", median), ("mode", mode))},
+    parts=lambda **values: {
+        "opened": (("mean", mean), ("median", median), ("mode", mode)),
+        "data": lambda x, n, settings: {"theta": x[0], "mean": x[1]},
+    },
 )

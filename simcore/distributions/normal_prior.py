@@ -31,5 +31,8 @@ PLUGIN = Distribution(
     ),
     draw=draw,
     problem="posterior",
-    parts=lambda **values: {"opened": (("mean", centre), ("median", centre), ("mode", centre))},
+    parts=lambda **values: {
+        "opened": (("mean", centre), ("median", centre), ("mode", centre)),
+        "data": lambda x, n, settings: {"theta": x[0], "mean": x[1]},
+    },
 )

@@ -244,6 +244,7 @@ def _parts(df, sd, noise):
 
     return {
         "opened": (("mean", mean), ("median", median), ("mode", mode)),
+        "data": lambda x, n, settings: {"theta": x[0], "observations_over_noise": x[1 : 1 + n]},
         "rows": lambda n, settings: 1 + n + _HEAD + 2 * nodes(n),
         "work": lambda n, settings: (100 + nodes(n) // _STRIDE) * (n + 20) // 12,
     }

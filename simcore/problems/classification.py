@@ -5,6 +5,8 @@ features x. With Gumbel errors that is exactly the softmax model with slopes `si
 the logistic model. Every data set has n observations to fit and n to test, of which only the former are contaminated.
 """
 
+import numpy as np
+
 from simcore.lanes import fma, load, maximum, select, splat, store
 from simcore.registry import Glance, Interval, Parameter, Problem, Quantity, Simulation
 from simcore.softmax import scratch_rows
@@ -43,6 +45,14 @@ def rows(n, settings):
     return 2 * n * (classes + 1) + 2 * n * classes
 
 
+def data(x, n, settings):
+    """The new observations are those to test; behind all stand the errors of the utilities."""
+    size = n * int(settings["classes"])
+    parts = np.split(x, np.cumsum([size, n, size, n, size]))
+    names = "features", "labels", "new_features", "new_labels", "errors", "new_errors"
+    return {name: part.reshape(n, -1) if len(part) > n else part for name, part in zip(names, parts, strict=True)}
+
+
 def quantities(settings, errors):
     """The model is that of the utilities, and its slope known, where errors are Gumbel's."""
     truth = settings["signal"]
@@ -74,6 +84,7 @@ PLUGIN = Problem(
     simulation=Simulation(
         sample=sample,
         rows=rows,
+        data=data,
         quantities=quantities,
         scratch=lambda n, settings: scratch_rows(int(settings["classes"])),
         work=lambda n, settings: 500 * n * int(settings["classes"]),

@@ -40,6 +40,7 @@ PLUGIN = Problem(
     simulation=Simulation(
         sample=sample,
         rows=lambda n, settings: n * int(settings["dimension"]),
+        data=lambda x, n, settings: {"x": x.reshape(n, int(settings["dimension"]))},
         quantities=quantities,
         scratch=lambda n, settings: scratch_rows(int(settings["dimension"])),
         work=lambda n, settings: 30 * n * int(settings["dimension"]),

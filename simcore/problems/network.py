@@ -58,6 +58,11 @@ def rows(n, settings):
     return 2 * n + int(settings["starts"]) * _weights(settings)
 
 
+def data(x, n, settings):
+    starts = x[2 * n :].reshape(int(settings["starts"]), -1)
+    return {"x": x[:n], "y": x[n : 2 * n], "starts": starts}
+
+
 def scratch(n, settings):
     return scratch_rows(n, _weights(settings), int(settings["hidden"]), int(settings["starts"]))
 
@@ -127,6 +132,7 @@ PLUGIN = Problem(
     simulation=Simulation(
         sample=sample,
         rows=rows,
+        data=data,
         quantities=quantities,
         scratch=scratch,
         work=work,
