@@ -113,9 +113,11 @@ def _link(draft, path):
     except FileExistsError:
         return False
     except OSError as error:
-        if error.errno not in _NO_LINKS or path.exists():
+        if error.errno not in _NO_LINKS:
             raise
-        system.replace(draft, path)  # nearly as good: whoever is replaced now has the same bytes, or is told later
+        if path.exists():
+            return False
+        system.replace(draft, path)  # nearly as good: blocks of one name have the same bytes
     return True
 
 
