@@ -5,14 +5,15 @@ without compilation (on NumPy arrays of `lanes.WIDTH` numbers), and importing si
 starts with the first call of `entry` or `driver`.
 """
 
+import contextlib
 import functools
 import hashlib
 import os
 import platform
-import sys
-import tempfile
 import types
 from pathlib import Path
+
+from simcore import code_cache
 
 prange = range  # in compiled drivers: numba.prange
 
@@ -25,8 +26,8 @@ FACES = (  # modules and folders that decide no stored number
     *("shelves", "signals", "statuses", "store", "summaries", "surface_figures", "surfaces", "tables", "tails"),
     *("toml_text", "uncertainty"),
 )
-_lane_functions, _inlined = [], set()
-_lowerings = []
+_NUMBA_OPTIONS = ("CPU_NAME", "CPU_FEATURES", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX", "BOUNDSCHECK")
+_lane_functions, _inlined, _lowerings = [], set(), []
 
 
 def lane(function):
@@ -65,7 +66,7 @@ def entry(template, signature, name, **bindings):
     types_of = {"u": numba.types.CPointer(numba.uint64), "d": numba.types.CPointer(numba.float64), "i": numba.int64}
     c_signature = numba.void(*(types_of[letter] for letter in signature))
     function = rebound(template, name, carray=numba.carray, **bindings)
-    return _cached(lambda cache: numba.cfunc(c_signature, cache=cache, **_OPTIONS)(function))
+    return _compiled(function, lambda cache: numba.cfunc(c_signature, cache=cache, **_OPTIONS)(function))
 
 
 @functools.cache
@@ -73,10 +74,37 @@ def driver(template):
     """Compile a loop over `prange` (one output slot per iteration, so that threads never change a bit)."""
     if not enabled():
         return template
-    numba = _numba()
-    parallel = "prange" in template.__code__.co_names
-    function = rebound(template, template.__qualname__, prange=numba.prange)
-    return _cached(lambda cache: numba.njit(parallel=parallel, nogil=True, cache=cache, **_OPTIONS)(function))
+    options = _OPTIONS | {"nogil": True, "parallel": "prange" in template.__code__.co_names}
+    function = rebound(template, template.__qualname__, prange=_numba().prange)
+    return _Driver(function, lambda cache: _numba().njit(cache=cache, **options)(function))
+
+
+class _Driver:
+    """A loop that Numba compiles when it is called with arguments of new types. Not for calls by other kernels."""
+
+    def __init__(self, function, compile):
+        self._function, self._compile = function, compile
+        self._start()
+
+    def _start(self):
+        self._loop, self._process, self._known = _compiled(self._function, self._compile), os.getpid(), 0
+
+    def __call__(self, *args):
+        if self._process != os.getpid():  # forked: the folder that Numba would write to is the parent's
+            self._start()
+        try:
+            found = self._loop(*args)
+        except Exception as error:
+            if len(self._loop.signatures) == self._known:  # not loaded; else it was only not saved
+                self._loop = self._compile(cache=False)
+            found = self._loop(*args)  # an error of the loop's own comes again
+            _code_cache().give_up(self._function, error)
+        if len(self._loop.signatures) != self._known:
+            self._known = len(self._loop.signatures)
+            with _compiler_lock():  # not while another thread has written the index and not yet the code
+                if self._loop.stats.cache_misses:
+                    _code_cache().seal(self._function)
+        return found
 
 
 def compiled(function):
@@ -125,7 +153,6 @@ def source_digest():
 def _numba():
     import numba
 
-    numba.config.CACHE_DIR = _cache_folder(numba)
     for callback in _lowerings:
         callback()
     for function in _lane_functions:
@@ -179,36 +206,46 @@ def rebound(template, name, **bindings):
     return function
 
 
-def _cached(compile):
-    """Compile with the disk cache; without it where the cache is broken, full or read-only."""
+def _compiled(function, compile):
+    """`compile(cache)` with what is kept of `function`; without a cache where that fails."""
+    with _compiler_lock():
+        try:
+            with _numba_caches_in(_code_cache().unseal(function)):
+                made = compile(cache=True)
+            if not getattr(made, "cache_hits", 1):  # a driver has none: it is compiled when it is called
+                _code_cache().seal(function)
+        except Exception as error:
+            made = compile(cache=False)  # an error of the function's own comes again
+            _code_cache().give_up(function, error)
+    return made
+
+
+def _compiler_lock():
+    return _numba().core.compiler_lock.global_compiler_lock
+
+
+@contextlib.contextmanager
+def _numba_caches_in(folder):
+    """What is decorated meanwhile is cached in `folder` and nowhere else: not beside the sources as a way out."""
+    config = _numba().config
+    settings = {"CACHE_DIR": str(folder), "CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
+    before = {name: getattr(config, name, "") for name in settings}
+    vars(config).update(settings)
     try:
-        return compile(True)
-    except (OSError, EOFError, RuntimeError) as error:
-        print(f"simcore: compiling without a cache ({error})", file=sys.stderr)
-        return compile(False)
+        yield
+    finally:
+        vars(config).update(before)
 
 
-def _cache_folder(numba):
-    """A private folder named by all that decides the machine code; Numba alone would miss edits in other files."""
-    import llvmlite
-
-    parts = (source_digest(), numba.__version__, llvmlite.__version__, platform.python_version(), _cpu(numba))
-    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
-    base = os.environ.get("SIMCORE_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
-    try:
-        folder = (Path(base) if base else Path.home() / ".cache") / "simcore" / digest
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder.chmod(0o700)
-        if folder.stat().st_uid != os.getuid() or not os.access(folder, os.W_OK | os.X_OK):
-            raise OSError(f"{folder} is not ours to write")
-    except (OSError, RuntimeError) as error:
-        folder = tempfile.mkdtemp(prefix="simcore-cache-")
-        print(f"simcore: no cache for compiled kernels ({error}); set SIMCORE_CACHE_DIR", file=sys.stderr)
-    return str(folder)
-
-
-def _cpu(numba):
+@functools.cache
+def _code_cache():
+    """The cache under all that decides the machine code; Numba alone would miss edits in other files."""
     import llvmlite.binding
+    import numpy
 
-    name = numba.config.CPU_NAME or llvmlite.binding.get_host_cpu_name()
-    return f"{name} {numba.config.CPU_FEATURES or llvmlite.binding.get_host_cpu_features().flatten()}"
+    numba, host = _numba(), llvmlite.binding
+    cpu = host.get_host_cpu_name(), host.get_host_cpu_features().flatten()
+    versions = numba.__version__, llvmlite.__version__, numpy.__version__, platform.python_version()
+    options = (getattr(numba.config, name, None) for name in _NUMBA_OPTIONS)
+    parts = "\n".join(map(str, (source_digest(), *versions, *cpu, *options)))
+    return code_cache.CodeCache(hashlib.sha256(parts.encode()).hexdigest()[:24])
