@@ -322,6 +322,16 @@ def _why_unknown(choice, errors, which):
         return str(reason)
 
 
+def _one_of_each_kind(errors, which):
+    """The first of all errors of which the same is known."""
+    from simcore import populations
+
+    found = {}
+    for choice in errors:
+        found.setdefault(populations.kind(choice, which), choice)
+    return found.values()
+
+
 def _canonical(value):
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
@@ -425,7 +435,7 @@ class _ScenarioChecks(Checks):
 
     def estimands(self, data, estimators, errors, which):
         """That it is known what each estimator is measured against."""
-        for choice, law in itertools.product(estimators, errors):
+        for choice, law in itertools.product(estimators, _one_of_each_kind(errors, which)):
             if reason := _why_unknown(choice, law, which):
                 others = [f'"{other}"' for other in ESTIMANDS if _why_unknown(choice, law, other) is None]
                 right = f"write estimand = {' or '.join(others)}" if others else "leave one of the two out"
