@@ -17,8 +17,8 @@ class Moments:
     """Of errors e: their mean; central[k], raw[k]: mean of (e - mean)^k and of e^k, k = 2, 3, 4, 6, divisor count.
 
     low, high: the smallest and the largest. exact: the raw moments 1 to 4 as fractions, or None. NaN where there is no
-    error, where a sum overflowed, and where rounding has left nothing: of a mean that is much larger than the spread, or
-    of powers of a tiny spread.
+    error, where a sum overflowed, and where rounding has left nothing: of a spread that is much smaller than the mean,
+    or of powers of a tiny one.
     """
 
     count: int
@@ -76,10 +76,17 @@ def mean_of_squares(a, b, count, sums):
 
 
 def _rounding(a1, a2, b1, b2, m22):
-    """What the rounding of products may have done to the mean of (e - mean e)^2 (f - mean f)^2, by Cauchy's bounds on
-    the sizes of e f, e^2 f and e f^2."""
+    """What the rounding of products, and of both means, may have done to the mean of (e - mean e)^2 (f - mean f)^2, by
+    Cauchy's bounds on the sizes of e f, e^2 f and e f^2."""
     sides = 4 * abs(a1) * _root(m22 * b2) + 4 * abs(b1) * _root(m22 * a2)
-    return _U * (3 * m22 + sides + 4 * abs(a1 * b1) * _root(a2 * b2)) + _TINY
+    products = _U * (3 * m22 + sides + 4 * abs(a1 * b1) * _root(a2 * b2))
+    return products + _by_mean(a1, a2, b2, m22) + _by_mean(b1, b2, a2, m22) + _TINY
+
+
+def _by_mean(a1, a2, b2, m22):
+    """The part of `_rounding` that the mean a1 has."""
+    lost = _LOST * _root(a2)
+    return 2 * lost * ((abs(a1) + lost) * b2 + _root(m22 * b2))
 
 
 def _root(x):

@@ -16,8 +16,9 @@ from tests.running import same_bits, samples
 
 BORDERS = (2**31, 2**32, 2**34, 2**35, 2**53)  # and those of lane groups of 8 about 2^31 and 2^32
 REST = 'n = [4]\nerrors = [{ distribution = "normal" }]\n'
+HUBER = '[[estimators]]\nloss = "huber"\n'
 STUDIES = {
-    "location": 'problem = "location"\n[factors]\n' + REST + '[[estimators]]\nloss = "l2"\n[[estimators]]\nloss = "huber"\n',
+    "location": 'problem = "location"\n[factors]\n' + REST + '[[estimators]]\nloss = "l2"\n' + HUBER,
     "linear": 'problem = "linear"\nbeta = [1, 2]\n[factors]\ndesign = [{ design = "gaussian", redrawn = true }]\n'
     + REST
     + '[[estimators]]\nloss = "l2"\n[[estimators]]\nloss = "l1"\n',

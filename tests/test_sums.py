@@ -376,6 +376,7 @@ ADVERSE = {
     "alternating, huge": _SIGNS * 1e15 + _NOISE,
     "cancelling": np.r_[1e16, _NOISE[2:], -1e16],
     "cancelling, of all sizes": _SIGNS * 10.0 ** (10.0 * np.repeat(_NOISE[::2], 2)),
+    "cancelling far apart": (_SIGNS * 10.0 ** (10.0 * np.repeat(_NOISE[::2], 2)))[_RNG.permutation(COUNT)],
     "equal": np.full(COUNT, 0.1),
     "equal, huge": np.full(COUNT, 1e15 + 0.125),
     "all but one equal": np.r_[np.full(COUNT - 1, 0.1), np.nextafter(0.1, 1.0)],
