@@ -68,8 +68,9 @@ def test_no_two_replications_are_alike(problem):
     assert len(np.unique(rows, axis=0)) == len(rows) > 10_000
 
 
-@pytest.mark.parametrize("border", [2**32, 2**53])
-@pytest.mark.parametrize("problem", STUDIES)
+@pytest.mark.parametrize(
+    ("problem", "border"), [("location", 2**53), ("linear", 2**32), ("linear", 2**53), ("classification", 2**53)]
+)
 def test_compiled_equals_plain(problem, border):
     """The lane groups on both sides of a border, estimates and states to the bit."""
     study, cell = _study(problem)
