@@ -12,6 +12,8 @@ from simcore.registry import Interval, Parameter, Vector, unknown
 from simcore.toml_text import dotted, shorten, shown
 
 MOST_SHOWN = 20
+_ROWS, _COLUMNS = 23, 120  # of a screen, less a row for how many more there are
+_LONGEST_KEY, _LONGEST_WRONG, _LONGEST_RIGHT = 240, 400, 800
 
 
 class Mistake(NamedTuple):
@@ -25,8 +27,8 @@ class Mistake(NamedTuple):
     def __str__(self):
         got = "" if self.got is None else f" (got {shown(self.got)})"
         right = self.right if isinstance(self.right, str) else unknown(shorten(self.right[0]), self.right[1])
-        key = f"{dotted(self.path)}: " if self.path else ""
-        return f"{key}{self.wrong}{got}, {right}"
+        key = f"{shorten(dotted(self.path), _LONGEST_KEY)}: " if self.path else ""
+        return f"{key}{shorten(self.wrong, _LONGEST_WRONG)}{got}, {shorten(right, _LONGEST_RIGHT)}"
 
 
 class Checks:
@@ -39,14 +41,14 @@ class Checks:
         self.mistakes.append(Mistake(path, wrong, right, got))
 
     def report(self, filename=None, lines=None):
-        """Raise all mistakes; in a file, whose {path: line} is given, sorted by line."""
+        """Raise all mistakes, as many as fit on a screen; in a file, whose {path: line} is given, sorted by line."""
         placed = [("", mistake) for mistake in self.mistakes]
         if lines:
             found = sorted(((_line(lines, mistake.path), mistake) for mistake in self.mistakes), key=itemgetter(0))
             placed = [(f"{filename}:{line}: ", mistake) for line, mistake in found]
-        problems = [f"{place}{mistake}" for place, mistake in placed[:MOST_SHOWN]]
-        if len(placed) > MOST_SHOWN:
-            problems.append(f"... and {len(placed) - MOST_SHOWN} more")
+        problems = _screenful(f"{place}{mistake}" for place, mistake in placed[:MOST_SHOWN])
+        if len(placed) > len(problems):
+            problems.append(f"... and {len(placed) - len(problems)} more")
         if problems:
             raise ScenarioError(problems)
 
@@ -138,6 +140,17 @@ class Checks:
                 article = "an" if other[0] in "aeiou" else "a"
                 return self.wrong(path, "is unknown", f'{name} is {article} {other}: write {other} = "{name}"', name)
         return self.wrong(path, "is unknown", (name, known), name)
+
+
+def _screenful(lines):
+    """The first line, and those after it that fit on the same screen."""
+    shown, rows = [], 0
+    for line in lines:
+        rows += -(-len(line) // _COLUMNS)
+        if shown and rows > _ROWS:
+            break
+        shown.append(line)
+    return shown
 
 
 def _line(lines, path):

@@ -67,9 +67,9 @@ _threads = click.option("--threads", type=click.IntRange(min=1), help="Threads; 
 @_as_json
 def run(scenario, out, replications, seed, threads, as_json):
     """Compute what is missing of SCENARIO, summarise it and print the table."""
+    study = _load(scenario, replications, seed)
     from simcore import runs
 
-    study = _load(scenario, replications, seed)
     with _Progress(study.name) as progress:
         result = runs.run(study, out, threads, progress=progress)
     _print_result(result, as_json)
@@ -134,9 +134,9 @@ def repair(run, threads, as_json):
 @_as_json
 def plan(scenario, replications, seed, threads, as_json):
     """Say what SCENARIO would cost: cells, blocks, time from a short pilot, memory, disk. Writes nothing."""
+    study = _load(scenario, replications, seed)
     from simcore import forecast
 
-    study = _load(scenario, replications, seed)
     facts = forecast.forecast(study, threads)
     if as_json:
         click.echo(json.dumps(facts, indent=2))
@@ -202,9 +202,14 @@ def describe(scenario, as_json):
     """Say in words what SCENARIO (or a run directory) does: aims, data, estimands, methods, measures (ADEMP)."""
     from pathlib import Path
 
-    from simcore import describe, runs
+    if Path(scenario).is_dir():
+        from simcore import runs
 
-    study = runs.open_run(scenario).study if Path(scenario).is_dir() else _load(scenario, None, None)
+        study = runs.open_run(scenario).study
+    else:
+        study = _load(scenario, None, None)
+    from simcore import describe
+
     text = describe.describe(study)
     click.echo(json.dumps({"study": study.name, "text": text}) if as_json else text, nl=as_json)
 

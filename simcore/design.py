@@ -185,6 +185,12 @@ def chunk_size(size):
 
 def blocks(study):
     """Every block of a study, cell by cell; the last one of a cell may be shorter. UsageError if they are too many."""
+    refuse_too_many(study)
+    return [block for cell in cells(study) for block in blocks_between(cell, 0, study.replications)]
+
+
+def refuse_too_many(study):
+    """Raise UsageError where a study has too many blocks, before they are made."""
     grid = cells(study)
     most = study.precision.max_replications if study.precision else study.replications
     total = sum(-(-most // block_size(cell.size)) for cell in grid)
@@ -193,7 +199,6 @@ def blocks(study):
             f"replications: {most} for each of {len(grid)} cells make {total} blocks (got more than "
             f"{_MOST_BLOCKS}); ask for fewer replications or smaller n"
         )
-    return [block for cell in grid for block in blocks_between(cell, 0, study.replications)]
 
 
 def blocks_between(cell, first, stop):

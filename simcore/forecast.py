@@ -18,15 +18,19 @@ _EXACT_BYTES = 10  # a row of the summary of an exact problem
 
 
 def forecast(study, threads=None):
-    """Facts for JSON: cells, blocks, replications, seconds, memory and disk in bytes; of each cell with a precision."""
+    """Facts for JSON: cells, blocks, replications, seconds, memory and disk in bytes; of each cell with a precision.
+
+    Raises UsageError where there are too many blocks.
+    """
     used = jit.set_threads(threads)
     cells = design.cells(study)
     if recipes.problem_of(study).exact:
         return _of_exact(study, cells)
+    design.refuse_too_many(study)
     replications = {cell.number: (study.replications, None) for cell in cells}
     if study.precision:
         replications = {cell.number: _needed(study, cell) for cell in cells}
-    blocks = [block for cell in cells for block in design.blocks_between(cell, 0, replications[cell.number][0])]
+    blocks = sum(-(-replications[cell.number][0] // design.block_size(cell.size)) for cell in cells)
     pilots = {}
     for cell in cells:
         pilots.setdefault(_pilot_key(cell), cell)
@@ -40,11 +44,11 @@ def forecast(study, threads=None):
         "cells": len(cells),
         "estimators": len(study.estimators),
         "replications_per_cell": study.replications,
-        "blocks": len(blocks),
+        "blocks": blocks,
         "threads": used,
         "seconds": sum(rates[_pilot_key(cell)] * replications[cell.number][0] for cell in cells),
         "memory_bytes": max(_memory(study, cell, used) for cell in pilots.values()),
-        "disk_bytes": len(blocks) * (_FILE_BYTES + _ROW_BYTES * targets) + 12 * kept,
+        "disk_bytes": blocks * (_FILE_BYTES + _ROW_BYTES * targets) + 12 * kept,
     }
     if study.precision:
         facts["replications"] = total

@@ -6,13 +6,19 @@ from fractions import Fraction
 
 import numpy as np
 
+_U = Fraction(1, 2**53)
+_LOST = Fraction(1, 2**90)  # of the sum of |e|^k at most, by double-doubles in chunks of 128 rows: 2 (128 + 11)^2 U^2
+_TINY = Fraction(1, 2**1070)  # of a power that underflows
+_KNOWN = 8  # a moment is known where rounding may have taken no more than this part of it
+
 
 @dataclass(frozen=True)
 class Moments:
     """Of errors e: their mean; central[k], raw[k]: mean of (e - mean)^k and of e^k, k = 2, 3, 4, 6, divisor count.
 
-    low, high: the smallest and the largest. NaN where there is no error or where a sum overflowed. exact: the raw
-    moments 1 to 4 as fractions, or None.
+    low, high: the smallest and the largest. exact: the raw moments 1 to 4 as fractions, or None. NaN where there is no
+    error, where a sum overflowed, and where rounding has left nothing: of a spread that is much smaller than the mean,
+    or of powers of a tiny one.
     """
 
     count: int
@@ -43,6 +49,10 @@ def moments(count, sums, low=math.nan, high=math.nan):
         raw[6] = m6
     for k in (2, 4, 6):  # equal errors leave a rounding of the double-double sums, which may be negative
         central[k], raw[k] = (value if value != value else max(value, 0) for value in (central[k], raw[k]))
+        if low == high:
+            central[k] = 0
+        elif low < high and central[k] < _KNOWN * (2**k * _LOST * raw[k] + _TINY):
+            central[k] = math.nan
     central, raw = ({k: float(value) for k, value in found.items()} for found in (central, raw))
     return Moments(count, float(m1), central, raw, low, high, exact)
 
@@ -58,7 +68,30 @@ def mean_of_squares(a, b, count, sums):
     m11, m21, m12, m22 = _means(count, sums)
     a1, a2, b1, b2 = *a.exact[:2], *b.exact[:2]
     central = m22 - 2 * a1 * m12 - 2 * b1 * m21 + a1**2 * b2 + b1**2 * a2 + 4 * a1 * b1 * m11 - 3 * a1**2 * b1**2
+    if a.low == a.high or b.low == b.high:
+        central = 0
+    elif a.low < a.high and b.low < b.high and central < _KNOWN * _rounding(a1, a2, b1, b2, m22):
+        central = math.nan
     return float(central), float(m22)
+
+
+def _rounding(a1, a2, b1, b2, m22):
+    """What the rounding of products, and of both means, may have done to the mean of (e - mean e)^2 (f - mean f)^2, by
+    Cauchy's bounds on the sizes of e f, e^2 f and e f^2."""
+    sides = 4 * abs(a1) * _root(m22 * b2) + 4 * abs(b1) * _root(m22 * a2)
+    products = _U * (3 * m22 + sides + 4 * abs(a1 * b1) * _root(a2 * b2))
+    return products + _by_mean(a1, a2, b2, m22) + _by_mean(b1, b2, a2, m22) + _TINY
+
+
+def _by_mean(a1, a2, b2, m22):
+    """The part of `_rounding` that the mean a1 has."""
+    lost = _LOST * _root(a2)
+    return 2 * lost * ((abs(a1) + lost) * b2 + _root(m22 * b2))
+
+
+def _root(x):
+    """Not less than the square root of a fraction, nor much more."""
+    return Fraction(math.isqrt(max(0, x.numerator * x.denominator)) + 1, x.denominator)
 
 
 def _means(count, sums):

@@ -260,6 +260,13 @@ def known(choice, errors, which):
         raise Unknown(f"the density of {errors.label} errors has no closed form")
 
 
+def kind(errors, which):
+    """All that `known` asks of errors: name, symmetry, and whether they lack a mean that is needed."""
+    distribution = plugins("distributions")[errors.name]
+    lacking = which == "mean" and distribution.mean(**errors.values) is None
+    return errors.name, distribution.symmetric(**errors.values), lacking
+
+
 def _centred(choice, errors, which):
     """Whether symmetry alone gives the estimand."""
     even = which != "own" or _is_even(choice)

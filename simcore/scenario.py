@@ -248,7 +248,7 @@ class Study:
 
 def load(path):
     """The study in a scenario file."""
-    return parse(toml_text.read(path), str(path))
+    return parse(toml_text.read(path), toml_text.printable(path))
 
 
 def parse(text, filename="<text>"):
@@ -279,6 +279,7 @@ def estimator(entry, problem):
     data, checks = toml_text.plain(entry), _ScenarioChecks()
     found = checks.entry((), data, _ESTIMATOR_KINDS)
     if found:
+        checks.agrees(found)
         checks.belongs(found, plugins("problems")[problem])
     if found and found.size > 1:
         checks.wrong((), "are several estimators", "write one value for each key", data)
@@ -319,6 +320,16 @@ def _why_unknown(choice, errors, which):
         return populations.known(choice, errors, which)
     except populations.Unknown as reason:
         return str(reason)
+
+
+def _one_of_each_kind(errors, which):
+    """The first of all errors of which the same is known."""
+    from simcore import populations
+
+    found = {}
+    for choice in errors:
+        found.setdefault(populations.kind(choice, which), choice)
+    return found.values()
 
 
 def _canonical(value):
@@ -424,7 +435,7 @@ class _ScenarioChecks(Checks):
 
     def estimands(self, data, estimators, errors, which):
         """That it is known what each estimator is measured against."""
-        for choice, law in itertools.product(estimators, errors):
+        for choice, law in itertools.product(estimators, _one_of_each_kind(errors, which)):
             if reason := _why_unknown(choice, law, which):
                 others = [f'"{other}"' for other in ESTIMANDS if _why_unknown(choice, law, other) is None]
                 right = f"write estimand = {' or '.join(others)}" if others else "leave one of the two out"
@@ -546,14 +557,23 @@ class _ScenarioChecks(Checks):
 
     def estimators(self, path, data, problem):
         entries = self.entries(path, data, _ESTIMATOR_KINDS)
-        if problem:
-            entries = [entry for entry in entries if self.belongs(entry, plugins("problems")[problem])]
         if (size := sum(entry.size for entry in entries)) > MOST_ESTIMATORS:
             self.wrong(path, "are too many", f"at most {MOST_ESTIMATORS} fit in a scenario", size)
             return ()
+        for entry in entries:
+            self.agrees(entry)
+        if problem:
+            entries = [entry for entry in entries if self.belongs(entry, plugins("problems")[problem])]
         found = [(entry.path, choice) for entry in entries for choice in entry.estimators()]
         found = self.distinct(found, key=lambda choice: replace(choice, label=""))
         return tuple(choice for _, choice in self.distinct(found, str, "has the label of"))
+
+    def agrees(self, entry):
+        """That the values of a loss go together."""
+        if entry.kind == "losses":
+            said = next(filter(None, (entry.plugin.conflict(**values) for values in entry.values())), None)
+            if said:
+                self.wrong(entry.path, *said)
 
     def belongs(self, entry, problem):
         """Whether an entry of `estimators` is for a problem."""
@@ -643,12 +663,7 @@ class _ScenarioChecks(Checks):
         self.keys(path, data, plugin.name, {key: "", **required}, optional)
         axes = {p.name: self.axis((*path, p.name), data.get(p.name, p.default), p) for p in parameters}
         label = self.read(data, (*path, "label"), self.text, *_LABEL)
-        found = _Entry(path, kind, plugin, axes, label)
-        if kind == "losses":
-            said = next(filter(None, (plugin.conflict(**values) for values in found.values())), None)
-            if said:
-                self.wrong(path, *said)
-        return found
+        return _Entry(path, kind, plugin, axes, label)
 
     def axis(self, path, given, parameter):
         """The values of a parameter in an entry: one, or those of a list."""

@@ -5,6 +5,7 @@ forgets where a value stood. One pass over the tokens bounds the first two and r
 for valid TOML, and for any text up to the first mistake that `tomllib` reports.
 """
 
+import contextlib
 import itertools
 import json
 import os
@@ -18,6 +19,7 @@ MOST_BYTES = 2**20
 MOST_TOKENS = 100_000  # tomllib needs 0.4 s for so many
 MOST_LEVELS = 8
 LONGEST_WORD = 1000  # a bare key or a number
+_ITEM_TOKENS, _PAIR_TOKENS = 3, 8  # of an item of a list and a pair of a table as `render` writes them
 
 # No alternative can match in two ways, and none matches an unclosed string: the scan is linear and ends there.
 _TOKEN = re.compile(
@@ -35,21 +37,22 @@ _TOKEN = re.compile(
 
 def read(path):
     """The text of a regular file of UTF-8 no longer than MOST_BYTES; never waits for a pipe or a device."""
+    name = printable(path)
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
-            raise ScenarioError([f"{path}: is not a regular file, give the path of a scenario file"])
-        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
+            raise ScenarioError([f"{name}: is not a regular file, give the path of a scenario file"])
+        with open(path, "rb", opener=lambda file, flags: os.open(file, flags | getattr(os, "O_NONBLOCK", 0))) as file:
             data = file.read(MOST_BYTES + 1) or b""
         if len(data) > MOST_BYTES:
-            raise ScenarioError([f"{path}: is longer than {MOST_BYTES} bytes, a scenario is a short text"])
+            raise ScenarioError([f"{name}: is longer than {MOST_BYTES} bytes, a scenario is a short text"])
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         got = f"got byte 0x{error.object[error.start]:02x}"
-        raise ScenarioError([f"{path}:{line}: is not UTF-8 ({got}), save the file as UTF-8"]) from None
+        raise ScenarioError([f"{name}:{line}: is not UTF-8 ({got}), save the file as UTF-8"]) from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise ScenarioError([f"{path}: cannot be read ({why}), give the path of a scenario file"]) from None
+        raise ScenarioError([f"{name}: cannot be read ({why}), give the path of a scenario file"]) from None
 
 
 def parse(text, filename):
@@ -159,7 +162,7 @@ class _Scan:
     def key(self):
         parts = []
         while self.is_word:
-            parts += [self.token[1:-1]] if self.token[0] in "'\"" else filter(None, self.token.split("."))
+            parts += [_unquoted(self.token)] if self.token[0] in "'\"" else filter(None, self.token.split("."))
             self.advance()
         if not parts:
             raise _End
@@ -203,6 +206,14 @@ class _Scan:
             self.advance()
 
 
+def _unquoted(token):
+    """The key in quotes; as it stands where what follows a backslash is not TOML."""
+    if token[0] == '"' and "\\" in token:
+        with contextlib.suppress(ValueError):
+            return tomllib.loads(f"key = {token}")["key"]
+    return token[1:-1]
+
+
 def dotted(path):
     """A path as text: ("errors", 1, "df") is errors[1].df."""
     parts = (f"[{part}]" if isinstance(part, int) else f".{_key(part)}" for part in path)
@@ -233,7 +244,16 @@ def inline(value):
     if isinstance(value, dict):
         pairs = ", ".join(f"{_key(key)} = {inline(item)}" for key, item in value.items())
         return f"{{ {pairs} }}" if pairs else "{}"
-    return str(value)
+    return printable(value)
+
+
+def printable(value):
+    """Any value as text without control characters."""
+    try:
+        text = str(value)
+    except Exception:  # whatever a value of Python's may raise; a whole number of 5000 digits does
+        text = f"<{type(value).__name__}>"
+    return text if text.isprintable() else json.dumps(text)[1:-1]
 
 
 def render(data):
@@ -254,11 +274,33 @@ def _is_section(value):
 
 
 def plain(value):
-    """Python's tuples, ranges and NumPy's values as what a TOML file could have held."""
-    if hasattr(value, "tolist"):
-        return plain(value.tolist())
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | range):
-        return [plain(item) for item in value]
-    return value
+    """Python's tuples, ranges and NumPy's values as what a TOML file could have held.
+
+    Raises ScenarioError where they are more, or in more levels, than a file may hold.
+    """
+    return _Plain().of((), value, 0)
+
+
+class _Plain:
+    def __init__(self):
+        self.tokens = 0  # of the text that says the same
+
+    def of(self, path, value, tokens):
+        self.tokens += tokens
+        if self.tokens > MOST_TOKENS:
+            self.refuse(path, f"more than {MOST_TOKENS} words and signs")
+        if len(path) > MOST_LEVELS:
+            self.refuse(path[:-1], f"more than {MOST_LEVELS} levels")
+        if hasattr(value, "tolist") and not isinstance(value, type):
+            if getattr(value, "size", 0) > MOST_TOKENS:
+                self.refuse(path, f"{value.size} values")
+            value = value.tolist()
+        if isinstance(value, dict):
+            items = ((key if isinstance(key, str) else printable(key), item) for key, item in value.items())
+            return {key: self.of((*path, key), item, _PAIR_TOKENS) for key, item in items}
+        if isinstance(value, list | tuple | range):
+            return [self.of((*path, index), item, _ITEM_TOKENS) for index, item in enumerate(value)]
+        return value
+
+    def refuse(self, path, got):
+        raise ScenarioError([f"{dotted(path) or 'scenario'}: is too big (got {got}), a scenario is a short text"])

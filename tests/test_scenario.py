@@ -406,8 +406,11 @@ def test_all_mistakes_are_told_in_one_pass_by_line():
 def test_a_report_fits_a_screen():
     text = SMALL.replace("[10, 20]", str(list(range(-1000, 0)))).replace('"l2"', f'"{"l" * 5000}"')
     found = problems("".join(f'"{"k" * 999}{i}" = "{"v" * 999}"\n' for i in range(100)) + text)
+    assert sum(-(-len(line) // 120) for line in found) <= 24
+    assert found[-1] == f"... and {1000 + 1 + 100 - (len(found) - 1)} more"
+    found = problems(SMALL.replace("[10, 20]", str(list(range(-1000, 0)))))
     assert len(found) == MOST_SHOWN + 1
-    assert found[-1] == f"... and {1000 + 1 + 100 - MOST_SHOWN} more"
+    assert found[-1] == f"... and {1000 - MOST_SHOWN} more"
     assert max(map(len, problems(SMALL.replace('"l2"', f'"{"l" * 5000}"')))) < 300
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from simcore import codes, jit, kernels, sums
 from simcore.histograms import DROPPED_BITS
 from simcore.lanes import WIDTH
-from simcore.moments import moments
+from simcore.moments import mean_of_squares, moments
 from simcore.sums import ERRORS, PAIRS
 from tests.running import same_bits
 
@@ -360,3 +360,118 @@ def test_columns():
     )
     assert " ".join(PAIRS.columns[:5]) == "both smaller larger e11_high e11_low"
     assert (len(ERRORS.columns), len(PAIRS.columns)) == (39, 21)
+
+
+# Errors that do all the harm they can
+
+COUNT = 2048
+_RNG = np.random.default_rng(15)
+_NOISE, _SIGNS = _RNG.standard_normal(COUNT), np.where(np.arange(COUNT) % 2, 1.0, -1.0)
+ADVERSE = {
+    "normal": _NOISE,
+    "offset of 1e6": 1e6 + _NOISE,
+    "offset of 1e9": 1e9 + _NOISE,
+    "offset of 1e15": 1e15 + np.round(8 * _NOISE),
+    "alternating": _SIGNS * (1.0 + 1e-9 * np.abs(_NOISE)),
+    "alternating, huge": _SIGNS * 1e15 + _NOISE,
+    "cancelling": np.r_[1e16, _NOISE[2:], -1e16],
+    "cancelling, of all sizes": _SIGNS * 10.0 ** (10.0 * np.repeat(_NOISE[::2], 2)),
+    "cancelling far apart": (_SIGNS * 10.0 ** (10.0 * np.repeat(_NOISE[::2], 2)))[_RNG.permutation(COUNT)],
+    "equal": np.full(COUNT, 0.1),
+    "equal, huge": np.full(COUNT, 1e15 + 0.125),
+    "all but one equal": np.r_[np.full(COUNT - 1, 0.1), np.nextafter(0.1, 1.0)],
+    "outlier of 1e50": np.r_[_NOISE[1:], 1e50],
+    "outlier of 1e70": np.r_[_NOISE[1:], -1e70],
+    "outlier of 1e150": np.r_[_NOISE[1:], 1e150],
+    "1e300 and 1e-300": np.where(_SIGNS > 0, 1e300, 1e-300),
+    "1e70 and 1e-300": np.where(_SIGNS > 0, 1e70, 1e-300),
+    "1e-50": 1e-50 * _NOISE,
+    "1e-60": 1e-60 * _NOISE,
+    "1e-80": 1e-80 * _NOISE,
+    "1e-160": 1e-160 * _NOISE,
+    "1e-300": 1e-300 * _NOISE,
+    "denormal": 5e-324 * np.round(8 * _NOISE),
+}
+KNOWN = {  # moments about the mean that must be shown
+    "normal": {2, 4, 6},
+    "offset of 1e6": {2, 4},
+    "offset of 1e9": {2},
+    "alternating": {2, 4, 6},
+    "alternating, huge": {2, 4, 6},
+    "cancelling": {2, 4, 6},
+    "equal": {2, 4, 6},
+    "equal, huge": {2, 4, 6},
+    "outlier of 1e50": {2, 4, 6},
+    "outlier of 1e70": {2, 4},
+    "1e-50": {2, 4, 6},
+    "1e-60": {2, 4},
+    "1e-80": {2},
+}
+
+
+@functools.cache
+def _adverse(name, chunk):
+    """Sums of such errors, of as many normal ones, and of such errors turned round, in one node."""
+    errors = np.stack([ADVERSE[name], _NOISE, ADVERSE[name][::-1]])
+    leaves = _rows(errors, np.zeros((3, COUNT), np.uint32), chunk=chunk, truth=0.0)
+    return tuple(sums.fold(layout, own) for layout, own in zip((ERRORS, PAIRS), leaves, strict=True))
+
+
+def _moments_of(row):
+    at, high, low = (ERRORS.columns.index(name) for name in ("e1_high", "e_high", "e_low"))
+    return moments(COUNT, row[at : at + 12], -row[low], row[high])
+
+
+@pytest.mark.parametrize("name", ADVERSE)
+def test_adverse_moments_are_right_or_unknown(name):
+    """Against exact fractions: the mean to 2^-52 of it and 2^-90 of the mean size, raw moments to 2^-50, moments about
+    the mean, where they are shown, to an eighth."""
+    got, exact = _moments_of(_adverse(name, 1024)[0][0]), [Fraction(e) for e in ADVERSE[name].tolist()]
+    mean = sum(exact) / COUNT
+    if got.exact is None:
+        assert math.isnan(got.mean) and max(map(abs, exact)) ** 4 > Fraction(1e300)
+    else:
+        lost = Fraction(2) ** -90 * sum(map(abs, exact)) / COUNT + Fraction(2) ** -1074
+        assert abs(Fraction(got.mean) - mean) <= Fraction(2) ** -52 * abs(mean) + lost
+    for k in (2, 4, 6):
+        about, raw = sum((e - mean) ** k for e in exact) / COUNT, sum(e**k for e in exact) / COUNT
+        if not math.isnan(got.raw[k]):
+            assert abs(Fraction(got.raw[k]) - raw) <= Fraction(2) ** -50 * raw + Fraction(2) ** -1070
+        if not math.isnan(got.central[k]):
+            assert abs(Fraction(got.central[k]) - about) <= about / 8 and math.isfinite(got.central[k])
+    assert not any(math.isnan(got.central[k]) for k in KNOWN.get(name, ())), "what is known is shown"
+
+
+@pytest.mark.parametrize("name", ADVERSE)
+def test_adverse_products_are_right_or_unknown(name):
+    """The mean of (e - mean e)^2 (f - mean f)^2, with normal errors and with the same ones turned round."""
+    own, pairs = _adverse(name, 1024)
+    for (i, j), row in zip(PAIRED, pairs, strict=True):
+        both = (ADVERSE[name], _NOISE, ADVERSE[name][::-1])[i], (ADVERSE[name], _NOISE, ADVERSE[name][::-1])[j]
+        products = row[PAIRS.columns.index("e11_high") :][:8]
+        about, raw = mean_of_squares(_moments_of(own[i]), _moments_of(own[j]), COUNT, products)
+        e, f = ([Fraction(x) for x in errors.tolist()] for errors in both)
+        means = sum(e) / COUNT, sum(f) / COUNT
+        exact = sum((x - means[0]) ** 2 * (y - means[1]) ** 2 for x, y in zip(e, f, strict=True)) / COUNT
+        assert math.isnan(about) or abs(Fraction(about) - exact) <= exact / 8
+        assert math.isnan(raw) or math.isfinite(raw)
+        if name in ("normal", "alternating", "cancelling", "equal", "outlier of 1e50", "1e-50"):
+            assert not math.isnan(about), "what is known is shown"
+
+
+@pytest.mark.parametrize("name", ADVERSE)
+def test_adverse_sums_have_the_same_bits_however_cut(name):
+    """Chunks summed in one call, one by one, and the nodes of many cuts put together."""
+    errors = np.stack([ADVERSE[name], _NOISE, ADVERSE[name][::-1]])
+    states, rng = np.zeros((3, COUNT), np.uint32), np.random.default_rng(16)
+    whole = _rows(errors, states, chunk=64, truth=0.0)
+    parts = [_rows(errors[:, at : at + 64], states[:, at : at + 64], truth=0.0) for at in range(0, COUNT, 64)]
+    for layout, own, apart in zip((ERRORS, PAIRS), whole, zip(*parts, strict=True), strict=True):
+        assert same_bits(own, np.concatenate(apart))
+        assert same_bits(sums.fold(layout, own), _adverse(name, 64)[layout is PAIRS])
+    leaves = [sums.Node(64 * k, 64, *own, ()) for k, own in enumerate(zip(*whole, strict=True))]
+    for _ in range(10):
+        borders = [0, *np.flatnonzero(rng.random(COUNT // 64 - 1) < rng.random()) + 1, COUNT // 64]
+        runs = [run for pair in itertools.pairwise(map(int, borders)) for run in sums.aligned_runs(*pair)]
+        total = sums.total([_node(leaves[start : start + length]) for start, length in runs], 64)
+        assert same_bits(total.errors, _adverse(name, 64)[0]) and same_bits(total.pairs, _adverse(name, 64)[1])
