@@ -19,12 +19,13 @@ BASE = 390_000_000  # a process that compiles, whatever the study
 _LEAST = 250_000_000  # a process that finds everything compiled
 _HELD = 8 + 4  # bytes of an estimate and its state
 _KEPT_BLOCK = 70  # of a kept estimate, while its block is written
-_KEPT_CELL = 32  # of a kept estimate, while its cell is summarised
+_KEPT_READ = 36  # of a kept estimate, while its block is read
+_KEPT_CELL = 40  # of a kept estimate, while its cell is summarised
 _BIN = 60  # of a bin of a histogram, while its block is written
 _NODE_BIN = 16  # of a bin of a sum that was read
 _PARTS = 2.5  # sums of chunks: as they come, and together while they are added up
 _ROW = 1_900  # of a row of the summary
-_FILE, _FILE_ROW, _FILE_BIN, _FILE_KEPT, _FILE_SUMMARY = 20_000, 240, 0.9, 8.3, 24  # on the disk
+_FILE, _FILE_ROW, _FILE_BIN, _FILE_KEPT, _FILE_SUMMARY = 15_500, 150, 0.85, 8.3, 24  # on the disk
 _SURE = 0.8  # of the disk that is estimated, this much at least is taken
 _REMEDIES = {
     "factors.n": "ask for smaller n",
@@ -77,7 +78,7 @@ def of(study, threads=None, replications=None):
     return Footprint(
         computing={"threads": threads * sample, "estimators": work, "keep": kept * longest * _KEPT_BLOCK},
         summarising={
-            "keep": kept * (max(counts) * _KEPT_CELL + longest * _KEPT_BLOCK),
+            "keep": kept * (max(counts) * _KEPT_CELL + longest * _KEPT_READ),
             "replications": max(_nodes(study, targets, *pair) for pair in sizes),
             "factors": rows * _ROW,
         },
