@@ -25,7 +25,8 @@ _BIN = 60  # of a bin of a histogram, while its block is written
 _NODE_BIN = 16  # of a bin of a sum that was read
 _PARTS = 2.5  # sums of chunks: as they come, and together while they are added up
 _ROW = 1_900  # of a row of the summary
-_FILE, _FILE_ROW, _FILE_BIN, _FILE_KEPT, _FILE_SUMMARY = 15_500, 150, 0.85, 8.3, 24  # on the disk
+_FILE, _FILE_ROW, _FILE_BIN, _FILE_KEPT = 15_500, 150, 0.85, 8.3  # on the disk
+_SUMMARY, _SUMMARY_ROW = 6_000, 24
 _SURE = 0.8  # of the disk that is estimated, this much at least is taken
 _REMEDIES = {
     "factors.n": "ask for smaller n",
@@ -75,6 +76,7 @@ def of(study, threads=None, replications=None):
     kept = targets if study.keep else 0
     work = max(_work(study, cells[0], size, min(count, design.block_size(size)), threads) for size, count in sizes)
     files = {pair: _files(study, cells[0], *pair) for pair in sizes}
+    first = len(cells) * _file(study, cells[0], [1])  # what as many cells take, however few their replications are
     return Footprint(
         computing={"threads": threads * sample, "estimators": work, "keep": kept * longest * _KEPT_BLOCK},
         summarising={
@@ -84,9 +86,9 @@ def of(study, threads=None, replications=None):
         },
         sample=sample,
         disk={
-            "replications": sum(files[cell.size, count] for cell, count in zip(cells, counts, strict=True)),
+            "replications": sum(files[cell.size, count] for cell, count in zip(cells, counts, strict=True)) - first,
             "keep": int(kept * sum(counts) * _FILE_KEPT),
-            "factors": rows * _FILE_SUMMARY,
+            "factors": first + _SUMMARY + rows * _SUMMARY_ROW,
         },
         values={
             "factors.n": f"a sample of n = {max(study.n)} in each of {threads} threads",

@@ -13,7 +13,7 @@ from simcore.lanes import WIDTH
 
 _PILOT_SAMPLES = 1 << 20
 _PRECISION_SAMPLES = 1 << 24  # for a precision: the MCSE it gives is then known to some per cent
-_MOST_PILOTS = 200  # of more cells, each is taken to be like one a little before it
+_MOST_PILOTS = 100  # of more cells, each is taken to be like one a little before it
 _EXACT_BYTES = 10  # a row of the summary of an exact problem
 _EXACT_FILES = 3_000
 

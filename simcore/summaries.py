@@ -1,7 +1,6 @@
 """From merged sums to the long table: every measure with its MCSE, or the reason why there is none."""
 
 import functools
-import itertools
 import math
 
 import numpy as np
@@ -18,7 +17,6 @@ from simcore.tails import hill
 FEWEST = 10  # good replications for an MCSE: the kurtosis of two is 1 whatever they are
 _ALL_BUT_ROUNDING = 1e20  # a larger gain is none: the control variate has taken all of the error
 _PLAIN = ("plain_value", "plain_mcse")
-_ROWS_AT_ONCE = 10_000  # as dicts, which take much more memory than a table
 
 
 def summarise(study, parts, plain=False):
@@ -29,13 +27,10 @@ def summarise(study, parts, plain=False):
     without the control variate.
     """
     if plugins("problems")[study.problem].exact:
-        rows = iter(robustness.rows(study, functools.partial(_cell_columns, study)))
+        rows = list(robustness.rows(study, functools.partial(_cell_columns, study)))
     else:
-        rows = (row for cell, total, errors in parts for row in cell_rows(study, cell, total, errors))
-    columns = [*_columns(study), *_PLAIN]
-    some_rows = iter(lambda: list(itertools.islice(rows, _ROWS_AT_ONCE)), [])
-    pieces = [_typed(pd.DataFrame(some, columns=columns), study) for some in some_rows]
-    table = pd.concat(pieces, ignore_index=True)
+        rows = [row for cell, total, errors in parts for row in cell_rows(study, cell, total, errors)]
+    table = _typed(pd.DataFrame(rows, columns=[*_columns(study), *_PLAIN]), study)
     return table if plain else table.drop(columns=[*_PLAIN])
 
 
