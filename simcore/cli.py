@@ -128,21 +128,24 @@ def repair(run, threads, as_json):
 
 @main.command()
 @_scenario
+@_out
 @_replications
 @_seed
 @_threads
 @_as_json
-def plan(scenario, replications, seed, threads, as_json):
-    """Say what SCENARIO would cost: cells, blocks, time from a short pilot, memory, disk. Writes nothing."""
+def plan(scenario, out, replications, seed, threads, as_json):
+    """Say what SCENARIO would cost: cells, blocks, time from a short pilot, memory, disk. Writes nothing.
+
+    Exit code 2 where it cannot fit into the memory or onto the disk.
+    """
     study = _load(scenario, replications, seed)
     from simcore import forecast
 
-    facts = forecast.forecast(study, threads)
-    if as_json:
-        click.echo(json.dumps(facts, indent=2))
-        return
-    for name, value in forecast.sentences(study, facts):
-        click.echo(f"{name:<14} {value}")
+    facts = forecast.forecast(study, threads, out)
+    lines = [f"{name:<14} {value}" for name, value in forecast.sentences(study, facts)]
+    click.echo(json.dumps(facts, indent=2) if as_json else "\n".join(lines))
+    if facts["refused"]:
+        raise UsageError(facts["refused"])
 
 
 @main.command()

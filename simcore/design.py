@@ -91,7 +91,7 @@ class Cell:
         parts = [self.problem, self.n, self.design.content(), self.model.columns]
         return json.dumps(parts, sort_keys=True, separators=(",", ":"))
 
-    @property
+    @functools.cached_property
     def key(self):
         """Short name of the identity, for files."""
         return hashlib.sha256(self.identity.encode()).hexdigest()[:16]
@@ -184,13 +184,13 @@ def chunk_size(size):
 
 
 def blocks(study):
-    """Every block of a study, cell by cell; the last one of a cell may be shorter. UsageError if they are too many."""
-    refuse_too_many(study)
+    """Every block of a study, cell by cell; the last one of a cell may be shorter. Raises as `count_blocks`."""
+    count_blocks(study)
     return [block for cell in cells(study) for block in blocks_between(cell, 0, study.replications)]
 
 
-def refuse_too_many(study):
-    """Raise UsageError where a study has too many blocks, before they are made."""
+def count_blocks(study):
+    """How many blocks a study has at most. Raises UsageError if they are too many."""
     grid = cells(study)
     most = study.precision.max_replications if study.precision else study.replications
     total = sum(-(-most // block_size(cell.size)) for cell in grid)
@@ -199,6 +199,7 @@ def refuse_too_many(study):
             f"replications: {most} for each of {len(grid)} cells make {total} blocks (got more than "
             f"{_MOST_BLOCKS}); ask for fewer replications or smaller n"
         )
+    return total
 
 
 def blocks_between(cell, first, stop):

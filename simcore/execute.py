@@ -10,7 +10,8 @@ from simcore.lanes import WIDTH
 
 _HELD_ESTIMATES = 1 << 16  # for each thread: few enough to stay in its cache
 _CALL_SAMPLES = 1 << 23  # of one call of the kernel, about: signals wait for it to return
-_HISTOGRAMS = 16  # that are held uncompressed
+HISTOGRAMS = 16  # that are held uncompressed
+MOST_PARTS = 16  # of a histogram, before they are added up
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ def run_block(study, cell, block, keep=False, work=None):
     """Compute one block. work: what sums up the estimates, in place of `Work`."""
     work = (work or Work)(study, cell, block)
     nodes, kept = [], []
-    for first, count in _runs(block, work.chunk):
+    for first, count in node_runs(block, work.chunk):
         for begin in range(first, first + count, work.span):
             size = min(work.span, first + count - begin)
             work.simulate(begin, size)
@@ -40,7 +41,7 @@ def run_block(study, cell, block, keep=False, work=None):
     return BlockResult(block, nodes, *(np.concatenate(parts, axis=1) for parts in zip(*kept, strict=True)))
 
 
-def _runs(block, chunk):
+def node_runs(block, chunk):
     """(first, count) of the nodes that a block is made of; the last one may be a part of a chunk."""
     first, whole = block.first // chunk, block.count // chunk
     yield from ((start * chunk, length * chunk) for start, length in sums.aligned_runs(first, first + whole))
@@ -63,7 +64,7 @@ class Work:
         self.controls = np.empty((self.parameters * shape[1] if self.kernel.score else 0, WIDTH))
         self.columns = sums.joint_columns(self.coefficients, bool(self.kernel.score))
         self.joint_rows = len(study.estimators) * self.columns
-        batch = min(self.count, _HISTOGRAMS)
+        batch = min(self.count, HISTOGRAMS)
         self.counts = np.zeros((batch, histograms.BINS), np.int32)
         self.touched = np.zeros((batch, histograms.STRETCHES), np.uint8)
         self.keys, self.numbers = np.empty(histograms.BINS, np.int32), np.empty(histograms.BINS, np.int64)
@@ -106,7 +107,10 @@ class Work:
     def _take_bins(self, first, batch):
         for row in range(batch):
             found = jit.driver(histograms.take_bins)(self.counts[row], self.touched[row], self.keys, self.numbers)
-            self.bins[first + row].append((self.keys[:found].copy(), self.numbers[:found].copy()))
+            parts = self.bins[first + row]
+            parts.append((self.keys[:found].copy(), self.numbers[:found].copy()))
+            if len(parts) == MOST_PARTS:
+                parts[:] = [merge_bins(parts)]
 
     def node(self, first, count):
         """Everything summed since the last one, as a node of the tree."""
@@ -124,10 +128,10 @@ class Work:
         return [part.reshape(self.count, -1)[:, :size].copy() for part in (self.estimates, self.states)]
 
 
-def span(size, count, targets):
+def span(size, count, targets, threads=None):
     """Replications whose estimates are held at once: whole chunks of the sums, so that spans change no bit."""
-    chunk, held = design.chunk_size(size), _HELD_ESTIMATES * max(2, jit.threads())
-    most = min(_CALL_SAMPLES // size * max(2, jit.threads()), held // targets)
+    chunk, threads = design.chunk_size(size), max(2, threads or jit.threads())
+    most = min(_CALL_SAMPLES // size * threads, _HELD_ESTIMATES * threads // targets)
     return min(_up(count, WIDTH), max(1, most // chunk) * chunk)
 
 

@@ -6,52 +6,51 @@ cell, as the run will.
 
 import math
 import time
+from pathlib import Path
 
-from simcore import design, execute, jit, recipes, rounds, summaries, sums
+from simcore import design, execute, footprint, jit, recipes, rounds, summaries, sums
 from simcore.lanes import WIDTH
 
 _PILOT_SAMPLES = 1 << 20
 _PRECISION_SAMPLES = 1 << 24  # for a precision: the MCSE it gives is then known to some per cent
-_FILE_BYTES = 30_000  # a block file without its rows, measured
-_ROW_BYTES = 3_000  # a target in it, most of it the histogram
+_MOST_PILOTS = 100  # of more cells, each is taken to be like one a little before it
 _EXACT_BYTES = 10  # a row of the summary of an exact problem
+_EXACT_FILES = 3_000
 
 
-def forecast(study, threads=None):
+def forecast(study, threads=None, out="results"):
     """Facts for JSON: cells, blocks, replications, seconds, memory and disk in bytes; of each cell with a precision.
 
+    refused: why a run in `out` cannot fit, see `footprint`, else None; then nothing is tried out, and seconds are None.
     Raises UsageError where there are too many blocks.
     """
     used = jit.set_threads(threads)
     cells = design.cells(study)
     if recipes.problem_of(study).exact:
         return _of_exact(study, cells)
-    design.refuse_too_many(study)
-    replications = {cell.number: (study.replications, None) for cell in cells}
-    if study.precision:
-        replications = {cell.number: _needed(study, cell) for cell in cells}
-    blocks = sum(-(-replications[cell.number][0] // design.block_size(cell.size)) for cell in cells)
-    pilots = {}
-    for cell in cells:
-        pilots.setdefault(_pilot_key(cell), cell)
-    samples = _PILOT_SAMPLES // max(1, len(pilots) // 20)
-    rates = {key: _seconds_per_replication(study, cell, samples) for key, cell in pilots.items()}
-    total = sum(count for count, _ in replications.values())
-    targets = len(design.targets(study))
-    kept = total * targets if study.keep else 0
+    design.count_blocks(study)
+    own = footprint.of(study, used)
+    why = footprint.refusal(own, Path(out) / study.name)
+    counts, met, seconds = [study.replications] * len(cells), None, None
+    if study.precision and not why:
+        counts, met = _needed(study, cells)
+        own = footprint.of(study, used, counts)
+    if not why:
+        seconds = _seconds(study, cells, counts)
     facts = {
         "study": study.name,
         "cells": len(cells),
         "estimators": len(study.estimators),
         "replications_per_cell": study.replications,
-        "blocks": blocks,
+        "blocks": sum(-(-count // design.block_size(cell.size)) for cell, count in zip(cells, counts, strict=True)),
         "threads": used,
-        "seconds": sum(rates[_pilot_key(cell)] * replications[cell.number][0] for cell in cells),
-        "memory_bytes": max(_memory(study, cell, used) for cell in pilots.values()),
-        "disk_bytes": blocks * (_FILE_BYTES + _ROW_BYTES * targets) + 12 * kept,
+        "seconds": seconds,
+        "memory_bytes": own.memory_bytes,
+        "disk_bytes": own.disk_bytes,
+        "refused": why,
     }
-    if study.precision:
-        facts["replications"] = total
+    if met is not None:
+        facts["replications"] = sum(counts)
         facts["precision"] = [
             {
                 "cell": cell.number,
@@ -59,10 +58,10 @@ def forecast(study, threads=None):
                 "contamination": cell.contamination.label,
                 "n": cell.n,
                 **cell.setting,
-                "replications": replications[cell.number][0],
-                "met": replications[cell.number][1],
+                "replications": count,
+                "met": enough,
             }
-            for cell in cells
+            for cell, count, enough in zip(cells, counts, met, strict=True)
         ]
     return facts
 
@@ -79,8 +78,9 @@ def _of_exact(study, cells):
         "blocks": 0,
         "threads": 1,
         "seconds": time.perf_counter() - start,
-        "memory_bytes": 300_000_000,
-        "disk_bytes": _ROW_BYTES + _EXACT_BYTES * len(table),
+        "memory_bytes": footprint.BASE,
+        "disk_bytes": _EXACT_FILES + _EXACT_BYTES * len(table),
+        "refused": None,
     }
 
 
@@ -91,7 +91,7 @@ def sentences(study, facts):
         ("cells", f"{facts['cells']:,} x {facts['estimators']} estimators"),
         ("replications", f"{facts['replications_per_cell']:,} per cell"),
         ("blocks", f"{facts['blocks']:,}"),
-        ("time", f"about {_duration(facts['seconds'])} on {facts['threads']} threads, from a pilot"),
+        ("time", _time(facts)),
         ("memory", f"about {facts['memory_bytes'] / 1e6:,.0f} MB"),
         ("disk", f"about {facts['disk_bytes'] / 1e6:,.1f} MB"),
     ]
@@ -117,7 +117,39 @@ def sentences(study, facts):
 _MOST_TOLD = 40
 
 
-def _needed(study, cell):
+def _time(facts):
+    if facts["refused"]:
+        return "not tried out, for it cannot fit"
+    return f"about {_duration(facts['seconds'])} on {facts['threads']} threads, from a pilot"
+
+
+def _stand_ins(cells, key):
+    """For each cell one that is tried out for it: the first of the same key; of too many, one before it in the grid."""
+    firsts = {}
+    for cell in cells:
+        firsts.setdefault(key(cell), cell)
+    pilots, step = tuple(firsts.values()), -(-len(firsts) // _MOST_PILOTS)
+    chosen = {name: pilots[at - at % step] for at, name in enumerate(firsts)}
+    return [chosen[key(cell)] for cell in cells]
+
+
+def _seconds(study, cells, counts):
+    stand_ins = _stand_ins(cells, _pilot_key)
+    pilots = {cell.number: cell for cell in stand_ins}
+    samples = _PILOT_SAMPLES // max(1, len(pilots) // 20)
+    rates = {number: _seconds_per_replication(study, cell, samples) / cell.size for number, cell in pilots.items()}
+    own = zip(cells, counts, stand_ins, strict=True)
+    return sum(rates[pilot.number] * cell.size * count for cell, count, pilot in own)
+
+
+def _needed(study, cells):
+    """For each cell the replications that a precision will take, and whether it will be met: two lists."""
+    stand_ins = _stand_ins(cells, lambda cell: cell.number)
+    found = {number: _needed_of(study, cells[number]) for number in {cell.number: None for cell in stand_ins}}
+    return (list(own) for own in zip(*(found[cell.number] for cell in stand_ins), strict=True))
+
+
+def _needed_of(study, cell):
     """(replications that a precision will take, whether it will be met): the first rounds of the run itself, and from
     the error after them on the 1 / sqrt(R) law."""
     chunk, most = design.chunk_size(cell.size), study.precision.max_replications
@@ -147,14 +179,6 @@ def _seconds_per_replication(study, cell, samples):
     start = time.perf_counter()
     execute.run_block(study, cell, block)
     return (time.perf_counter() - start) / count
-
-
-def _memory(study, cell, threads):
-    samples = threads * recipes.sample_rows(cell) * WIDTH * 8
-    targets, longest = len(design.targets(study)), design.block_size(cell.size)
-    estimates = targets * execute.span(cell.size, longest, targets) * 12
-    kept = targets * min(study.replications, longest) * 40 if study.keep else 0
-    return 300_000_000 + samples + estimates + kept
 
 
 def _duration(seconds):

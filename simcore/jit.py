@@ -21,7 +21,7 @@ prange = range  # in compiled drivers: numba.prange
 _OPTIONS = {"error_model": "numpy"}
 FACES = (  # modules and folders that decide no stored number
     *("__init__", "__main__", "audit", "block_tables", "breakdown", "checks", "cli", "comparisons", "curves"),
-    *("describe", "errors", "files", "fitting", "forecast", "intervals", "joint", "measures", "panels"),
+    *("describe", "errors", "files", "fitting", "footprint", "forecast", "intervals", "joint", "measures", "panels"),
     *("provenance", "rarity", "refinement", "replay_tables", "replays", "restoring", "runs", "scenario", "sheets"),
     *("shelves", "signals", "statuses", "store", "summaries", "surface_figures", "surfaces", "tables", "tails"),
     *("toml_text", "uncertainty"),
@@ -130,6 +130,14 @@ def set_threads(threads):
     most = numba.config.NUMBA_NUM_THREADS
     numba.set_num_threads(most if threads is None else min(threads, most))
     return numba.get_num_threads()
+
+
+def threads_of(threads=None):
+    """How many threads `set_threads` will take, without starting Numba."""
+    if not enabled():
+        return 1
+    most = int(os.environ.get("NUMBA_NUM_THREADS") or len(os.sched_getaffinity(0)))
+    return most if threads is None else min(threads, most)
 
 
 def threads():

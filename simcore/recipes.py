@@ -120,12 +120,14 @@ def _kernel_cell(study, cell, compiled, _fingerprint):
     return _regression(study, cell, compiled) if cell.model else _location(study, cell, compiled)
 
 
-def sample_rows(cell):
+def sample_rows(study, cell):
     """Rows of lanes that the kernel holds for each thread."""
     if cell.simulation:
         setting = cell.n, cell.setting
         return cell.simulation.rows(*setting) + cell.simulation.scratch(*setting) + len(cell.quantities) + 1
-    return linear_kernels.sample_rows(cell.n, len(cell.model.beta)) if cell.model else cell.n + 16
+    if cell.model:
+        return linear_kernels.sample_rows(cell.n, len(cell.model.beta))
+    return kernels.sample_rows(cell.n, any(map(drawn, study.estimators))) + 4
 
 
 def _score(cell):

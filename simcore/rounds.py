@@ -26,7 +26,7 @@ def _next_round(folder, cell, present):
     study, chunk = folder.study, design.chunk_size(cell.size)
     most = study.precision.max_replications
     reached = design.reach(cell, present)
-    nodes = folder.read_nodes(cell, present, reached) if reached else []
+    nodes = list(folder.read_nodes(cell, present, reached)) if reached else []
     ends = [node.stop for node in nodes]
     target = min(first_target(study, chunk), most)
     while True:

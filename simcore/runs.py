@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from simcore import design, rounds, scenario, signals
+from simcore import design, footprint, rounds, scenario, signals
 from simcore.engines import local
 from simcore.errors import DamagedError, IncompleteError, UsageError
 from simcore.registry import plugins
@@ -110,7 +110,8 @@ def run(study, out="results", threads=None, replications=None, seed=None, progre
         study = scenario.load(study)
     if replications is not None or seed is not None:
         study = study.with_changes(replications, seed)
-    design.blocks(study)  # refuses a study that cannot be meant, before anything is written
+    design.count_blocks(study)  # refuses a study that cannot be meant, before anything is written
+    footprint.refuse(study, threads, Path(out) / study.name)  # or one that cannot fit
     with signals.stoppable():
         folder = RunFolder.create(out, study, extending)
         while missing := rounds.missing(folder):

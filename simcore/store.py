@@ -168,15 +168,14 @@ class RunFolder:
             self.shelves["blocks"].put(place, block_tables.of_sums(self.study, result))
 
     def read_nodes(self, cell, present, replications):
-        """The sums of the first `replications` of a cell, in order, as nodes of their tree. Raises DamagedError.
+        """Yields the sums of the first `replications` of a cell, in order, as nodes of their tree. Raises DamagedError.
 
         present: what `present()` says of the cell.
         """
-        chunk, nodes = design.chunk_size(cell.size), []
+        chunk = design.chunk_size(cell.size)
         for first, count in design.cover(cell, present, replications)[0]:
             found = self.read_sums(design.Block(cell.number, cell.key, first, count), present[first, count]["blocks"])
-            nodes += [node for node in found if node.stop == replications or node.stop % chunk == 0]
-        return nodes
+            yield from (node for node in found if node.stop == replications or node.stop % chunk == 0)
 
     def read_errors(self, cell, present, replications):
         """With kept estimates: the errors T - truth of each target's good replications, sorted. Raises DamagedError."""

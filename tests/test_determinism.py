@@ -162,7 +162,7 @@ def whole():
     return study, cell, execute.run_block(study, cell, design.Block(8, cell.key, 0, 20_000), keep=True)
 
 
-SMALL = {"_HELD_ESTIMATES": 1, "_CALL_SAMPLES": 5000, "_HISTOGRAMS": 2}
+SMALL = {"_HELD_ESTIMATES": 1, "_CALL_SAMPLES": 5000, "HISTOGRAMS": 2, "MOST_PARTS": 2}
 
 
 @pytest.mark.parametrize("limits", [{}, *({name: value} for name, value in SMALL.items()), SMALL], ids=str)

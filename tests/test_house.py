@@ -25,6 +25,7 @@ LAYERS = [
     ("shelves", "block_tables", "provenance"),
     ("execute", "store", "fitting", "batches"),
     ("engines", "outcomes", "rarity", "surfaces", "landscapes", "robustness", "restoring"),
+    ("footprint",),
     ("summaries", "comparisons", "rounds", "forecast", "describe"),
     ("panels",),
     ("sheets",),

@@ -50,7 +50,7 @@ def stored(folder, study, *places):
 
 def read(run, replications):
     (cell,) = design.cells(run.study)
-    return run.read_nodes(cell, run.present().get(cell.key, ()), replications)
+    return list(run.read_nodes(cell, run.present().get(cell.key, ()), replications))
 
 
 def same(node, other, order=(0, 1, 2)):

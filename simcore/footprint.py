@@ -1,0 +1,248 @@
+"""What a run will take of memory and of the disk, what there is of both, and which key to change where it cannot fit.
+
+Constants are measured, see tests/test_footprint.py. An estimate is the peak: a run computes first, block by block, and
+then summarises, cell by cell.
+"""
+
+import itertools
+import os
+import resource
+from dataclasses import dataclass
+from pathlib import Path
+
+from simcore import design, execute, histograms, jit, recipes, sums
+from simcore.errors import UsageError
+from simcore.lanes import WIDTH
+from simcore.registry import plugins
+
+BASE = 390_000_000  # a process that compiles, whatever the study
+_LEAST = 250_000_000  # a process that finds everything compiled
+_HELD = 8 + 4  # bytes of an estimate and its state
+_KEPT_BLOCK = 70  # of a kept estimate, while its block is written
+_KEPT_READ = 36  # of a kept estimate, while its block is read
+_KEPT_CELL = 40  # of a kept estimate, while its cell is summarised
+_BIN = 60  # of a bin of a histogram, while its block is written
+_NODE_BIN = 16  # of a bin of a sum that was read
+_PARTS = 2.5  # sums of chunks: as they come, and together while they are added up
+_ROW = 1_900  # of a row of the summary
+_FILE, _FILE_ROW, _FILE_BIN, _FILE_KEPT = 15_500, 150, 0.85, 8.3  # on the disk
+_SUMMARY, _SUMMARY_ROW = 6_000, 24
+_SURE = 0.8  # of the disk that is estimated, this much at least is taken
+_REMEDIES = {
+    "factors.n": "ask for smaller n",
+    "threads": "ask for fewer threads",
+    "replications": "ask for fewer replications",
+    "keep": "leave it out, or ask for fewer replications",
+    "estimators": "ask for fewer estimators",
+    "factors": "cross fewer values, or make several studies of them",
+}
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Bytes that a run takes.
+
+    computing, summarising: of memory in each of the two parts of a run, beside BASE: key of the scenario (or `threads`)
+    -> bytes. sample: of one thread. disk: key -> bytes. values: key -> what the scenario says, in words.
+    """
+
+    computing: dict
+    summarising: dict
+    sample: int
+    disk: dict
+    values: dict
+
+    @property
+    def memory_bytes(self):
+        return BASE + max(sum(self.computing.values()), sum(self.summarising.values()))
+
+    @property
+    def disk_bytes(self):
+        return sum(self.disk.values())
+
+
+def of(study, threads=None, replications=None):
+    """The Footprint of a study. threads: None for every CPU of this process. replications: of each cell in turn; None
+    for as many as there will be at least."""
+    cells, targets = design.cells(study), len(design.targets(study))
+    if recipes.problem_of(study).exact:
+        return Footprint({}, {}, 0, {}, {})
+    threads = jit.threads_of(threads)
+    counts = [study.replications] * len(cells) if replications is None else replications
+    sample = max(recipes.sample_rows(study, cell) for cell in cells) * WIDTH * 8
+    sizes = set(zip((cell.size for cell in cells), counts, strict=True))
+    longest = max(min(count, design.block_size(size)) for size, count in sizes)
+    rows = len(cells) * _summary_rows(study, cells[0])
+    kept = targets if study.keep else 0
+    work = max(_work(study, cells[0], size, min(count, design.block_size(size)), threads) for size, count in sizes)
+    files = {pair: _files(study, cells[0], *pair) for pair in sizes}
+    first = len(cells) * _file(study, cells[0], [1])  # what as many cells take, however few their replications are
+    return Footprint(
+        computing={"threads": threads * sample, "estimators": work, "keep": kept * longest * _KEPT_BLOCK},
+        summarising={
+            "keep": kept * (max(counts) * _KEPT_CELL + longest * _KEPT_READ),
+            "replications": max(_nodes(study, targets, *pair) for pair in sizes),
+            "factors": rows * _ROW,
+        },
+        sample=sample,
+        disk={
+            "replications": sum(files[cell.size, count] for cell, count in zip(cells, counts, strict=True)) - first,
+            "keep": int(kept * sum(counts) * _FILE_KEPT),
+            "factors": first + _SUMMARY + rows * _SUMMARY_ROW,
+        },
+        values={
+            "factors.n": f"a sample of n = {max(study.n)} in each of {threads} threads",
+            "threads": f"a sample of n = {max(study.n)} in each of {threads}",
+            "replications": f"{max(counts)} of each of {len(cells)} cells",
+            "keep": f"{sum(counts) * targets} estimates, {max(counts) * targets} of them of one cell,",
+            "estimators": f"{targets} estimates of a replication",
+            "factors": f"{len(cells)} cells, {rows} rows of the summary,",
+        },
+    )
+
+
+def refusal(footprint, folder):
+    """Why a run cannot fit, a message that names the key to change; None where it may. folder: of the run, or where it
+    will be. What is stored there needs no more disk."""
+    return _too_little_memory(footprint) or _too_little_disk(footprint, Path(folder))
+
+
+def refuse(study, threads, folder):
+    """Raise UsageError where a run of the study in a folder cannot fit into the memory or onto the disk."""
+    why = refusal(of(study, threads), folder)
+    if why:
+        raise UsageError(why)
+
+
+def memory():
+    """Bytes of memory that this process may use, and what says so."""
+    return min(_limits())
+
+
+def free(path):
+    """Free bytes of the file system that holds a path, or will."""
+    path = Path(path).absolute()
+    while not path.exists():
+        path = path.parent
+    found = os.statvfs(path)
+    return found.f_bavail * found.f_frsize
+
+
+def _too_little_memory(footprint):
+    parts = max(footprint.computing, footprint.summarising, key=lambda parts: sum(parts.values()))
+    if not parts:
+        return None
+    (have, source), need = memory(), _LEAST + sum(parts.values())
+    if need <= have:
+        return None
+    key = max(parts, key=parts.get)
+    if key == "threads" and need - parts[key] + footprint.sample > have:
+        key = "factors.n"
+    return _message(footprint, key, need, "memory", f"{source} {_told(have)}")
+
+
+def _too_little_disk(footprint, folder):
+    have = free(folder)
+    need = footprint.disk_bytes - _stored(folder)
+    if need * _SURE <= have:
+        return None
+    key = max(footprint.disk, key=footprint.disk.get)
+    return _message(footprint, key, need, f"disk for {folder}", f"{_told(have)} are free")
+
+
+def _message(footprint, key, need, what, there):
+    return f"{key}: {footprint.values[key]} needs about {_told(need)} of {what}; {there}; {_REMEDIES[key]}"
+
+
+def _told(size):
+    return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.0f} MB"
+
+
+def _stored(folder):
+    """Bytes of the files of blocks in the folder of a run."""
+    found = itertools.chain.from_iterable((folder / name).glob("*.parquet") for name in ("blocks", "estimates"))
+    return sum(path.stat().st_size for path in found)
+
+
+def _work(study, cell, size, count, threads):
+    """Bytes that `execute.Work` holds, and what is made of it when a block is stored."""
+    targets, pairs, chunk = len(design.targets(study)), len(design.target_pairs(study)), design.chunk_size(size)
+    span = execute.span(size, count, targets, threads)
+    lengths = _node_lengths(count, chunk)
+    columns = targets * len(sums.ERRORS.columns) + pairs * len(sums.PAIRS.columns) + _joint_numbers(study, cell)
+    chunks = -(-max(lengths) // chunk)
+    work = 2 * threads * targets * chunk * 8 + min(targets, execute.HISTOGRAMS) * histograms.BINS * 4
+    parts = min(execute.MOST_PARTS, -(-count // span)) * bins(span) * 12 if targets > execute.HISTOGRAMS else 0
+    stored = sum(bins(length) for length in lengths) * _BIN + parts
+    return int(targets * (span * _HELD + stored) + work + _PARTS * chunks * columns * 8)
+
+
+def _nodes(study, targets, size, count):
+    """Bytes of the sums of a cell that are held while it is summarised: with a precision all, else one by one."""
+    longest = design.block_size(size)
+    blocks = -(-count // longest) if study.precision else max(1, count // longest).bit_length() + 1
+    return targets * blocks * (bins(min(count, longest)) * _NODE_BIN + len(sums.ERRORS.columns) * 8)
+
+
+def _files(study, cell, size, count):
+    """Bytes of the files of the sums of a cell."""
+    longest, chunk = design.block_size(size), design.chunk_size(size)
+    whole, rest = divmod(count, longest)
+    last = _file(study, cell, _node_lengths(rest, chunk)) if rest else 0
+    return whole * _file(study, cell, [longest]) + last
+
+
+def _file(study, cell, lengths):
+    targets, pairs = len(design.targets(study)), len(design.target_pairs(study))
+    rows = _FILE_ROW * (targets + pairs) + 8 * _joint_numbers(study, cell)
+    return int(_FILE + sum(rows + targets * bins(length) * _FILE_BIN for length in lengths))
+
+
+def _node_lengths(count, chunk):
+    """Replications of each node of the tree of sums that make up a block that starts where a node does."""
+    return [length for _, length in execute.node_runs(design.Block(0, "", 0, count), chunk)]
+
+
+def _joint_numbers(study, cell):
+    """Numbers of the joint sums of coefficients."""
+    controlled = not isinstance(recipes.control(study, cell), str)
+    return len(study.estimators) * sums.joint_columns(cell.coefficients, controlled) * sums.GROUPS
+
+
+def bins(count):
+    """Bins that are not empty, about, of a histogram of so many errors: every octave has 256, and fewer of them occur
+    the farther they are from the bulk."""
+    return min(count, 700 + 300 * max(0, count.bit_length() - 11))
+
+
+def _summary_rows(study, cell):
+    """Rows of a cell, about: a measure does not apply to every parameter."""
+    measures = [plugins("measures")[measure.name] for measure in study.measures]
+    of_targets = sum(
+        plugin.suits(quantity) for plugin in measures if not plugin.joint for quantity in cell.quantities
+    )
+    p = cell.coefficients
+    jointly = sum(p * (p - 1) // 2 if plugin.pairwise else 1 for plugin in measures if plugin.joint) if p > 1 else 0
+    return len(study.estimators) * (of_targets + jointly)
+
+
+def _limits():
+    """(bytes, what says so) of all that limits the memory of this process."""
+    yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), "this machine has"
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit != resource.RLIM_INFINITY:
+        yield limit, "RLIMIT_AS allows"
+    for path in _control_groups():
+        text = path.read_text().strip() if path.is_file() else "max"
+        if text.isdecimal():
+            yield int(text), "the control group allows"
+
+
+def _control_groups(root=Path("/sys/fs/cgroup"), own=Path("/proc/self/cgroup")):
+    """Files that may limit memory: of the group of this process and of all above it, of both versions of cgroup."""
+    for line in own.read_text().splitlines() if own.is_file() else ():
+        number, controllers, path = line.split(":", 2)
+        top, name = (root, "memory.max") if number == "0" else (root / "memory", "memory.limit_in_bytes")
+        if number == "0" or "memory" in controllers.split(","):
+            group = top / path.strip("/")
+            yield from (folder / name for folder in (group, *group.parents) if folder.is_relative_to(top))

@@ -1,0 +1,186 @@
+"""What a study takes is known before it starts: estimates against real processes and files, refusals name their key."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+import simcore as sc
+from simcore import design, footprint, jit
+from simcore.errors import UsageError
+
+STUDY = {
+    "name": "small",
+    "problem": "location",
+    "seed": 3,
+    "replications": 2000,
+    "factors": {"n": [10], "errors": [{"distribution": "normal"}]},
+    "estimators": [{"loss": "l2"}, {"loss": "l1"}],
+}
+HUBER = [{"loss": "huber", "k": 1.0 + 0.05 * step} for step in range(40)]
+NORMAL = [{"distribution": "normal"}]
+STUDENT = {"distribution": "student_t", "df": [1.0 + 0.5 * step for step in range(30)]}
+GB = 10**9
+
+
+def study_of(**changes):
+    return sc.Study(**STUDY | changes)
+
+
+def with_n(*n, errors=NORMAL):
+    return {"n": list(n), "errors": errors}
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """Sets what the machine has."""
+
+    def has(memory=10**13, disk=10**15):
+        monkeypatch.setattr(footprint, "memory", lambda: (memory, "this machine has"))
+        monkeypatch.setattr(footprint, "free", lambda path: disk)
+
+    return has
+
+
+MEMORY = [
+    ("factors.n", {"factors": with_n(10, 10**6)}, 1, 0.30, "n = 1000000"),
+    ("threads", {"factors": with_n(10**6)}, 16, 0.40, "in each of 16"),
+    ("keep", {"keep": "estimates", "replications": 10**8}, 1, 4, "200000000 estimates"),
+    ("estimators", {"estimators": HUBER, "replications": 10**6}, 1, 0.28, "40 estimates"),
+    ("factors", {"factors": with_n(*range(2, 3002), errors=[STUDENT]), "replications": 10}, 1, 4, "90000 cells"),
+]
+
+
+@pytest.mark.parametrize("key, changes, threads, have, words", MEMORY, ids=[case[0] for case in MEMORY])
+def test_too_little_memory_is_refused_by_the_key_to_change(
+    machine, monkeypatch, tmp_path, key, changes, threads, have, words
+):
+    monkeypatch.setattr(jit, "threads_of", lambda threads=None: threads or 1)
+    machine(memory=int(have * GB))
+    with pytest.raises(UsageError, match=rf"^{re.escape(key)}: .*needs about .* of memory; this machine has") as told:
+        sc.run(study_of(**changes), tmp_path / "out", threads)
+    assert words in str(told.value) and footprint._REMEDIES[key] in str(told.value)
+    assert not any(tmp_path.iterdir())
+
+
+DISK = [
+    ("keep", {"keep": "estimates", "replications": 10**7}),
+    ("replications", {"replications": 10**10}),
+    ("factors", {"factors": with_n(*range(2, 102), errors=[STUDENT])}),
+]
+
+
+@pytest.mark.parametrize("key, changes", DISK, ids=[case[0] for case in DISK])
+def test_too_little_disk_is_refused_by_the_key_to_change(machine, tmp_path, key, changes):
+    machine(disk=30_000_000)
+    with pytest.raises(UsageError, match=rf"^{key}: .*of disk for .*small; 30 MB are free"):
+        sc.run(study_of(**changes), tmp_path / "out")
+    assert not any(tmp_path.iterdir())
+
+
+def test_just_enough_is_not_refused(machine, tmp_path):
+    study = study_of(keep="estimates", replications=10**7)
+    need = footprint.of(study, 1)
+    machine(memory=need.memory_bytes, disk=need.disk_bytes)
+    assert footprint.refusal(need, tmp_path) is None
+    machine(memory=need.memory_bytes // 2, disk=need.disk_bytes)
+    assert footprint.refusal(need, tmp_path).startswith("keep: ")
+    machine(memory=need.memory_bytes, disk=need.disk_bytes // 2)
+    assert footprint.refusal(need, tmp_path).startswith("keep: ")
+
+
+def test_what_is_stored_needs_no_disk_again(machine, tmp_path):
+    study = study_of(keep="estimates", replications=200_000)
+    run = sc.run(study, tmp_path)
+    machine(disk=100_000)
+    assert sc.run(study, tmp_path).path == run.path
+    with pytest.raises(UsageError, match="^keep: "):
+        sc.run(study, tmp_path / "elsewhere")
+
+
+def test_a_precision_is_refused_for_what_it_takes_at_least(machine, tmp_path):
+    machine(disk=3_000_000)
+    rule = {"measure": "mse", "relative_mcse": 0.05, "min_replications": 2000, "max_replications": 10**11}
+    entries = {key: value for key, value in STUDY.items() if key != "replications"}
+    assert len(sc.run(sc.Study(**entries, precision=rule), tmp_path).summary())
+
+
+def test_limits_of_control_groups_are_found(tmp_path):
+    for folder, name, text in (("a/b", "memory.max", "max"), ("a", "memory.max", "5000"), ("memory/c", None, "70")):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / (name or "memory.limit_in_bytes")).write_text(text + "\n")
+    own = tmp_path / "cgroup"
+    own.write_text("4:cpu,memory:/c\n2:cpuset:/d\n0::/a/b\n")
+    found = [path.relative_to(tmp_path) for path in footprint._control_groups(tmp_path, own) if path.is_file()]
+    texts = [(tmp_path / path).read_text().strip() for path in found]
+    assert texts == ["70", "max", "5000"]
+    assert list(footprint._control_groups(tmp_path, tmp_path / "none")) == []
+
+
+def limited(arguments, cwd, limit):
+    """The command line in a process whose addresses are limited."""
+    program = (
+        f"import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_AS, ({limit},) * 2);"
+        f"sys.argv = ['simcore', *{arguments!r}]; runpy.run_module('simcore', run_name='__main__')"
+    )
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=cwd)
+
+
+def test_under_a_limit_run_and_plan_say_the_same(tmp_path):
+    (tmp_path / "small.toml").write_text(study_of(keep="estimates", replications=10**8).text)
+    run, plan = (limited([command, "small.toml", "--threads", "1"], tmp_path, 4 * GB) for command in ("run", "plan"))
+    assert run.returncode == plan.returncode == 2
+    assert run.stderr == plan.stderr and run.stderr.startswith("keep: ") and "RLIMIT_AS allows 4.0 GB" in run.stderr
+    assert "100,000,000 per cell" in plan.stdout and "not tried out" in plan.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["small.toml"]
+
+
+def measured(study, place):
+    """(peak of resident memory, bytes of the files) of a run in a process of its own."""
+    (place / "study.toml").write_text(study.text)
+    program = (
+        "import json, simcore as sc; run = sc.run('study.toml', '.', threads=2);"
+        "peak = next(line for line in open('/proc/self/status') if line.startswith('VmHWM')).split()[1];"
+        "size = sum(path.stat().st_size for path in run.path.rglob('*.parquet'));"
+        "print(json.dumps([int(peak) * 1024, size]))"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=place)
+    assert found.returncode == 0, found.stderr
+    return json.loads(found.stdout)
+
+
+MEASURED = {
+    "kept": {"keep": "estimates", "replications": 2_500_000},
+    "many": {"estimators": HUBER, "replications": 300_000},
+    "large": {"factors": with_n(10**6), "replications": 64},
+    "cells": {"factors": with_n(5, 6, 7, errors=[STUDENT]), "replications": 1024},
+}
+
+
+@pytest.mark.parametrize("changes", MEASURED.values(), ids=MEASURED)
+def test_estimates_are_near_what_a_run_takes(tmp_path, changes):
+    study = study_of(**changes)
+    peak, size = measured(study, tmp_path)
+    told = footprint.of(study, 2)
+    assert 0.85 * peak <= told.memory_bytes <= 1.6 * peak, (told, peak)
+    assert 0.8 * size <= told.disk_bytes <= 1.5 * size, (told, size)
+
+
+def test_the_largest_grid_and_sample_are_judged_without_listing_their_blocks(monkeypatch):
+    monkeypatch.setattr(design, "blocks_between", None)
+    big = study_of(factors=with_n(*range(2, 3332), errors=[STUDENT]), replications=10)
+    assert len(design.cells(big)) == 99_900
+    assert footprint.of(big, 2).summarising["factors"] > 5 * GB
+    many = study_of(replications=10**12)
+    assert design.count_blocks(many) == 953_675
+    assert footprint.of(many, 2).memory_bytes < GB and footprint.of(many, 2).disk_bytes > 20 * GB
+
+
+@pytest.mark.skipif(not jit.enabled(), reason="plain kernels have one thread")
+def test_threads_are_known_without_starting_them():
+    assert jit.threads_of(None) == jit.set_threads(None) and jit.threads_of(1) == jit.set_threads(1) == 1
+    assert jit.threads_of(10**6) == jit.set_threads(10**6) <= (os.cpu_count() or 1)
+    jit.set_threads(None)
