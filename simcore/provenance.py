@@ -20,10 +20,15 @@ _LISTS = ("n", "errors", "contamination", "design", "estimators")  # that `exten
 
 def origin(study):
     """What all numbers of a study depend on beside the scenario's content, as values for JSON."""
-    named = ((choice, plugins("designs")[choice.name].fingerprint(choice.values)) for choice in study.design)
-    inputs = {choice.label: fingerprint for choice, fingerprint in named if fingerprint}
     own = {"format": FORMAT, "code": jit.source_digest(), "stream_version": STREAM_VERSION, "numerics": NUMERICS}
-    return own | {"seed": study.seed} | ({"inputs": inputs} if inputs else {})
+    return own | {"seed": study.seed} | inputs(study)
+
+
+def inputs(study):
+    """What designs read beside the scenario, by label, as an entry of `origin` if there is any. Raises UsageError."""
+    named = ((choice, plugins("designs")[choice.name].fingerprint(choice.values)) for choice in study.design)
+    found = {choice.label: fingerprint for choice, fingerprint in named if fingerprint}
+    return {"inputs": found} if found else {}
 
 
 def stamps(study, origin):

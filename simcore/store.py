@@ -57,6 +57,9 @@ class RunFolder:
         record = provenance.read(path / "run.json")
         study = provenance.study_of(record, path / "run.json")
         origin = {name: record[name] for name in provenance.ORIGIN if name in record}
+        lines, _ = provenance.differences(study, study, (origin, origin | provenance.inputs(study)))
+        if lines:
+            raise _of_another(path, lines)
         return cls(path, study, origin, {name: frozenset(record["earlier"][name]) for name in FOLDERS})
 
     @classmethod
@@ -73,12 +76,7 @@ class RunFolder:
         origin = provenance.origin(study)
         lines, adds = provenance.differences(self.study, study, (self.origin, origin))
         if lines and not (extending and adds):
-            hint = "add what is new with simcore extend, or " if adds else ""
-            raise DamagedError(
-                f"{self.path}: holds results of another scenario or of another version of simcore\n"
-                + "".join(f"  {line}\n" for line in lines)
-                + f"{hint}choose another --out, another name, or remove that directory"
-            )
+            raise _of_another(self.path, lines, "add what is new with simcore extend, or " if adds else "")
         stamps = provenance.stamps(study, origin)
         earlier = {
             name: (self.earlier[name] | {shelf.series}) - {series(stamps[name])} for name, shelf in self.shelves.items()
@@ -304,6 +302,14 @@ class RunFolder:
                 f"{self.path}: cannot be written ({error.strerror or error}); what is finished is kept: mend that and "
                 "run the same command again"
             ) from error
+
+
+def _of_another(path, lines, hint=""):
+    return DamagedError(
+        f"{path}: holds results of another scenario or of another version of simcore\n"
+        + "".join(f"  {line}\n" for line in lines)
+        + f"{hint}choose another --out, another name, or remove that directory"
+    )
 
 
 def _refuse_orphans(path):
