@@ -83,6 +83,8 @@ class RunFolder:
         }
         folder = RunFolder(self.path, study, origin, earlier)
         folder._refuse_fewer(self.study.replications)
+        if folder.record() != self.record():
+            files.remove(self.path / "summary.parquet")  # first: blocks that are lacking now are not lost ones
         folder.update("run.json", folder.record())
         folder.update("scenario.toml", study.text.encode())
         return folder
@@ -127,7 +129,10 @@ class RunFolder:
         listing = self.shelves[folder].listing()
         if listing.strange:
             told = ", ".join(listing.strange[:_MOST_TOLD])
-            raise DamagedError(f"{self.path / folder}: not of this run: {told}; {self.remedy('moves it away')}")
+            raise DamagedError(
+                f"{self.path / folder}: not of this run, unless it is being extended: {told}; "
+                f"{self.remedy('moves it away')}"
+            )
         return {place: self._one(folder, place, names) for place, names in listing.own.items()}
 
     def _one(self, folder, place, names):

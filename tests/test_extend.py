@@ -8,7 +8,7 @@ import pytest
 
 import simcore as sc
 from simcore import runs
-from simcore.errors import DamagedError
+from simcore.errors import DamagedError, IncompleteError
 from tests.kills import snapshot
 from tests.test_cli import simcore
 
@@ -179,3 +179,15 @@ def test_the_command_line(out):
     assert simcore("verify", out / "own", cwd=out).returncode == 0
     (out / "own" / "summary.parquet").unlink()
     assert simcore("verify", out / "own", cwd=out).returncode == 3
+
+
+def test_an_extension_that_is_killed_at_once_is_unfinished_not_damaged(out):
+    """After its record was written, and before anything else."""
+    for changes in ({"replications": 4000}, {"factors": WIDER, "replications": 4000}):
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(ZeroDivisionError):
+            patch.setattr(runs.rounds, "missing", lambda _: 1 / 0)
+            sc.extend(study_with(**changes), out)
+        with pytest.raises(IncompleteError, match="blocks are missing"):
+            sc.open(out / "own").summary()
+        report = sc.verify(out / "own")
+        assert report.findings == () and report.missing and not report.finished
