@@ -155,6 +155,8 @@ def _message(footprint, key, need, what, there):
 
 
 def _told(size):
+    if size < 1e7:
+        return f"{size / 1e3:,.0f} kB"
     return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.0f} MB"
 
 

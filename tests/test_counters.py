@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from simcore import block_tables, design, execute, jit, recipes, streams, sums
+from simcore import block_tables, design, execute, kernels, linear_kernels, recipes, streams, sums, trial_kernels
 from simcore.lanes import WIDTH
 from simcore.scenario import parse
 from simcore.shelves import Place, Shelf
@@ -68,6 +68,9 @@ def test_no_two_replications_are_alike(problem):
     assert len(np.unique(rows, axis=0)) == len(rows) > 10_000
 
 
+PLAIN = {"location": kernels.simulate, "linear": linear_kernels.simulate, "classification": trial_kernels.simulate}
+
+
 @pytest.mark.parametrize(
     ("problem", "border"), [("location", 2**53), ("linear", 2**32), ("linear", 2**53), ("classification", 2**53)]
 )
@@ -78,15 +81,11 @@ def test_compiled_equals_plain(problem, border):
     estimates, states = np.empty((count, 2, WIDTH)), np.empty((count, 2, WIDTH), np.uint32)
     controls = np.empty((2 * len(cell.quantities) if kernel.score else 0, WIDTH))
     with np.errstate(all="ignore"):
-        _plain(cell)(kernel, border // WIDTH - 1, 0, 2, estimates, states, controls)
+        PLAIN[problem](kernel, border // WIDTH - 1, 0, 2, estimates, states, controls)
     before, after = _about(problem, border)
     for part, found in (("estimates", estimates), ("states", states)):
         whole = np.concatenate([getattr(before, part)[:, -WIDTH:], getattr(after, part)[:, :WIDTH]], axis=1)
         assert np.array_equal(whole, found.reshape(count, -1), equal_nan=part == "estimates")
-
-
-def _plain(cell):
-    return recipes.simulate(cell) if not jit.enabled() else recipes.simulate(cell).py_func
 
 
 @pytest.mark.parametrize("border", BORDERS)

@@ -103,6 +103,11 @@ def test_a_full_disk_is_told_and_freeing_it_is_enough(tmp_path, small_disk):
     (tmp_path / "tiny.toml").write_text(TINY)
     (small_disk / "ballast").write_bytes(bytes(350_000))
     done = simcore("run", "tiny.toml", "--out", small_disk, cwd=tmp_path)
+    assert done.returncode == 2 and "kB are free" in done.stderr and not (small_disk / "tiny").exists()
+    program = "import simcore.footprint, simcore.cli; simcore.footprint.refuse = print; simcore.cli.main()"
+    command = [sys.executable, "-c", program, "run", "tiny.toml", "--out", str(small_disk)]  # it fills up on the way
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
     assert done.returncode == 3 and "No space left on device" in done.stderr and "Traceback" not in done.stderr
     assert not kills.damaged(small_disk)
     (small_disk / "ballast").unlink()
