@@ -107,7 +107,7 @@ def verify(path, sample=3, threads=None):
         return Report(folder.path, tuple(findings), tuple(missing), checked, recomputed, folder.finished)
 
 
-def repair(path, threads=None, progress=None):
+def repair(path, sample=3, threads=None, progress=None):
     """Verify, move what is wrong to the folder `quarantine`, compute exactly that anew, and write the summary again.
 
     Returns the Report on what was wrong. Raises DamagedError where it cannot be known what the results are of, or
@@ -119,7 +119,7 @@ def repair(path, threads=None, progress=None):
         folder = RunFolder.open(path)
         if folder.origin["code"] != jit.source_digest():
             raise DamagedError(f"{path}: was made by another version of simcore; repair it with that one")
-        report = verify(path, 0, threads)
+        report = verify(path, sample, threads)
         for name in {found.name for found in report.findings} - {_SCENARIO, *FOLDERS}:
             files.move(path / name, path / "quarantine" / name)
         folder.update(_SCENARIO, folder.study.text.encode())
@@ -173,14 +173,15 @@ def _text(folder):
         same = files.read(folder.path / _SCENARIO) == folder.study.text.encode()
     except OSError:
         same = False
-    if not same:
+    if not same and folder.finished:  # a run that was killed at its start has yet to write it
         yield Finding(_SCENARIO, "is not the text that run.json holds")
 
 
 def _missing(folder, shelves, findings):
     """The blocks that have no file, not even a damaged one. With a precision that is known only of whole ones."""
     if folder.study.precision:
-        return [] if any(found.block for found in findings) else rounds.missing(folder)
+        damaged = any(found.name.startswith(FOLDERS) for found in findings)
+        return [] if damaged else rounds.missing(folder)
     places, kept = (shelves[name].places for name in FOLDERS)
     if folder.study.keep:
         places = {cell: own & kept.get(cell, set()) for cell, own in places.items()}

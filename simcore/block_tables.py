@@ -13,6 +13,8 @@ import pyarrow.compute as pc
 from simcore import codes, design, sums
 
 _HISTOGRAM = ("bins", "bin_counts")
+# Named as they come back from a file, so that a part of a table that was read has the bytes of one that was made.
+_WHOLES, _REALS = (pa.list_(pa.field("element", kind)) for kind in (pa.int64(), pa.float64()))
 
 
 def of_sums(study, result):
@@ -43,13 +45,13 @@ def of_sums(study, result):
             columns[name] = pa.array(exact, mask=~own)
     histograms = [bins for node in nodes for bins in (*node.bins, *(None,) * len(paired_keys))]
     for k, name in enumerate(_HISTOGRAM):
-        columns[name] = pa.array([bins and bins[k] for bins in histograms], pa.list_(pa.int64()))
+        columns[name] = pa.array([bins and bins[k] for bins in histograms], _WHOLES)
     joint = [None] * rows  # with the first target of each estimator
     for at, node in enumerate(nodes):
         step = len(keys) // max(1, len(node.joint))
         for place, own in enumerate(node.joint):
             joint[at * whole + place * step] = own.ravel()
-    columns["joint"] = pa.array(joint, pa.list_(pa.float64()))
+    columns["joint"] = pa.array(joint, _REALS)
     return pa.table(columns).take(pa.array([at * whole + row for at in range(len(nodes)) for row in order]))
 
 

@@ -52,6 +52,9 @@ _scenario = click.argument("scenario", type=click.Path())
 _out = click.option(
     "--out", default="results", show_default=True, type=click.Path(), help="Folder of run directories."
 )
+_sample = click.option(
+    "--sample", default=3, show_default=True, type=click.IntRange(min=0), help="Blocks to compute anew."
+)
 _run = click.argument("run", type=click.Path())
 _replications = click.option("--replications", type=int, help="Replications per cell, instead of the scenario's.")
 _seed = click.option("--seed", type=int, help="Seed, instead of the scenario's.")
@@ -95,7 +98,7 @@ def extend(scenario, out, replications, threads, as_json):
 
 @main.command()
 @_run
-@click.option("--sample", default=3, show_default=True, type=click.IntRange(min=0), help="Blocks to compute anew.")
+@_sample
 @_threads
 @_as_json
 @click.pass_context
@@ -113,14 +116,15 @@ def verify(ctx, run, sample, threads, as_json):
 
 @main.command()
 @_run
+@_sample
 @_threads
 @_as_json
-def repair(run, threads, as_json):
+def repair(run, sample, threads, as_json):
     """Move what is wrong with RUN to its folder quarantine, and compute exactly that anew."""
     from simcore import audit
 
     with _Progress("repair") as progress:
-        report = audit.repair(run, threads, progress)
+        report = audit.repair(run, sample, threads, progress)
     _print_report(report, as_json)
     done = "moved to quarantine or written anew, and computed again" if report.findings else "nothing to repair"
     click.echo(f"{run}: {done}", err=True)

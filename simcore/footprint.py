@@ -163,7 +163,14 @@ def _told(size):
 def _stored(folder):
     """Bytes of the files of blocks in the folder of a run."""
     found = itertools.chain.from_iterable((folder / name).glob("*.parquet") for name in ("blocks", "estimates"))
-    return sum(path.stat().st_size for path in found)
+    return sum(map(_size, found))
+
+
+def _size(path):
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # another process has just put a longer block in its place
+        return 0
 
 
 def _work(study, cell, size, count, threads):

@@ -137,7 +137,10 @@ def extend(study, out="results", threads=None, replications=None, progress=None)
     """
     if not isinstance(study, scenario.Study):
         if Path(study).is_dir():
-            out, study = Path(study).parent, open_run(study).study
+            path = Path(study).resolve()
+            out, study = path.parent, open_run(path).study
+            if path.name != study.name:
+                raise UsageError(f"{path}: is a copy of the run {study.name!r}; extend it under that name")
         else:
             study = scenario.load(study)
     if not (Path(out) / study.name / "run.json").exists():

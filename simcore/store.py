@@ -103,8 +103,10 @@ class RunFolder:
         """Raise UsageError where the study asks for a number of replications that is less than what is there."""
         if self.study.precision is not None:
             return  # which goes on from whatever is there
-        present = self.present()
-        reached = [design.reach(cell, present.get(cell.key, ())) for cell in design.cells(self.study)]
+        found, listing = {}, self.shelves["blocks"].listing()
+        for place in (*listing.own, *listing.earlier):
+            found.setdefault(place.cell, []).append(place[1:])
+        reached = [design.reach(cell, found.get(cell.key, ())) for cell in design.cells(self.study)]
         most = max(replications if not any(reached) else 0, *reached, 0)
         if most > self.study.replications:
             raise UsageError(
@@ -224,9 +226,10 @@ class RunFolder:
         Raises DamagedError where an extension has given other numbers than there were, IncompleteError.
         """
         with self._writing():
-            for name, shelf in self.shelves.items():
-                self._leave_earlier(name, shelf)
-                self._part(name, shelf)
+            shelves = {name: self.shelves[name] for name in (FOLDERS if self.study.keep else FOLDERS[:1])}
+            for step in (self._leave_earlier, self._leave_halves, self._part):
+                for name, shelf in shelves.items():
+                    step(name, shelf)
             files.clear(self.path / "temporary")
 
     def _leave_earlier(self, folder, shelf):
@@ -237,6 +240,14 @@ class RunFolder:
                 if folder == "blocks" and place[:2] in own:
                     self._compare(place, name, own[place[:2]][0])
                 files.remove(shelf.folder / name)
+
+    def _leave_halves(self, _folder, shelf):
+        """Sums without estimates that are to be kept, or the other way round, stand in other blocks too by now."""
+        present = self.present()
+        for place, names in shelf.listing().own.items():
+            if place[1:] not in present.get(place.cell, {}):
+                for name in names:
+                    files.remove(shelf.folder / name)
 
     def _compare(self, place, before, name):
         try:

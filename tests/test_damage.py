@@ -147,6 +147,8 @@ def test_numbers_that_are_not_what_they_should_be(run, kept):
     assert findings(run) == []
     (found,) = audit.verify(run, sample=2).findings
     assert found.name.startswith(name) and found.what == "is not what it is when computed anew"
+    assert audit.repair(run, sample=2, threads=1).findings == (found,)
+    assert audit.verify(run, sample=2).findings == ()
 
 
 def test_two_different_results_of_a_block_are_an_alarm(run):
@@ -175,3 +177,13 @@ def test_the_same_results_in_other_bytes_are_none(run):
 
 def stored_in(run):
     return [*(run / "blocks").iterdir()]
+
+
+def test_a_stray_file_beside_a_run_with_a_precision(tmp_path):
+    precision = {"measure": "mae", "relative_mcse": 0.05, "max_replications": 100_000}
+    run = sc.run(sc.Study(**(ENTRIES | {"precision": precision})), tmp_path, threads=1).path
+    (run / "blocks" / "stray.parquet").write_bytes(b"stray")
+    (found,) = audit.verify(run, sample=0).findings
+    assert found.name == "blocks/stray.parquet"
+    audit.repair(run, threads=1)
+    assert audit.verify(run, sample=0).findings == () and (run / "quarantine" / "blocks" / "stray.parquet").exists()

@@ -2,13 +2,14 @@
 an extension changes no number that was there."""
 
 import json
+import shutil
 
 import pyarrow.parquet as pq
 import pytest
 
 import simcore as sc
-from simcore import runs
-from simcore.errors import DamagedError, IncompleteError
+from simcore import design, runs
+from simcore.errors import DamagedError, IncompleteError, UsageError
 from tests.kills import snapshot
 from tests.test_cli import simcore
 
@@ -191,3 +192,52 @@ def test_an_extension_that_is_killed_at_once_is_unfinished_not_damaged(out):
             sc.open(out / "own").summary()
         report = sc.verify(out / "own")
         assert report.findings == () and report.missing and not report.finished
+
+
+def test_no_run_shrinks_a_study_whose_extension_was_killed(out):
+    """One block of the longer study is there, and all of the shorter one."""
+    longer = study_with(estimators=LONGER)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(ZeroDivisionError):
+        patch.setattr(runs.rounds, "missing", lambda _: 1 / 0)
+        sc.extend(longer, out)
+    folder = sc.open(out / "own").folder
+    cell = design.cells(longer)[0]
+    folder.commit(runs.local.execute.run_block(longer, cell, design.Block(0, cell.key, 0, 1024)))
+    with pytest.raises(UsageError, match="2500"):
+        sc.run(study_with(estimators=LONGER, replications=1024), out)
+
+
+def test_estimates_that_a_study_no_longer_keeps_stay(tmp_path):
+    sc.run(study_with(keep="estimates"), tmp_path, threads=1)
+    before = snapshot(tmp_path / "own" / "estimates")
+    sc.run(study_with(estimators=[{"loss": "l2", "label": "mean"}, {"loss": "huber"}]), tmp_path, threads=1)
+    assert snapshot(tmp_path / "own" / "estimates") == before
+
+
+def test_keeping_estimates_of_a_precision_later_on_comes_to_an_end(tmp_path):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(design, "_BLOCK_SAMPLES", 5 * 4096)
+        sc.run(study_with(factors=LESS, replications=4096), tmp_path, threads=1)
+        precision = {"measure": "mse", "relative_mcse": 0.2, "max_replications": 100_000}
+        kept = study_with(factors=LESS, replications=1024, keep="estimates", precision=precision)
+        run = sc.run(kept, tmp_path, threads=1)
+    assert run.folder.missing() == [] and sc.verify(run.path).findings == ()
+
+
+def test_a_cut_block_has_the_bytes_of_a_computed_one(tmp_path):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(design, "_BLOCK_SAMPLES", 5 * 4096)
+        sc.run(study_with(factors=LESS, keep="estimates"), tmp_path / "cut", threads=1)
+        longer = study_with(factors=LESS, keep="estimates", replications=4000)
+        folder = sc.run(longer, tmp_path / "cut", threads=1).folder
+        (cell,) = design.cells(longer)
+        shorter = study_with(factors=LESS, keep="estimates", replications=2048)
+        sc.run(shorter, tmp_path / "computed", threads=1)
+    first = {path.name for path in (tmp_path / "computed" / "own").glob("*/*-0000000000000-2048-*")}
+    assert len(first) == 2 and first <= {path.name for path in folder.path.glob("*/*.parquet")}
+
+
+def test_a_copy_of_a_run_does_not_extend_the_run(out):
+    shutil.copytree(out / "own", out / "backup")
+    with pytest.raises(UsageError, match="copy of the run 'own'"):
+        sc.extend(out / "backup", replications=4000)
