@@ -43,7 +43,8 @@ def restore(path):
 def _summarised(path):
     """How many replications a summary is of, None where it cannot be read."""
     try:
-        table = pq.read_table(path / "summary.parquet", page_checksum_verification=True)
+        file = pq.ParquetFile(path / "summary.parquet", page_checksum_verification=True, pre_buffer=False)
+        table = file.read(["n_ok", "n_failed"], use_threads=False)
         return pc.max(pc.add(table["n_ok"], table["n_failed"])).as_py()
     except (OSError, KeyError, pa.ArrowException):
         return None

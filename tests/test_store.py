@@ -2,7 +2,11 @@
 
 import hashlib
 import itertools
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -202,6 +206,24 @@ def test_a_run_killed_before_the_older_block_was_cut(tmp_path, folders):
         assert errors.tobytes() == np.sort(other - 2.0).tobytes()
     run.tidy()
     assert places(run) == places(run, "estimates") == [(0, 2048), (2048, 2952)]
+
+
+def test_reading_starts_no_thread(tmp_path):
+    """Arrow aborts a process that ends while one of its threads is being started, whatever the exit code should be."""
+    run, _ = stored(tmp_path, study_with(keep="estimates"), (0, 5000))
+    program = f"""
+import os
+from simcore.store import RunFolder
+run = RunFolder.open({str(run.path)!r})
+before = len(os.listdir("/proc/self/task"))
+for shelf in run.shelves.values():
+    ((name,),) = shelf.listing().own.values()
+    shelf.read(name)
+print(len(os.listdir("/proc/self/task")) - before)
+"""
+    environment = os.environ | {"PYTHONPATH": str(Path(sc.__file__).parent.parent)}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    assert done.stdout == "0\n", done.stderr
 
 
 def test_kept_errors_are_all_there_in_order(tmp_path):
