@@ -14,7 +14,6 @@ from simcore.runs import Run, as_arrow
 from simcore.shelves import parquet
 from simcore.store import FOLDERS, RunFolder
 
-_MOST_TOLD = 5
 _SUMMARY, _SCENARIO = "summary.parquet", "scenario.toml"
 
 
@@ -61,25 +60,20 @@ class Report:
     def sentences(self):
         """For people, one line each."""
         for found in self.findings:
-            yield f"{found.name} {found.what}" + (f" ({_told(found.block)})" if found.block else "")
+            yield f"{found.name} {found.what}" + (f" ({found.block})" if found.block else "")
         yield f"{self.checked} block files are what was written"
         if self.recomputed is None:
             yield "made by another version of simcore: no block was computed anew"
         elif self.recomputed:
-            yield f"computed anew, with the same bits unless told above: {'; '.join(map(_told, self.recomputed))}"
+            yield f"computed anew, with the same bits unless told above: {'; '.join(map(str, self.recomputed))}"
         if self.missing:
-            told = [*map(_told, self.missing[:_MOST_TOLD]), *["..."] * (len(self.missing) > _MOST_TOLD)]
-            yield f"{len(self.missing)} blocks are to be computed: {'; '.join(told)}"
+            yield f"{len(self.missing)} blocks are to be computed: {design.told(self.missing)}"
         if not self.summarised:
             yield "the run is not finished: the same simcore run goes on from here"
 
 
 def _placed(block):
     return {} if block is None else {"cell": block.cell, "first": block.first, "count": block.count}
-
-
-def _told(block):
-    return f"cell {block.cell}, replications {block.first}..{block.first + block.count - 1}"
 
 
 def verify(path, sample=3, threads=None):
@@ -90,7 +84,7 @@ def verify(path, sample=3, threads=None):
     """
     with signals.stoppable():
         folder = RunFolder.open(path)
-        shelves = {name: _Shelf(folder, name) for name in FOLDERS}
+        shelves = {name: _Checked(folder, name) for name in FOLDERS}
         findings = [*_text(folder), *(found for shelf in shelves.values() for found in shelf.findings)]
         missing, recomputed = _missing(folder, shelves, findings), None
         if folder.finished:
@@ -133,24 +127,22 @@ def repair(path, sample=3, threads=None, progress=None):
         return replace(report, findings=(*restored, *report.findings))
 
 
-class _Shelf:
-    """What stands in a folder of block files: findings, places (cell key -> (first, count) that have a file), and of
-    whole ones block -> name."""
+class _Checked:
+    """What stands in a folder of block files: findings, places that have a file, and of whole ones block -> name."""
 
     def __init__(self, folder, name):
-        self.name, self.findings, self.places, self.whole = name, [], {}, {}
-        shelf, numbers = folder.shelves[name], {cell.key: cell.number for cell in design.cells(folder.study)}
-        listing = shelf.listing()
+        self.name, self.findings, self.places, self.whole = name, [], set(), {}
+        listing, numbers = folder.shelves[name].listing(), folder.numbers
         for strange in listing.strange:
             self._find(strange, "is not of this run")
         for place, names in listing.own.items():
             if place.cell in numbers:
-                self.places.setdefault(place.cell, set()).add(place[1:])
-                self._read(folder, shelf, design.Block(numbers[place.cell], *place), names)
+                self.places.add(place)
+                self._read(folder, design.Block(numbers[place.cell], *place), names)
             else:
                 self._find(names[0], "is of a cell that is not in this run")
 
-    def _read(self, folder, shelf, block, names):
+    def _read(self, folder, block, names):
         whole = []
         for name in names:
             try:
@@ -158,7 +150,7 @@ class _Shelf:
                 whole.append(name)
             except DamagedError as error:
                 self._find(name, f"is damaged: {error.__cause__}", block)
-        if len({parquet(shelf.read(name)) for name in whole}) > 1:
+        if folder.differ(self.name, whole):
             for name in whole:
                 self._find(name, "is one of different results of a block", block)
         elif whole:
@@ -183,9 +175,7 @@ def _missing(folder, shelves, findings):
         damaged = any(found.name.startswith(FOLDERS) for found in findings)
         return [] if damaged else rounds.missing(folder)
     places, kept = (shelves[name].places for name in FOLDERS)
-    if folder.study.keep:
-        places = {cell: own & kept.get(cell, set()) for cell, own in places.items()}
-    return folder.missing(places)
+    return design.lacking(folder.study, design.by_cell(places & kept if folder.study.keep else places))
 
 
 def _computed_anew(folder, shelves, block):

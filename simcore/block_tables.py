@@ -58,7 +58,7 @@ def of_sums(study, result):
 def sums_in(study, block, table):
     """The nodes in such a table, their rows in the order of the study's targets. Raises KeyError or ValueError where it
     is not a table of this block."""
-    if {tuple(row.values()) for row in table.select(["cell", "first", "count"]).to_pylist()} != {_place(block)}:
+    if {tuple(row.values()) for row in table.select(["cell", "first", "count"]).to_pylist()} != {block.place}:
         raise ValueError("it belongs to another block")
     nodes = list(_nodes(study, table))
     for node in nodes:
@@ -122,10 +122,6 @@ def _by_key(table):
     named = ("node_first", "node_count", "estimator", "other", "parameter")
     rows = table.drop_columns(["first", "count"]).to_pylist()
     return {tuple(row.pop(name) for name in named): repr(row) for row in rows}
-
-
-def _place(block):
-    return block.cell_key, block.first, block.count
 
 
 def _nodes(study, table):

@@ -7,8 +7,8 @@ places are inches, those of marks points.
 """
 
 import contextlib
+import io
 import math
-import os
 import re
 import textwrap
 from pathlib import Path
@@ -22,7 +22,7 @@ from matplotlib.lines import Line2D
 from matplotlib.path import Path as MarkerPath
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, SymmetricalLogLocator
 
-from simcore import panels, sheets
+from simcore import files, panels, sheets
 from simcore.panels import NO_BOUND, ZERO
 from simcore.sheets import GAP, LEFT, LETTER, LINE, SIZES, WIDTH, wrap
 from simcore.statuses import INSUFFICIENT, MEANINGS, NO_MCSE, OK, ROUGH, UNDEFINED
@@ -319,12 +319,9 @@ def _label_axes(figure, sheet, label, bottom, room):
 
 
 def write(figure, name, folder):
-    """Write all formats, each under a name of its own beside the folder first, so that no half file is ever seen."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write all formats, each whole or not at all."""
+    files.make_folder(folder)
     for suffix, metadata in FORMATS.items():
-        draft = folder.parent / f".{name}.{os.getpid()}.{suffix}"
-        try:
-            figure.savefig(draft, format=suffix, metadata=metadata)
-            os.replace(draft, folder / f"{name}.{suffix}")
-        finally:
-            draft.unlink(missing_ok=True)
+        drawn = io.BytesIO()
+        figure.savefig(drawn, format=suffix, metadata=metadata)
+        files.replace(folder / f"{name}.{suffix}", drawn.getvalue(), folder.parent)

@@ -9,6 +9,7 @@ import hashlib
 import itertools
 import json
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from simcore.errors import UsageError
 from simcore.populations import estimand
@@ -18,6 +19,7 @@ from simcore.scenario import MOST_PAIRED, Choice, Model
 _MOST_REPLICATIONS = 1 << 20  # of a block
 _MOST_BLOCKS = 1_000_000
 _CHUNK = 1024
+_MOST_TOLD = 5  # blocks in a message
 _BLOCK_SAMPLES = 1 << 28  # of a block, about: a second of work
 
 
@@ -97,6 +99,14 @@ class Cell:
         return hashlib.sha256(self.identity.encode()).hexdigest()[:16]
 
 
+class Place(NamedTuple):
+    """Where the results of a block belong: its cell by key, its first replication and how many there are."""
+
+    cell: str
+    first: int
+    count: int
+
+
 @dataclass(frozen=True)
 class Block:
     """Replications first .. first + count - 1 of a cell: the unit of work and of checkpoint."""
@@ -105,6 +115,13 @@ class Block:
     cell_key: str
     first: int
     count: int
+
+    def __str__(self):
+        return f"cell {self.cell}, replications {self.first}..{self.first + self.count - 1}"
+
+    @property
+    def place(self):
+        return Place(self.cell_key, self.first, self.count)
 
 
 def cells(study):
@@ -183,12 +200,6 @@ def chunk_size(size):
     return min(_CHUNK, block_size(size))
 
 
-def blocks(study):
-    """Every block of a study, cell by cell; the last one of a cell may be shorter. Raises as `count_blocks`."""
-    count_blocks(study)
-    return [block for cell in cells(study) for block in blocks_between(cell, 0, study.replications)]
-
-
 def count_blocks(study):
     """How many blocks a study has at most. Raises UsageError if they are too many."""
     grid = cells(study)
@@ -209,6 +220,26 @@ def blocks_between(cell, first, stop):
         end = min(stop, (first // size + 1) * size)
         yield Block(cell.number, key, first, end - first)
         first = end
+
+
+def lacking(study, present):
+    """The blocks of all replications of a study that are not present, cell by cell; the last one of a cell may be
+    shorter. present: cell key -> pairs (first, count)."""
+    lists = (cover(cell, present.get(cell.key, ()), study.replications)[1] for cell in cells(study))
+    return [block for blocks in lists for block in blocks]
+
+
+def told(blocks):
+    """The first of some blocks, in words."""
+    return "; ".join([*map(str, blocks[:_MOST_TOLD]), *["..."] * (len(blocks) > _MOST_TOLD)])
+
+
+def by_cell(places):
+    """Cell key -> pairs (first, count), of Places."""
+    found = {}
+    for place in places:
+        found.setdefault(place.cell, []).append(place[1:])
+    return found
 
 
 def cover(cell, present, replications):

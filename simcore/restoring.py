@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from simcore import design, files, provenance, scenario
+from simcore import files, provenance, scenario
 from simcore.errors import DamagedError, SimcoreError, UsageError
 from simcore.shelves import Broken, Shelf, stamp_of
 from simcore.store import FOLDERS, RunFolder
@@ -27,12 +27,8 @@ def restore(path):
             gone = not (path / "run.json").exists()
             raise (UsageError(f"{path}: not a run directory; give results/<study name>") if gone else error) from None
     folder = _folder(path, stamps)
-    present = {}
-    for place in folder.shelves["blocks"].listing().own:
-        present.setdefault(place.cell, []).append(place[1:])
-    reached = max(design.reach(cell, present.get(cell.key, ())) for cell in design.cells(folder.study))
     if not folder.study.precision:
-        replications = max(reached, _summarised(path) or folder.study.replications)
+        replications = max(folder.reached(), _summarised(path) or folder.study.replications)
         folder = RunFolder(path, folder.study.with_changes(replications), folder.origin, folder.earlier)
     if (path / "run.json").exists():
         files.move(path / "run.json", path / "quarantine" / "run.json")

@@ -13,12 +13,12 @@ from simcore.summaries import cell_rows
 _MARGIN = 1.02  # beyond the number that the round before foretold, so that the next one is mostly the last
 
 
-def missing(folder):
-    """Blocks of the next round of every cell of a run folder, in order; none when all cells are done."""
-    study = folder.study
+def missing(folder, present=None):
+    """Blocks of the next round of every cell of a run folder, in order; none when all cells are done. present: what
+    the folder says of that, if it was asked."""
+    study, present = folder.study, folder.present() if present is None else present
     if study.precision is None:
-        return folder.missing()
-    present = folder.present()
+        return design.lacking(study, present)
     return [block for cell in design.cells(study) for block in _next_round(folder, cell, present.get(cell.key, ()))]
 
 

@@ -8,8 +8,6 @@ from simcore.engines import local
 from simcore.errors import DamagedError, IncompleteError, UsageError
 from simcore.registry import plugins
 
-_MOST_TOLD = 5
-
 
 @dataclass(frozen=True)
 class Run:
@@ -52,10 +50,10 @@ class Run:
 
         if self._exact:
             return
-        missing = rounds.missing(self.folder)
+        present = self.folder.present()
+        missing = rounds.missing(self.folder, present)
         if missing:
             raise self._lacking(missing)
-        present = self.folder.present()
         for cell in design.cells(self.study):
             own = present[cell.key]
             reached = design.reach(cell, own)
@@ -64,8 +62,7 @@ class Run:
 
     def _lacking(self, missing):
         """What to say where blocks are missing: whether they were there once."""
-        places = (self.folder.told(block.cell_key, block.first, block.count) for block in missing[:_MOST_TOLD])
-        told = "; ".join(places) + ("; ..." if len(missing) > _MOST_TOLD else "")
+        told = design.told(missing)
         if self.folder.finished:
             remedy = self.folder.remedy("computes them anew")
             return DamagedError(f"{self.path}: {len(missing)} blocks are lost ({told}); {remedy}")
@@ -93,39 +90,23 @@ def as_arrow(table):
     return pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata()
 
 
-def run(study, out="results", threads=None, replications=None, seed=None, progress=None, extending=False):
+def run(study, out="results", threads=None, replications=None, seed=None, progress=None):
     """Compute what is missing of a study, summarise it, and return the Run.
 
     study: a Study or the path of a scenario file. threads: None for every CPU of this process. progress: called with
-    (finished blocks, all blocks, Block) after each block. extending: go on from results of a study that this one only
-    adds cells or estimators to. Ctrl-C, SIGTERM or SIGUSR1 stops after the call of a kernel in flight, a fraction of a
-    second; finished blocks are kept, and the same call goes on from there. Raises ScenarioError, UsageError,
-    DamagedError, Stopped, and IncompleteError where the disk does not take the results.
+    (finished blocks, all blocks, Block) after each block. Ctrl-C, SIGTERM or SIGUSR1 stops after the call of a kernel
+    in flight, a fraction of a second; finished blocks are kept, and the same call goes on from there. Raises
+    ScenarioError, UsageError, DamagedError, Stopped, and IncompleteError where the disk does not take the results.
     """
     from simcore.store import RunFolder
 
-    if threads is not None and threads < 1:
-        raise UsageError(f"threads: must be at least 1 (got {threads})")
     if not isinstance(study, scenario.Study):
         study = scenario.load(study)
     if replications is not None or seed is not None:
         study = study.with_changes(replications, seed)
-    design.count_blocks(study)  # refuses a study that cannot be meant, before anything is written
-    footprint.refuse(study, threads, Path(out) / study.name)  # or one that cannot fit
+    _refuse(study, out, threads)
     with signals.stoppable():
-        folder = RunFolder.create(out, study, extending)
-        while missing := rounds.missing(folder):
-            folder.unfinish()
-            _compute(folder, missing, threads, progress)
-        folder.tidy()
-        return Run(folder, Run(folder).write_summary())
-
-
-def _compute(folder, missing, threads, progress):
-    stored = folder.blocks_stored()
-    for done, block in enumerate(local.run(folder.study, missing, folder.commit, threads), stored + 1):
-        if progress is not None:
-            progress(done, stored + len(missing), block)
+        return _finished(RunFolder.create(out, study), threads, progress)
 
 
 def extend(study, out="results", threads=None, replications=None, progress=None):
@@ -135,6 +116,8 @@ def extend(study, out="results", threads=None, replications=None, progress=None)
     `replications` are added. New estimators need all samples again, and what the others make of them is compared with
     what it was. Raises as `run` does, and UsageError where there is nothing to extend.
     """
+    from simcore.store import RunFolder
+
     if not isinstance(study, scenario.Study):
         if Path(study).is_dir():
             path = Path(study).resolve()
@@ -143,9 +126,34 @@ def extend(study, out="results", threads=None, replications=None, progress=None)
                 raise UsageError(f"{path}: is a copy of the run {study.name!r}; extend it under that name")
         else:
             study = scenario.load(study)
-    if not (Path(out) / study.name / "run.json").exists():
-        raise UsageError(f"{Path(out) / study.name}: there is no run to extend; start it with simcore run")
-    return run(study, out, threads, replications, progress=progress, extending=True)
+    path = Path(out) / study.name
+    if not (path / "run.json").exists():
+        raise UsageError(f"{path}: there is no run to extend; start it with simcore run")
+    if replications is not None:
+        study = study.with_changes(replications)
+    _refuse(study, out, threads)
+    with signals.stoppable():
+        return _finished(RunFolder.open(path).extended(study), threads, progress)
+
+
+def _refuse(study, out, threads):
+    """Refuse what cannot be meant or cannot fit, before anything is written."""
+    if threads is not None and threads < 1:
+        raise UsageError(f"threads: must be at least 1 (got {threads})")
+    design.count_blocks(study)
+    footprint.refuse(study, threads, Path(out) / study.name)
+
+
+def _finished(folder, threads, progress):
+    """The Run of a folder, all that was missing computed."""
+    while missing := rounds.missing(folder):
+        folder.unfinish()
+        stored = sum(map(len, folder.present().values()))
+        for done, block in enumerate(local.run(folder.study, missing, folder.commit, threads), stored + 1):
+            if progress is not None:
+                progress(done, stored + len(missing), block)
+    folder.tidy()
+    return Run(folder, Run(folder).write_summary())
 
 
 def open_run(path):

@@ -16,18 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simcore import files
+from simcore.design import Place
 from simcore.errors import DamagedError
 
 _NAME = re.compile(r"([0-9a-f]{16})-(\d{13,})-(\d+)-([0-9a-f]{16})-([0-9a-f]{64})\.parquet").fullmatch
 _ANY = ".parquet"  # what readers of the folder would take for results
-
-
-class Place(NamedTuple):
-    """Where the results of a block belong: its cell by key, its first replication and how many there are."""
-
-    cell: str
-    first: int
-    count: int
 
 
 class Listing(NamedTuple):

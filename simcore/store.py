@@ -13,7 +13,7 @@ import numpy as np
 
 from simcore import block_tables, design, files, provenance, scenario, signals
 from simcore.errors import DamagedError, IncompleteError, UsageError
-from simcore.shelves import Broken, Place, Shelf, parquet, series
+from simcore.shelves import Broken, Shelf, parquet, series
 
 FOLDERS = ("blocks", "estimates")
 _CUTS = {"blocks": block_tables.sums_before, "estimates": block_tables.estimates_before}
@@ -34,18 +34,19 @@ class RunFolder:
     earlier: dict
 
     @classmethod
-    def create(cls, out, study, extending=False):
-        """The folder `out/<study name>`, new or of the same content; if `extending`, of a study that this one adds to.
+    def create(cls, out, study):
+        """The folder `out/<study name>`, new or of the same content.
 
         Raises DamagedError where it belongs to another study, UsageError where it cannot be written or has more
         replications already.
         """
         path = Path(out) / study.name
-        try:
+        with _making(path):
             folder = cls.open(path) if (path / "run.json").exists() else cls._new(path, study)
-            return folder._of(study, extending)
-        except OSError as error:
-            raise UsageError(f"{path}: cannot write results here ({error.strerror}); choose another --out") from error
+            lines, adds = folder._differences(study)
+            if lines:
+                raise _of_another(path, lines, "add what is new with simcore extend, or " if adds else "")
+            return folder._recorded(study)
 
     @classmethod
     def open(cls, path):
@@ -71,21 +72,30 @@ class RunFolder:
         made = files.put(path / "run.json", folder.record(), path / "temporary")
         return folder if made else cls.open(path)
 
-    def _of(self, study, extending):
+    def extended(self, study):
+        """The folder for a study that only adds to its own. Raises as `create`."""
+        with _making(self.path):
+            lines, adds = self._differences(study)
+            if lines and not adds:
+                raise _of_another(self.path, lines)
+            return self._recorded(study)
+
+    def _differences(self, study):
+        return provenance.differences(self.study, study, (self.origin, provenance.origin(study)))
+
+    def _recorded(self, study):
         """The folder for a study that it may hold, its record brought up to date."""
         origin = provenance.origin(study)
-        lines, adds = provenance.differences(self.study, study, (self.origin, origin))
-        if lines and not (extending and adds):
-            raise _of_another(self.path, lines, "add what is new with simcore extend, or " if adds else "")
         stamps = provenance.stamps(study, origin)
         earlier = {
             name: (self.earlier[name] | {shelf.series}) - {series(stamps[name])} for name, shelf in self.shelves.items()
         }
         folder = RunFolder(self.path, study, origin, earlier)
         folder._refuse_fewer(self.study.replications)
-        if folder.record() != self.record():
+        record = folder.record()
+        if record != self.record():
             files.remove(self.path / "summary.parquet")  # first: blocks that are lacking now are not lost ones
-        folder.update("run.json", folder.record())
+        folder.update("run.json", record)
         folder.update("scenario.toml", study.text.encode())
         return folder
 
@@ -103,16 +113,19 @@ class RunFolder:
         """Raise UsageError where the study asks for a number of replications that is less than what is there."""
         if self.study.precision is not None:
             return  # which goes on from whatever is there
-        found, listing = {}, self.shelves["blocks"].listing()
-        for place in (*listing.own, *listing.earlier):
-            found.setdefault(place.cell, []).append(place[1:])
-        reached = [design.reach(cell, found.get(cell.key, ())) for cell in design.cells(self.study)]
-        most = max(replications if not any(reached) else 0, *reached, 0)
+        reached = self.reached()
+        most = max(reached, 0 if reached else replications)
         if most > self.study.replications:
             raise UsageError(
                 f"{self.path}: was run with {most} replications per cell; ask for at least as many "
                 f"(--replications {most}, got {self.study.replications}), or choose another --out"
             )
+
+    def reached(self):
+        """The most replications of a cell that stand in block files, of this study or before it was extended."""
+        listing = self.shelves["blocks"].listing()
+        found = design.by_cell((*listing.own, *listing.earlier))
+        return max(design.reach(cell, found.get(cell.key, ())) for cell in design.cells(self.study))
 
     def present(self):
         """The blocks that are stored: cell key -> {(first, count): folder -> name of its file}; where the study asks to
@@ -139,34 +152,27 @@ class RunFolder:
 
     def _one(self, folder, place, names):
         """The name of the file of a block; there are several if different versions of pyarrow have written it."""
-        if len(names) > 1 and self._differ(self.shelves[folder], names):
+        if self.differ(folder, names):
             raise DamagedError(
-                f"{self.path / folder}: different results of {self.told(*place)}: {' and '.join(names)}; "
+                f"{self.path / folder}: different results of {self._told(place)}: {' and '.join(names)}; "
                 f"{self.remedy('finds the right one')}"
             )
         return names[0]
 
-    def _differ(self, shelf, names):
+    def differ(self, folder, names):
+        """Whether files of one block hold different results, and not the same in other bytes."""
         try:
-            return len({parquet(shelf.read(name)) for name in names}) > 1
+            return len(names) > 1 and len({parquet(self.shelves[folder].read(name)) for name in names}) > 1
         except Broken:
             return True
 
-    def blocks_stored(self):
-        """How many blocks are stored."""
-        return sum(map(len, self.present().values()))
-
-    def missing(self, present=None):
-        """Blocks of the first `replications` of every cell of the study that are not stored, in order; or that are not
-        `present`, cell key -> pairs (first, count)."""
-        present = self.present() if present is None else present
-        cells = design.cells(self.study)
-        lacking = (design.cover(cell, present.get(cell.key, ()), self.study.replications)[1] for cell in cells)
-        return [block for blocks in lacking for block in blocks]
+    def missing(self):
+        """Blocks of the first `replications` of every cell of the study that are not stored, in order."""
+        return design.lacking(self.study, self.present())
 
     def commit(self, result):
         """Store the result of a block for good; a signal waits for that. Raises IncompleteError."""
-        place = Place(result.block.cell_key, result.block.first, result.block.count)
+        place = result.block.place
         with signals.shielded(), self._writing():
             if result.estimates is not None:
                 self.shelves["estimates"].put(place, block_tables.of_estimates(self.study, result))
@@ -202,12 +208,11 @@ class RunFolder:
         return self._read("estimates", block, name, block_tables.estimates_in)
 
     def _read(self, folder, block, name, contents):
-        place = Place(block.cell_key, block.first, block.count)
-        table = self._table(folder, place, name)
+        table = self._table(folder, block.place, name)
         try:
             return contents(self.study, block, table)
         except (KeyError, ValueError) as error:
-            raise self._damaged(folder, place, name, error) from error
+            raise self._damaged(folder, block.place, name, error) from error
 
     def _table(self, folder, place, name):
         try:
@@ -217,7 +222,7 @@ class RunFolder:
 
     def _damaged(self, folder, place, name, why):
         return DamagedError(
-            f"{self.path / folder / name}: damaged ({self.told(*place)}): {why}; {self.remedy('computes it anew')}"
+            f"{self.path / folder / name}: damaged ({self._told(place)}): {why}; {self.remedy('computes it anew')}"
         )
 
     def tidy(self):
@@ -227,9 +232,12 @@ class RunFolder:
         """
         with self._writing():
             shelves = {name: self.shelves[name] for name in (FOLDERS if self.study.keep else FOLDERS[:1])}
-            for step in (self._leave_earlier, self._leave_halves, self._part):
-                for name, shelf in shelves.items():
-                    step(name, shelf)
+            for name, shelf in shelves.items():
+                self._leave_earlier(name, shelf)
+            if self.study.keep:
+                self._leave_halves()
+            for name, shelf in shelves.items():
+                self._part(name, shelf)
             files.clear(self.path / "temporary")
 
     def _leave_earlier(self, folder, shelf):
@@ -241,13 +249,14 @@ class RunFolder:
                     self._compare(place, name, own[place[:2]][0])
                 files.remove(shelf.folder / name)
 
-    def _leave_halves(self, _folder, shelf):
+    def _leave_halves(self):
         """Sums without estimates that are to be kept, or the other way round, stand in other blocks too by now."""
         present = self.present()
-        for place, names in shelf.listing().own.items():
-            if place[1:] not in present.get(place.cell, {}):
-                for name in names:
-                    files.remove(shelf.folder / name)
+        for shelf in self.shelves.values():
+            for place, names in shelf.listing().own.items():
+                if place[1:] not in present.get(place.cell, {}):
+                    for name in names:
+                        files.remove(shelf.folder / name)
 
     def _compare(self, place, before, name):
         try:
@@ -256,7 +265,7 @@ class RunFolder:
             return  # readers of the new one are told
         if block_tables.disagreement(*tables):
             raise DamagedError(
-                f"{self.path / 'blocks'}: {self.told(*place)} had other results before: {before} and {name}; "
+                f"{self.path / 'blocks'}: {self._told(place)} had other results before: {before} and {name}; "
                 "one of them must be wrong: compute both anew in another --out"
             )
 
@@ -298,15 +307,15 @@ class RunFolder:
         """Whether all that was asked for had been stored, and summarised."""
         return (self.path / "summary.parquet").exists()
 
-    def told(self, cell_key, first, count):
-        """A place in words."""
-        return f"cell {self._numbers.get(cell_key, cell_key)}, replications {first}..{first + count - 1}"
+    def _told(self, place):
+        return design.Block(self.numbers.get(place.cell, place.cell), *place)
 
     def remedy(self, what):
         return f"simcore repair {self.path} {what}"
 
     @functools.cached_property
-    def _numbers(self):
+    def numbers(self):
+        """Cell key -> number of the cell."""
         return {cell.key: cell.number for cell in design.cells(self.study)}
 
     @contextlib.contextmanager
@@ -318,6 +327,14 @@ class RunFolder:
                 f"{self.path}: cannot be written ({error.strerror or error}); what is finished is kept: mend that and "
                 "run the same command again"
             ) from error
+
+
+@contextlib.contextmanager
+def _making(path):
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{path}: cannot write results here ({error.strerror}); choose another --out") from error
 
 
 def _of_another(path, lines, hint=""):

@@ -31,8 +31,8 @@ from collections import Counter
 from pathlib import Path
 
 import simcore as sc
-from simcore import cli, design, files, jit, runs
-from simcore.errors import SimcoreError
+from simcore import cli, design, files, jit, provenance, runs
+from simcore.errors import DamagedError, SimcoreError
 
 NORMAL, CAUCHY = {"distribution": "normal"}, {"distribution": "cauchy"}
 ENTRIES = {"name": "tiny", "problem": "location", "seed": 5, "keep": "estimates"}
@@ -115,7 +115,8 @@ def ended(pid):
 def step_into(out, step, system=os):
     def work():
         files.system = system
-        runs.run(study_of(step), out, threads=1, extending=True)
+        begun = (Path(out) / "tiny" / "run.json").exists()
+        (runs.extend if begun else runs.run)(study_of(step), out, threads=1)
 
     return work
 
@@ -133,7 +134,9 @@ def damaged(out):
         if hashlib.sha256(path.read_bytes()).hexdigest() != path.stem.rpartition("-")[2]:
             wrong.append(path.name)
     for path in Path(out).glob("*/run.json"):
-        if json.loads(path.read_bytes())["name"] != "tiny":
+        try:
+            provenance.read(path)
+        except DamagedError:
             wrong.append(path.name)
     for path in Path(out).glob("*/summary.parquet"):
         if hashlib.sha256(path.read_bytes()).hexdigest() not in Server.summaries:

@@ -134,10 +134,10 @@ def test_blocks_end_at_the_multiples_of_their_size():
 
 def test_blocks_of_a_study():
     study = study_with(replications=600, factors={"n": [LARGE, SMALL], "errors": [{"distribution": "normal"}]})
-    cut = [(block.cell, block.first, block.count) for block in design.blocks(study)]
+    cut = [(block.cell, block.first, block.count) for block in design.lacking(study, {})]
     assert cut == [(0, 0, 256), (0, 256, 256), (0, 512, 88), (1, 0, 600)]
     with pytest.raises(UsageError, match="more than 1000000"):
-        design.blocks(study.with_changes(replications=256_000_001))
+        design.count_blocks(study.with_changes(replications=256_000_001))
 
 
 @pytest.mark.parametrize("order", [*itertools.permutations(range(5))][::17])

@@ -12,6 +12,7 @@ from simcore import design, runs
 from simcore.errors import DamagedError, IncompleteError, UsageError
 from tests.kills import snapshot
 from tests.test_cli import simcore
+from tests.test_damage import changed, first_block
 
 ENTRIES = {
     "name": "own",
@@ -83,14 +84,9 @@ def test_an_extension_is_the_run_that_had_it_all_from_the_start(tmp_path, change
 
 def test_an_extension_that_gives_other_numbers_is_an_alarm(out):
     """Old files are compared with the new ones before they go."""
-    folder = sc.open(out / "own").folder
-    shelf = folder.shelves["blocks"]
-    place, (name,) = min(shelf.listing().own.items())
-    table = shelf.read(name)
-    values = table["e1_high"].to_pylist()
-    values[0] += 1e-9
+    shelf, (place, name), table = first_block(out / "own", "blocks")
     (shelf.folder / name).unlink()
-    shelf.put(place, table.set_column(table.column_names.index("e1_high"), "e1_high", [values]))
+    shelf.put(place, changed(table, "e1_high"))
     with pytest.raises(DamagedError, match="had other results before"):
         sc.extend(study_with(estimators=LONGER), out, threads=1)
 

@@ -55,7 +55,7 @@ def simulated(study):
     """The table of a study that is run."""
     parts = []
     for cell in design.cells(study):
-        blocks = [block for block in design.blocks(study) if block.cell == cell.number]
+        blocks = [block for block in design.lacking(study, {}) if block.cell == cell.number]
         nodes = [node for block in blocks for node in execute.run_block(study, cell, block).nodes]
         parts.append((cell, sums.total(nodes, design.chunk_size(cell.n)), None))
     return summaries.summarise(study, parts, plain=True).set_index(["errors", "n", "estimator", "measure"])
