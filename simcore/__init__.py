@@ -19,7 +19,7 @@ _HOME = {
     "extend": ("runs", "extend"),
     "open": ("runs", "open_run"),
     "verify": ("audit", "verify"),
-    "repair": ("audit", "repair"),
+    "repair": ("repairs", "repair"),
     "plot": ("runs", "plot"),
     "Replication": ("replays", "Replication"),
     "replay": ("replays", "replay"),

@@ -114,14 +114,18 @@ def estimates_before(table, stop):
 
 def disagreement(table, other):
     """Whether two tables of sums, of the same cell but not of the same estimators, differ in a row that both have."""
-    rows, others = _by_key(table), _by_key(other)
-    return any(rows[key] != others[key] for key in rows.keys() & others.keys())
+    places = [{key: row for row, key in enumerate(_row_keys(own))} for own in (table, other)]
+    both = [key for key in places[0] if key in places[1]]
+    rows, others = (
+        own.drop_columns(["first", "count"]).take(pa.array([at[key] for key in both], pa.int64()))
+        for own, at in zip((table, other), places, strict=True)
+    )
+    return not rows.equals(others) and repr(rows.to_pylist()) != repr(others.to_pylist())  # NaN is not equal to itself
 
 
-def _by_key(table):
+def _row_keys(table):
     named = ("node_first", "node_count", "estimator", "other", "parameter")
-    rows = table.drop_columns(["first", "count"]).to_pylist()
-    return {tuple(row.pop(name) for name in named): repr(row) for row in rows}
+    return zip(*(table[name].to_pylist() for name in named), strict=True)
 
 
 def _nodes(study, table):

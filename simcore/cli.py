@@ -91,7 +91,7 @@ def extend(scenario, out, replications, threads, as_json):
     """
     from simcore import runs
 
-    with _Progress("extend") as progress:
+    with _Progress(f"extend {scenario}") as progress:
         result = runs.extend(scenario, out, threads, replications, progress)
     _print_result(result, as_json)
 
@@ -119,15 +119,18 @@ def verify(ctx, run, sample, threads, as_json):
 @_sample
 @_threads
 @_as_json
-def repair(run, sample, threads, as_json):
-    """Move what is wrong with RUN to its folder quarantine, and compute exactly that anew."""
-    from simcore import audit
+@click.pass_context
+def repair(ctx, run, sample, threads, as_json):
+    """Move what is wrong with RUN to its folder quarantine, and compute exactly that anew.
 
-    with _Progress("repair") as progress:
-        report = audit.repair(run, sample, threads, progress)
-    _print_report(report, as_json)
-    done = "moved to quarantine or written anew, and computed again" if report.findings else "nothing to repair"
-    click.echo(f"{run}: {done}", err=True)
+    Exit code 3 where the run is not finished after that.
+    """
+    from simcore import repairs
+
+    with _Progress(f"repair {run}") as progress:
+        done = repairs.repair(run, sample, threads, progress)
+    _print_report(done, as_json)
+    ctx.exit(0 if done.finished else 3)
 
 
 @main.command()
@@ -299,6 +302,11 @@ def _described(kind, plugin):
 
 
 def _load(path, replications, seed):
+    if os.path.isfile(os.path.join(path, "run.json")):
+        raise UsageError(
+            f"{path}: is the directory of a run, not a scenario file; simcore extend {path} --replications N goes on "
+            f"from it, simcore show {path} prints it"
+        )
     study = scenario.load(path)
     return study if replications is None and seed is None else study.with_changes(replications, seed)
 
@@ -330,7 +338,7 @@ class _Progress:
     """A bar on a terminal; otherwise a heartbeat line now and then."""
 
     def __init__(self, name):
-        self._name, self._bar, self._task = name, None, None
+        self._name, self._bar, self._task, self._told = name, None, None, None
         self._start = self._last = time.monotonic()
 
     def __enter__(self):
@@ -345,13 +353,15 @@ class _Progress:
         return self
 
     def __call__(self, done, total, _block):
-        now = time.monotonic()
+        now, self._told = time.monotonic(), f"{done} of {total} blocks"
         if self._bar is not None:
             self._bar.update(self._task, completed=done, total=total)
         elif now - self._last > _HEARTBEAT_SECONDS or done == total:
             self._last = now
-            click.echo(f"{self._name}: {done} of {total} blocks, {now - self._start:.0f} s", err=True)
+            click.echo(f"{self._name}: {self._told}, {now - self._start:.0f} s", err=True)
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
         if self._bar is not None:
             self._bar.stop()
+        if kind is not None and self._told:
+            click.echo(f"{self._name}: {self._told} are stored", err=True)

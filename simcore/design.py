@@ -207,8 +207,8 @@ def count_blocks(study):
     total = sum(-(-most // block_size(cell.size)) for cell in grid)
     if total > _MOST_BLOCKS:
         raise UsageError(
-            f"replications: {most} for each of {len(grid)} cells make {total} blocks (got more than "
-            f"{_MOST_BLOCKS}); ask for fewer replications or smaller n"
+            f"replications: {most} for each of {len(grid)} cells make {total} blocks, and at most {_MOST_BLOCKS} can "
+            "be; ask for fewer replications or smaller n"
         )
     return total
 
@@ -230,8 +230,14 @@ def lacking(study, present):
 
 
 def told(blocks):
-    """The first of some blocks, in words."""
-    return "; ".join([*map(str, blocks[:_MOST_TOLD]), *["..."] * (len(blocks) > _MOST_TOLD)])
+    """Blocks in words: how many, and the first of them, those that go on from each other as one."""
+    count, joined = f"{len(blocks)} block{'s' * (len(blocks) != 1)}", []
+    for block in blocks:
+        if joined and (last := joined[-1]).cell == block.cell and last.first + last.count == block.first:
+            joined[-1] = replace(last, count=last.count + block.count)
+        else:
+            joined.append(block)
+    return f"{count} ({'; '.join([*map(str, joined[:_MOST_TOLD]), *['...'] * (len(joined) > _MOST_TOLD)])})"
 
 
 def by_cell(places):

@@ -5,8 +5,10 @@ A file is written in another folder, synced, and then given its name: by `put` o
 that tests can stop a process, or make the disk fail, at each of them in turn.
 """
 
+import contextlib
 import errno
 import hashlib
+import itertools
 import os
 import stat
 import uuid
@@ -30,24 +32,27 @@ def replace(path, data, temporary):
     _written(path, data, temporary, lambda draft, path: system.replace(draft, path))
 
 
-def move(path, target):
-    """Give a file a name in another folder; over another one there."""
-    make_folder(target.parent)
-    system.replace(path, target)
-    _sync(target.parent)
+def move(path, folder):
+    """Move a file to another folder: under its name, or that with a number where there is one of the name."""
+    make_folder(folder)
+    targets = (folder / (path.name + (f".{number}" if number else "")) for number in itertools.count())
+    next(target for target in targets if _link(path, target))
+    _unlinked(path)
+    _sync(folder)
     _sync(path.parent)
 
 
-def remove(path):
-    """Remove a file, if it is there."""
-    if _unlinked(path):
-        _sync(path.parent)
+def remove(*paths):
+    """Remove files, those that are there."""
+    for folder in dict.fromkeys(path.parent for path in paths if _unlinked(path)):
+        _sync(folder)
 
 
 def clear(folder):
     """Remove the files in a folder that writers left there when they were killed; one that still writes tries again."""
     for name in names(folder):
-        _unlinked(folder / name)
+        with contextlib.suppress(IsADirectoryError):
+            _unlinked(folder / name)
 
 
 def make_folder(path):

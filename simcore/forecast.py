@@ -8,8 +8,10 @@ import math
 import time
 from pathlib import Path
 
-from simcore import design, execute, footprint, jit, recipes, rounds, summaries, sums
+from simcore import design, execute, footprint, jit, provenance, recipes, rounds, summaries, sums
+from simcore.errors import SimcoreError
 from simcore.lanes import WIDTH
+from simcore.store import FOLDERS, RunFolder
 
 _PILOT_SAMPLES = 1 << 20
 _PRECISION_SAMPLES = 1 << 24  # for a precision: the MCSE it gives is then known to some per cent
@@ -20,6 +22,7 @@ _EXACT_FILES = 3_000
 
 def forecast(study, threads=None, out="results"):
     """Facts for JSON: cells, blocks, replications, seconds, memory and disk in bytes; of each cell with a precision.
+    to_compute: how many blocks are not stored in `out` yet, which the seconds are for.
 
     refused: why a run in `out` cannot fit, see `footprint`, else None; then nothing is tried out, and seconds are None.
     Raises UsageError where there are too many blocks.
@@ -35,14 +38,16 @@ def forecast(study, threads=None, out="results"):
     if study.precision and not why:
         counts, met = _needed(study, cells)
         own = footprint.of(study, used, counts)
+    to_compute = _to_compute(study, cells, counts, Path(out) / study.name)
     if not why:
-        seconds = _seconds(study, cells, counts)
+        seconds = _seconds(study, cells, [sum(block.count for block in blocks) for blocks in to_compute])
     facts = {
         "study": study.name,
         "cells": len(cells),
         "estimators": len(study.estimators),
         "replications_per_cell": study.replications,
         "blocks": sum(-(-count // design.block_size(cell.size)) for cell, count in zip(cells, counts, strict=True)),
+        "to_compute": sum(map(len, to_compute)),
         "threads": used,
         "seconds": seconds,
         "memory_bytes": own.memory_bytes,
@@ -76,6 +81,7 @@ def _of_exact(study, cells):
         "estimators": len(study.estimators),
         "replications_per_cell": 0,
         "blocks": 0,
+        "to_compute": 0,
         "threads": 1,
         "seconds": time.perf_counter() - start,
         "memory_bytes": footprint.BASE,
@@ -90,7 +96,7 @@ def sentences(study, facts):
         ("study", facts["study"]),
         ("cells", f"{facts['cells']:,} x {facts['estimators']} estimators"),
         ("replications", f"{facts['replications_per_cell']:,} per cell"),
-        ("blocks", f"{facts['blocks']:,}"),
+        ("blocks", _blocks(facts)),
         ("time", _time(facts)),
         ("memory", f"about {facts['memory_bytes'] / 1e6:,.0f} MB"),
         ("disk", f"about {facts['disk_bytes'] / 1e6:,.1f} MB"),
@@ -117,10 +123,27 @@ def sentences(study, facts):
 _MOST_TOLD = 40
 
 
+def _blocks(facts):
+    stored = facts["blocks"] > facts["to_compute"]
+    return f"{facts['blocks']:,}" + f", of which {facts['to_compute']:,} are not stored yet" * stored
+
+
 def _time(facts):
     if facts["refused"]:
         return "not tried out, for it cannot fit"
     return f"about {_duration(facts['seconds'])} on {facts['threads']} threads, from a pilot"
+
+
+def _to_compute(study, cells, counts, path):
+    """For each cell its blocks that are not stored: a list of Blocks."""
+    folder = RunFolder(path, study, provenance.origin(study), dict.fromkeys(FOLDERS, frozenset()))
+    try:
+        present = folder.present()
+    except SimcoreError:  # a run of something else, which will be refused
+        present = {}
+    return [
+        design.cover(cell, present.get(cell.key, ()), count)[1] for cell, count in zip(cells, counts, strict=True)
+    ]
 
 
 def _stand_ins(cells, key):

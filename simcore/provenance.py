@@ -63,17 +63,23 @@ def rendered(record):
     return text.encode(errors="surrogatepass") + b"\n"
 
 
+class Foreign(DamagedError):
+    """A record that this version of simcore cannot read."""
+
+
 def read(path):
-    """The entries of a run.json. Raises DamagedError where it is not as it was written."""
+    """The entries of a run.json, and its bytes. Raises DamagedError where it is not as it was written, Foreign where
+    another version of simcore has written it."""
     try:
         data = files.read(path)
         found = json.loads(data)
         own = {key: value for key, value in found.items() if key != "sha256"}
-        if found.get("format") != FORMAT:
-            raise DamagedError(f"{path}: belongs to another version of simcore; use that one, or choose another --out")
-        if rendered(own) != data:
+        whole = rendered(own) == data
+        if found.get("format") != FORMAT and (whole or "sha256" not in found):
+            raise Foreign(f"{path}: belongs to another version of simcore; use that one, or choose another --out")
+        if not whole:
             raise ValueError("it is not as it was written")
-        return own
+        return own, data
     except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         why = getattr(error, "strerror", None) or error
         raise DamagedError(f"{path}: damaged ({why}); simcore repair {path.parent} restores it") from error
@@ -99,7 +105,8 @@ def differences(there, here, origins):
     for name in dict.fromkeys([*theirs, *ours]):
         lost, new = (_beyond(one.get(name, {}), other.get(name, {})) for one, other in ((theirs, ours), (ours, theirs)))
         if lost or new:
-            lines.append(f"{name}: only there {', '.join(lost) or 'none'}; only here {', '.join(new) or 'none'}")
+            parts = [f"there also {', '.join(lost)}"] * bool(lost) + [f"here also {', '.join(new)}"] * bool(new)
+            lines.append(f"{name}: {'; '.join(parts)}")
             adds = adds and not lost
     single = [_single(study, own) for study, own in zip((there, here), origins, strict=True)]
     for name in dict.fromkeys([*single[0], *single[1]]):

@@ -82,7 +82,7 @@ def _print_spreads(found, console):
 
 def _listed(rows):
     """The numbers of some rows, or of the first and how many there are."""
-    shown = ", ".join(map(str, rows[:_MOST_LISTED]))
+    shown = ", ".join(map(str, rows[:_MOST_LISTED])) or "none"
     return shown if len(rows) <= _MOST_LISTED else f"{shown}, … ({len(rows):,} in all)"
 
 

@@ -7,12 +7,14 @@ rounds when it goes on, and one that asks for more later keeps all it has.
 import math
 
 from simcore import design, sums
+from simcore.shelves import settled
 from simcore.statuses import INSUFFICIENT, OK, ROUGH
 from simcore.summaries import cell_rows
 
 _MARGIN = 1.02  # beyond the number that the round before foretold, so that the next one is mostly the last
 
 
+@settled
 def missing(folder, present=None):
     """Blocks of the next round of every cell of a run folder, in order; none when all cells are done. present: what
     the folder says of that, if it was asked."""

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from simcore import design, footprint, rounds, scenario, signals
+from simcore import design, footprint, opening, rounds, scenario, signals, tidying
 from simcore.engines import local
 from simcore.errors import DamagedError, IncompleteError, UsageError
 from simcore.registry import plugins
+from simcore.shelves import settled
+from simcore.store import there_is_a_run
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Run:
     def study(self):
         return self.folder.study
 
+    @settled
     def summary(self, plain=False):
         """The long table of the results, a pandas.DataFrame: one row per cell x estimator x parameter x measure.
 
@@ -36,6 +39,7 @@ class Run:
             return self.table.copy()
         return summaries.summarise(self.study, self._parts(), plain)
 
+    @settled
     def comparisons(self, measure="mse"):
         """Paired differences of loss between any two estimators of a cell, a pandas.DataFrame: see `comparisons`."""
         from simcore import comparisons
@@ -64,13 +68,8 @@ class Run:
         """What to say where blocks are missing: whether they were there once."""
         told = design.told(missing)
         if self.folder.finished:
-            remedy = self.folder.remedy("computes them anew")
-            return DamagedError(f"{self.path}: {len(missing)} blocks are lost ({told}); {remedy}")
-        return IncompleteError(
-            f"{self.path}: {len(missing)} blocks are missing ({told}); finish with: simcore run "
-            f"{self.path / 'scenario.toml'} --out {self.path.parent} --replications {self.study.replications} "
-            f"--seed {self.study.seed}"
-        )
+            return DamagedError(f"{self.path}: lost: {told}; {self.folder.remedy('computes them anew')}")
+        return IncompleteError(f"{self.path}: missing: {told}; {self.folder.going_on()}")
 
     @property
     def _exact(self):
@@ -98,15 +97,13 @@ def run(study, out="results", threads=None, replications=None, seed=None, progre
     in flight, a fraction of a second; finished blocks are kept, and the same call goes on from there. Raises
     ScenarioError, UsageError, DamagedError, Stopped, and IncompleteError where the disk does not take the results.
     """
-    from simcore.store import RunFolder
-
     if not isinstance(study, scenario.Study):
         study = scenario.load(study)
     if replications is not None or seed is not None:
         study = study.with_changes(replications, seed)
     _refuse(study, out, threads)
     with signals.stoppable():
-        return _finished(RunFolder.create(out, study), threads, progress)
+        return _finished(opening.create(out, study), threads, progress)
 
 
 def extend(study, out="results", threads=None, replications=None, progress=None):
@@ -116,8 +113,6 @@ def extend(study, out="results", threads=None, replications=None, progress=None)
     `replications` are added. New estimators need all samples again, and what the others make of them is compared with
     what it was. Raises as `run` does, and UsageError where there is nothing to extend.
     """
-    from simcore.store import RunFolder
-
     if not isinstance(study, scenario.Study):
         if Path(study).is_dir():
             path = Path(study).resolve()
@@ -127,13 +122,13 @@ def extend(study, out="results", threads=None, replications=None, progress=None)
         else:
             study = scenario.load(study)
     path = Path(out) / study.name
-    if not (path / "run.json").exists():
+    if not there_is_a_run(path):
         raise UsageError(f"{path}: there is no run to extend; start it with simcore run")
     if replications is not None:
         study = study.with_changes(replications)
     _refuse(study, out, threads)
     with signals.stoppable():
-        return _finished(RunFolder.open(path).extended(study), threads, progress)
+        return _finished(opening.extend(path, study), threads, progress)
 
 
 def _refuse(study, out, threads):
@@ -152,15 +147,13 @@ def _finished(folder, threads, progress):
         for done, block in enumerate(local.run(folder.study, missing, folder.commit, threads), stored + 1):
             if progress is not None:
                 progress(done, stored + len(missing), block)
-    folder.tidy()
+    tidying.tidy(folder)
     return Run(folder, Run(folder).write_summary())
 
 
 def open_run(path):
     """The Run in a directory, `results/<study name>`. Raises UsageError where there is none."""
-    from simcore.store import RunFolder
-
-    return Run(RunFolder.open(path))
+    return Run(opening.open_folder(path))
 
 
 def plot(run, folder=None):

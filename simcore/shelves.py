@@ -6,6 +6,7 @@ SHA-256 of the whole file. So a file and the record of it become visible in one 
 results of something else are never taken for those of a study.
 """
 
+import contextlib
 import functools
 import re
 from dataclasses import dataclass
@@ -17,9 +18,10 @@ import pyarrow.parquet as pq
 
 from simcore import files
 from simcore.design import Place
-from simcore.errors import DamagedError
+from simcore.errors import DamagedError, IncompleteError, SimcoreError
 
 _NAME = re.compile(r"([0-9a-f]{16})-(\d{13,})-(\d+)-([0-9a-f]{16})-([0-9a-f]{64})\.parquet").fullmatch
+_PATIENCE = 5
 _ANY = ".parquet"  # what readers of the folder would take for results
 
 
@@ -33,6 +35,29 @@ class Listing(NamedTuple):
 
 class Broken(DamagedError):
     """A file is not what was written, or cannot be read."""
+
+
+class Vanished(SimcoreError):
+    """A file that was listed is gone: another process has put others in its place, unless it is lost."""
+
+    exit_code = DamagedError.exit_code
+
+
+class Changed(IncompleteError):
+    """Another process has made something else of the run meanwhile."""
+
+
+def settled(work):
+    """The function, called again where other processes are at work on the same run and files vanish or change."""
+
+    @functools.wraps(work)
+    def again(*arguments, **options):
+        for _ in range(_PATIENCE):
+            with contextlib.suppress(Vanished, Changed):
+                return work(*arguments, **options)
+        return work(*arguments, **options)
+
+    return again
 
 
 @dataclass(frozen=True)
@@ -78,12 +103,14 @@ class Shelf:
         files.put(self.folder / name, data, self.temporary)
 
     def read(self, name):
-        """The table in a file of this series or an earlier one. Raises Broken."""
+        """The table in a file of this series or an earlier one. Raises Broken, Vanished."""
         match = _NAME(name)
         if not match:
             raise Broken("its name is not that of a block")
         try:
             data = files.read(self.folder / name)
+        except FileNotFoundError as error:
+            raise Vanished(f"{self.folder / name}: was there, and is gone") from error
         except OSError as error:
             raise Broken(f"it cannot be read ({error.strerror})") from error
         if files.sha256(data) != match[5]:

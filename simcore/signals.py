@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGUSR1: work stops where it is, but not while a result is being stored.
+"""SIGINT, SIGTERM, SIGHUP and SIGUSR1: work stops where it is, but not while a result is being stored.
 
 The handler raises in the main thread as soon as the interpreter has control again, from a compilation too. What it
 raises is a KeyboardInterrupt, which libraries let pass; `stoppable` turns it into `Stopped` unless it was Ctrl-C.
@@ -10,7 +10,7 @@ import threading
 
 from simcore.errors import Stopped
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 
 class _State:
@@ -26,7 +26,8 @@ def stoppable():
     if _State.installed or threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, _ask) for number in _SIGNALS}
+    heard = [number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # as under nohup
+    before = {number: signal.signal(number, _ask) for number in heard}
     _State.installed, _State.came = True, None
     try:
         yield

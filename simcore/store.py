@@ -1,7 +1,7 @@
 """The run folder: its record, and one file for each finished block, each there whole or not at all.
 
-A folder belongs to one scenario content, code, stream version and numeric policy; anything else is refused. What is
-read back is what was written, or the reader is told. See `files` for how files come about, `shelves` for their names.
+What is read back is what was written, or the reader is told. See `opening` for which folder belongs to which study,
+`files` for how files come about, `shelves` for their names.
 """
 
 import contextlib
@@ -13,11 +13,12 @@ import numpy as np
 
 from simcore import block_tables, design, files, provenance, scenario, signals
 from simcore.errors import DamagedError, IncompleteError, UsageError
-from simcore.shelves import Broken, Shelf, parquet, series
+from simcore.shelves import Broken, Changed, Shelf, parquet
 
 FOLDERS = ("blocks", "estimates")
-_CUTS = {"blocks": block_tables.sums_before, "estimates": block_tables.estimates_before}
+RECORD, SCENARIO, SUMMARY = "run.json", "scenario.toml", "summary.parquet"
 _MOST_TOLD = 5
+_PATIENCE = 5
 
 
 @dataclass(frozen=True)
@@ -25,82 +26,29 @@ class RunFolder:
     """A run directory and the study it belongs to.
 
     origin: what its numbers depend on beside the study (see `provenance`). earlier: folder -> series of files that an
-    extension has left behind.
+    extension has left behind. written: its record as it was read or written.
     """
 
     path: Path
     study: scenario.Study
     origin: dict
     earlier: dict
+    written: bytes = b""
 
-    @classmethod
-    def create(cls, out, study):
-        """The folder `out/<study name>`, new or of the same content.
-
-        Raises DamagedError where it belongs to another study, UsageError where it cannot be written or has more
-        replications already.
-        """
-        path = Path(out) / study.name
-        with _making(path):
-            folder = cls.open(path) if (path / "run.json").exists() else cls._new(path, study)
-            lines, adds = folder._differences(study)
-            if lines:
-                raise _of_another(path, lines, "add what is new with simcore extend, or " if adds else "")
-            return folder._recorded(study)
-
-    @classmethod
-    def open(cls, path):
-        """The folder of a run, of an older simcore too. Raises UsageError where there is none, DamagedError."""
-        path = Path(path)
-        if not (path / "run.json").exists():
-            _refuse_orphans(path)
-            raise UsageError(f"{path}: not a run directory (no run.json); give results/<study name>")
-        record = provenance.read(path / "run.json")
-        study = provenance.study_of(record, path / "run.json")
-        origin = {name: record[name] for name in provenance.ORIGIN if name in record}
-        lines, _ = provenance.differences(study, study, (origin, origin | provenance.inputs(study)))
-        if lines:
-            raise _of_another(path, lines)
-        return cls(path, study, origin, {name: frozenset(record["earlier"][name]) for name in FOLDERS})
-
-    @classmethod
-    def _new(cls, path, study):
-        """A new folder, or the one that another process has made at this moment."""
-        _refuse_orphans(path)
-        files.make_folder(path / "blocks")
-        folder = cls(path, study, provenance.origin(study), dict.fromkeys(FOLDERS, frozenset()))
-        made = files.put(path / "run.json", folder.record(), path / "temporary")
-        return folder if made else cls.open(path)
-
-    def extended(self, study):
-        """The folder for a study that only adds to its own. Raises as `create`."""
-        with _making(self.path):
-            lines, adds = self._differences(study)
-            if lines and not adds:
-                raise _of_another(self.path, lines)
-            return self._recorded(study)
-
-    def _differences(self, study):
-        return provenance.differences(self.study, study, (self.origin, provenance.origin(study)))
-
-    def _recorded(self, study):
-        """The folder for a study that it may hold, its record brought up to date."""
-        origin = provenance.origin(study)
-        stamps = provenance.stamps(study, origin)
-        earlier = {
-            name: (self.earlier[name] | {shelf.series}) - {series(stamps[name])} for name, shelf in self.shelves.items()
-        }
-        folder = RunFolder(self.path, study, origin, earlier)
-        folder._refuse_fewer(self.study.replications)
-        record = folder.record()
-        if record != self.record():
-            files.remove(self.path / "summary.parquet")  # first: blocks that are lacking now are not lost ones
-        folder.update("run.json", record)
-        folder.update("scenario.toml", study.text.encode())
-        return folder
+    def unchanged(self):
+        """Raise Changed where another process has given the folder another record than this one knows."""
+        try:
+            same = files.read(self.path / RECORD) == self.written
+        except OSError:
+            same = False
+        if not same:
+            raise Changed(
+                f"{self.path}: another process has changed what this run is, while this one was at work; what is "
+                "finished is kept: run the same command again"
+            )
 
     def record(self):
-        """The bytes of its run.json."""
+        """The bytes of its run.json, as this simcore writes it."""
         return provenance.rendered(provenance.record(self.study, self.origin, self.earlier))
 
     @functools.cached_property
@@ -108,18 +56,6 @@ class RunFolder:
         """folder -> Shelf."""
         stamps, temporary = provenance.stamps(self.study, self.origin), self.path / "temporary"
         return {name: Shelf(self.path / name, temporary, stamps[name], self.earlier[name]) for name in FOLDERS}
-
-    def _refuse_fewer(self, replications):
-        """Raise UsageError where the study asks for a number of replications that is less than what is there."""
-        if self.study.precision is not None:
-            return  # which goes on from whatever is there
-        reached = self.reached()
-        most = max(reached, 0 if reached else replications)
-        if most > self.study.replications:
-            raise UsageError(
-                f"{self.path}: was run with {most} replications per cell; ask for at least as many "
-                f"(--replications {most}, got {self.study.replications}), or choose another --out"
-            )
 
     def reached(self):
         """The most replications of a cell that stand in block files, of this study or before it was extended."""
@@ -133,16 +69,26 @@ class RunFolder:
 
         Raises DamagedError where a file belongs to something else, or there are different results of a block.
         """
-        found, sums = {}, self._names("blocks")
-        kept = self._names("estimates") if self.study.keep else dict.fromkeys(sums)
+        sums, kept = self._both() if self.study.keep else [self._names("blocks")] * 2
+        found = {}
         for place in sorted(sums.keys() & kept.keys()):
             found.setdefault(place.cell, {})[place[1:]] = {"blocks": sums[place], "estimates": kept[place]}
         return found
+
+    def _both(self):
+        """The names in both folders at one moment, whatever another process does there."""
+        sums = self._names("blocks")
+        for _ in range(_PATIENCE):
+            before, kept, sums = sums, self._names("estimates"), self._names("blocks")
+            if sums == before:
+                break
+        return sums, kept
 
     def _names(self, folder):
         """Place -> name, of the files of this study."""
         listing = self.shelves[folder].listing()
         if listing.strange:
+            self.unchanged()
             told = ", ".join(listing.strange[:_MOST_TOLD])
             raise DamagedError(
                 f"{self.path / folder}: not of this run, unless it is being extended: {told}; "
@@ -154,7 +100,7 @@ class RunFolder:
         """The name of the file of a block; there are several if different versions of pyarrow have written it."""
         if self.differ(folder, names):
             raise DamagedError(
-                f"{self.path / folder}: different results of {self._told(place)}: {' and '.join(names)}; "
+                f"{self.path / folder}: different results of {self.told(place)}: {' and '.join(names)}; "
                 f"{self.remedy('finds the right one')}"
             )
         return names[0]
@@ -173,7 +119,7 @@ class RunFolder:
     def commit(self, result):
         """Store the result of a block for good; a signal waits for that. Raises IncompleteError."""
         place = result.block.place
-        with signals.shielded(), self._writing():
+        with signals.shielded(), writing(self.path):
             if result.estimates is not None:
                 self.shelves["estimates"].put(place, block_tables.of_estimates(self.study, result))
             self.shelves["blocks"].put(place, block_tables.of_sums(self.study, result))
@@ -208,13 +154,14 @@ class RunFolder:
         return self._read("estimates", block, name, block_tables.estimates_in)
 
     def _read(self, folder, block, name, contents):
-        table = self._table(folder, block.place, name)
+        table = self.table(folder, block.place, name)
         try:
             return contents(self.study, block, table)
         except (KeyError, ValueError) as error:
             raise self._damaged(folder, block.place, name, error) from error
 
-    def _table(self, folder, place, name):
+    def table(self, folder, place, name):
+        """The table in a file, unless it is damaged. Raises DamagedError."""
         try:
             return self.shelves[folder].read(name)
         except Broken as error:
@@ -222,95 +169,49 @@ class RunFolder:
 
     def _damaged(self, folder, place, name, why):
         return DamagedError(
-            f"{self.path / folder / name}: damaged ({self._told(place)}): {why}; {self.remedy('computes it anew')}"
+            f"{self.path / folder / name}: damaged ({self.told(place)}): {why}; {self.remedy('computes it anew')}"
         )
 
-    def tidy(self):
-        """Of a finished run: leave each replication in one file, and nothing that an extension or a kill left behind.
-
-        Raises DamagedError where an extension has given other numbers than there were, IncompleteError.
-        """
-        with self._writing():
-            shelves = {name: self.shelves[name] for name in (FOLDERS if self.study.keep else FOLDERS[:1])}
-            for name, shelf in shelves.items():
-                self._leave_earlier(name, shelf)
-            if self.study.keep:
-                self._leave_halves()
-            for name, shelf in shelves.items():
-                self._part(name, shelf)
-            files.clear(self.path / "temporary")
-
-    def _leave_earlier(self, folder, shelf):
-        listing = shelf.listing()
-        own = {place[:2]: names for place, names in listing.own.items()}
-        for place, names in listing.earlier.items():
-            for name in names:
-                if folder == "blocks" and place[:2] in own:
-                    self._compare(place, name, own[place[:2]][0])
-                files.remove(shelf.folder / name)
-
-    def _leave_halves(self):
-        """Sums without estimates that are to be kept, or the other way round, stand in other blocks too by now."""
-        present = self.present()
-        for shelf in self.shelves.values():
-            for place, names in shelf.listing().own.items():
-                if place[1:] not in present.get(place.cell, {}):
-                    for name in names:
-                        files.remove(shelf.folder / name)
-
-    def _compare(self, place, before, name):
-        try:
-            tables = [self.shelves["blocks"].read(one) for one in (before, name)]
-        except Broken:
-            return  # readers of the new one are told
-        if block_tables.disagreement(*tables):
-            raise DamagedError(
-                f"{self.path / 'blocks'}: {self._told(place)} had other results before: {before} and {name}; "
-                "one of them must be wrong: compute both anew in another --out"
-            )
-
-    def _part(self, folder, shelf):
-        """A file within another goes; one that another goes on from gives up what both have."""
-        listing, last = shelf.listing().own, None
-        for place in sorted(listing, key=lambda place: (place.cell, place.first, -place.count)):
-            name, *others = listing[place]
-            reached = last.first + last.count if last and last.cell == place.cell else 0
-            within = place.first + place.count <= reached
-            for own in [name] * within + others:
-                files.remove(shelf.folder / own)
-            if within:
-                continue
-            if place.first < reached:
-                longer = listing[last][0]
-                table = _CUTS[folder](self._table(folder, last, longer), place.first)
-                shelf.put(last._replace(count=place.first - last.first), table)
-                files.remove(shelf.folder / longer)
-            last = place
-
     def update(self, name, data):
-        """Give a file of the folder these bytes, over older ones. Raises OSError."""
-        if not (self.path / name).exists() or files.read(self.path / name) != data:
+        """Give a file of the folder these bytes, over older ones: whether it had others. Raises OSError."""
+        try:
+            same = files.read(self.path / name) == data
+        except OSError:
+            same = False
+        if not same:
             files.replace(self.path / name, data, self.path / "temporary")
+        return not same
 
     def finish(self, table):
         """Write summary.parquet. Raises IncompleteError."""
-        with self._writing():
-            self.update("summary.parquet", parquet(table))
+        with writing(self.path):
+            self.unchanged()
+            self.update(SUMMARY, parquet(table))
 
     def unfinish(self):
         """Take away the summary of fewer replications. Raises IncompleteError."""
-        with self._writing():
-            files.remove(self.path / "summary.parquet")
+        with writing(self.path):
+            self.unchanged()
+            files.remove(self.path / SUMMARY)
 
     @property
     def finished(self):
         """Whether all that was asked for had been stored, and summarised."""
-        return (self.path / "summary.parquet").exists()
+        return (self.path / SUMMARY).exists()
 
-    def _told(self, place):
+    def told(self, place):
+        """A place in words."""
         return design.Block(self.numbers.get(place.cell, place.cell), *place)
 
+    def going_on(self):
+        """How to finish an unfinished run, in words."""
+        path = self.path.absolute().with_name(self.study.name)
+        again = f"simcore run {path / SCENARIO} --out {path.parent} --replications {self.study.replications}"
+        rename = f"name that directory {self.study.name} again, and " if path.name != self.path.name else ""
+        return f"{rename}finish with: {again} --seed {self.study.seed}"
+
     def remedy(self, what):
+        """What a repair does, in words."""
         return f"simcore repair {self.path} {what}"
 
     @functools.cached_property
@@ -318,34 +219,22 @@ class RunFolder:
         """Cell key -> number of the cell."""
         return {cell.key: cell.number for cell in design.cells(self.study)}
 
-    @contextlib.contextmanager
-    def _writing(self):
-        try:
-            yield
-        except OSError as error:
-            raise IncompleteError(
-                f"{self.path}: cannot be written ({error.strerror or error}); what is finished is kept: mend that and "
-                "run the same command again"
-            ) from error
-
 
 @contextlib.contextmanager
-def _making(path):
+def writing(path):
+    """Within, what the disk does not take or give is IncompleteError."""
     try:
         yield
     except OSError as error:
-        raise UsageError(f"{path}: cannot write results here ({error.strerror}); choose another --out") from error
+        raise IncompleteError(
+            f"{path}: cannot be written ({error.strerror or error}); what is finished is kept: mend that and "
+            "run the same command again"
+        ) from error
 
 
-def _of_another(path, lines, hint=""):
-    return DamagedError(
-        f"{path}: holds results of another scenario or of another version of simcore\n"
-        + "".join(f"  {line}\n" for line in lines)
-        + f"{hint}choose another --out, another name, or remove that directory"
-    )
-
-
-def _refuse_orphans(path):
-    """Raise DamagedError where there are results of which nothing says what they are."""
-    if any(files.names(path / name) for name in FOLDERS):
-        raise DamagedError(f"{path}: has results, but no run.json; simcore repair {path} restores it")
+def there_is_a_run(path):
+    """Whether a path is that of a run directory."""
+    try:
+        return (path / RECORD).exists()
+    except OSError as error:
+        raise UsageError(f"{path}: not a path here ({error.strerror})") from error

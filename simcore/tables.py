@@ -138,7 +138,8 @@ def cell_title(row):
     plan = f"   design {row['design']}" if "design" in row.index else ""
     count = f"   {row['n_ok'] + row['n_failed']:,} replications" if "n_ok" in row.index else ""
     settings = "".join(f"   {name} = {_number(row[name])}" for name in _SETTINGS if name in row.index)
-    return f"errors {row['errors']}{bad}{plan}   n = {row['n']}{settings}{count}"
+    number = f"cell {row['cell']}   " if "cell" in row.index else ""
+    return f"{number}errors {row['errors']}{bad}{plan}   n = {row['n']}{settings}{count}"
 
 
 _SETTINGS = [setting.name for problem in plugins("problems").values() for setting in problem.settings]

@@ -26,20 +26,21 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from pathlib import Path
 
 import simcore as sc
-from simcore import cli, design, files, jit, provenance, runs
+from simcore import audit, cli, design, files, jit, provenance, runs
 from simcore.errors import DamagedError, SimcoreError
 
 NORMAL, CAUCHY = {"distribution": "normal"}, {"distribution": "cauchy"}
 ENTRIES = {"name": "tiny", "problem": "location", "seed": 5, "keep": "estimates"}
-STEPS = (  # of the history of a run
-    {"replications": 1500, "errors": [CAUCHY], "estimators": [{"loss": "l2"}]},
-    {"replications": 2500, "errors": [CAUCHY], "estimators": [{"loss": "l2"}]},
-    {"replications": 2500, "errors": [NORMAL, CAUCHY], "estimators": [{"loss": "l2"}, {"loss": "l1"}]},
+STEPS = (  # of the history of a run; the second one cuts the last block of the first
+    {"replications": 5500, "errors": [CAUCHY], "estimators": [{"loss": "l2"}]},
+    {"replications": 9500, "errors": [CAUCHY], "estimators": [{"loss": "l2"}]},
+    {"replications": 9500, "errors": [NORMAL, CAUCHY], "estimators": [{"loss": "l2"}, {"loss": "l1"}]},
 )
 TRACEBACK, CRASHED = 99, 98
 READS = {"read", "listdir", "open to read"}
@@ -121,10 +122,20 @@ def step_into(out, step, system=os):
     return work
 
 
+def findings(out):
+    """What a verification finds in the run, which may not be finished."""
+    return audit.verify(Path(out) / "tiny", sample=0).findings if (Path(out) / "tiny" / "run.json").exists() else ()
+
+
 def snapshot(out):
     """Every file of the run but those of writers that were killed, and its SHA-256."""
     found = (path for path in Path(out).rglob("*") if path.is_file() and path.parent.name != "temporary")
     return {str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+
+
+def unlike(one, other):
+    """Whether two snapshots differ otherwise than in what a record says of the history of a run."""
+    return {(name, own) for name, own in one.items() ^ other.items() if not name.endswith("run.json")} != set()
 
 
 def damaged(out):
@@ -151,10 +162,13 @@ class Server:
 
     @classmethod
     def start(cls, scratch):
-        design._BLOCK_SAMPLES = 5 * 1024  # of 1,024 replications
+        from numba.np.ufunc import parallel  # once it knows the threading layer
+
+        design._BLOCK_SAMPLES = 5 * 4096  # of 4,096 replications, four chunks
         cls.scratch = scratch
         runs.run(study_of(2, replications=64), scratch / "warm", threads=1)
         jit._Driver.__call__ = lambda self, *arguments: self._loop(*arguments)  # children use what is compiled here
+        parallel._backend_init_process_lock = threading.RLock()  # Numba's own is shared: killed children would hold it
         for step in range(len(STEPS)):
             began = time.perf_counter()
             assert ended(child(step_into(scratch / "whole", step))) == 0
@@ -170,11 +184,12 @@ class Server:
         return shutil.copytree(cls.scratch / f"after{step - 1}", out, dirs_exist_ok=True) if step else out
 
 
-def finish(out, step, found):
-    """Let a step be done, and count what is not as it should be."""
+def finish(out, step, found, expected=None):
+    """Let a step be done, and count what is not as it should be. expected: not after the steps before it."""
     found["failed"] += ended(child(step_into(out, step))) != 0
-    found["differing"] += snapshot(out) != Server.expected[step]
+    found["differing"] += snapshot(out) != (expected or Server.expected[step])
     found["leftovers"] += any(files.names(Path(out) / "tiny" / "temporary"))
+    found["found"] += bool(findings(out))
 
 
 def kill_at_random(count, seed=1):
@@ -187,7 +202,7 @@ def kill_at_random(count, seed=1):
                 time.sleep(chance.uniform(0, 1.1 * Server.seconds[step]))
                 os.kill(pid, signal.SIGKILL)
                 found["kills"] += ended(pid) == -signal.SIGKILL
-                found["damaged"] += bool(damaged(out))
+                found["damaged"] += bool(damaged(out)) or bool(findings(out))
             finish(out, step, found)
         found["histories"] += 1
         shutil.rmtree(out)
@@ -208,7 +223,7 @@ def each_call(fault, **options):
             code = ended(child(step_into(out, step, Faulty(n, told, **options))))
             found["tracebacks"] += code in (TRACEBACK, CRASHED)
             found["unnoticed"] += code == 0 and snapshot(out) != Server.expected[step]
-            found["damaged"] += bool(damaged(out))
+            found["damaged"] += bool(damaged(out)) or bool(findings(out))
             finish(out, step, found)
             shutil.rmtree(out)
             if not struck[0]:
@@ -222,7 +237,10 @@ def interrupt(count, seed=1):
     """Signals to the command line itself: it ends soon, with its exit code and without a traceback."""
     found, chance, slowest = Counter(signals=0), random.Random(seed), 0.0
     text = Server.scratch / "tiny.toml"
-    text.write_text(study_of(1).text)
+    text.write_text(study_of(2).text)
+    began = time.perf_counter()
+    assert ended(child(step_into(Server.scratch / "alone", 2))) == 0
+    seconds, expected = time.perf_counter() - began, snapshot(Server.scratch / "alone")
     while found["signals"] < count:
         out, number = Server.before(0), chance.choice((signal.SIGTERM, signal.SIGINT, signal.SIGUSR1))
         errors = out / "stderr"
@@ -233,7 +251,7 @@ def interrupt(count, seed=1):
             cli.main(["run", str(text), "--out", str(out), "--threads", "1"])
 
         pid = child(work)
-        time.sleep(chance.uniform(0.03, 0.8 * sum(Server.seconds[:2])))
+        time.sleep(chance.uniform(0.03, 1.2 * seconds))
         os.kill(pid, number)
         asked = time.perf_counter()
         code = ended(pid)
@@ -244,17 +262,29 @@ def interrupt(count, seed=1):
         found["tracebacks"] += "Traceback" in errors.read_text()
         errors.unlink()
         found["damaged"] += bool(damaged(out))
-        finish(out, 1, found)
+        finish(out, 2, found, expected)
         shutil.rmtree(out)
     return found | {"slowest": round(slowest, 2)}
 
 
 def together(count):
     """Processes that start at once on a run: all end well with the bytes of one; those of another study are refused."""
-    found, out = Counter(), Server.before(0)
-    codes = [ended(pid) for pid in [child(step_into(out, 1)) for _ in range(count)]]
-    found["failed"] += sum(code != 0 for code in codes)
-    found["differing"] += snapshot(out) != Server.expected[1]
+    found = Counter()
+    for start, step in ((0, 0), (1, 1), (2, 2)) * 3:
+        out = Server.before(start)
+        codes = [ended(pid) for pid in [child(step_into(out, step)) for _ in range(count)]]
+        found["failed"] += sum(code != 0 for code in codes)
+        found["differing"] += snapshot(out) != Server.expected[step]
+        shutil.rmtree(out)
+    for _ in range(5):
+        out = Server.before(1)
+        codes = [ended(pid) for pid in [child(step_into(out, 1 + k % 2)) for k in range(count)]]
+        found["failed"] += sum(code not in (0, 3, 4) for code in codes)  # extended further, or changed meanwhile
+        found.update(f"exit {code}" for code in codes)
+        found["failed"] += ended(child(step_into(out, 2))) != 0
+        found["differing"] += unlike(snapshot(out), Server.expected[2])
+        found["found"] += bool(findings(out))
+        shutil.rmtree(out)
     out = Server.before(0)
 
     def of_seed(seed):

@@ -83,7 +83,7 @@ def test_a_missing_block_is_told_then_mended_with_the_same_bytes(place, tmp_path
     data = victim.read_bytes()
     victim.unlink()
     done = simcore("show", tmp_path / "tiny", cwd=place)
-    told = "1 blocks are lost (cell 3, replications 0..1999)"
+    told = "lost: 1 block (cell 3, replications 0..1999)"
     assert done.returncode == 4 and told in done.stderr and not done.stdout
     assert simcore("run", "tiny.toml", "--out", tmp_path, cwd=place).returncode == 0
     assert victim.read_bytes() == data
@@ -136,7 +136,7 @@ def test_a_damaged_record_is_no_traceback(place, tmp_path, text):
 def test_another_scenario_of_the_same_name_is_refused(place, tmp_path):
     (tmp_path / "tiny.toml").write_text(TINY.replace("n = [5, 8]", "n = [5, 9]"))
     done = simcore("run", tmp_path / "tiny.toml", "--out", place / "results", cwd=place)
-    assert done.returncode == 4 and "another scenario" in done.stderr
+    assert done.returncode == 4 and "something else" in done.stderr
     done = simcore("run", "tiny.toml", "--seed", "6", cwd=place)
     assert done.returncode == 4 and "seed" in done.stderr
 
@@ -190,6 +190,8 @@ def test_more_blocks_than_can_be_meant_are_refused_and_nothing_is_written(place,
     [
         (["show", "nowhere"], "not a run directory"),
         (["run", "nowhere.toml"], "nowhere.toml"),
+        (["run", "results/tiny"], "simcore extend results/tiny --replications N goes on"),
+        (["show", "a" * 300], "File name too long"),
         (["list", "loses"], "losses"),
         (["show", "results/tiny", "--measure", "varianse"], "variance"),
         (["run", "tiny.toml", "--replications", "0"], "replications"),
@@ -222,8 +224,18 @@ def test_list_names_every_plugin(place):
 
 def test_plan_writes_nothing(place, tmp_path):
     done = simcore("plan", place / "tiny.toml", cwd=tmp_path)
-    assert done.returncode == 0 and "4 x 2 estimators" in done.stdout
+    assert done.returncode == 0 and "4 x 2 estimators" in done.stdout and "not stored" not in done.stdout
     assert not list(tmp_path.iterdir())
+
+
+def test_plan_counts_what_is_stored(place):
+    for replications, expected in ((None, 0), (3000, 4)):
+        more = ["--replications", replications] if replications else []
+        facts = json.loads(simcore("plan", "tiny.toml", "--json", *more, cwd=place).stdout)
+        assert facts["blocks"] == 4 and facts["to_compute"] == expected
+        assert (facts["seconds"] > 0) == (expected > 0)
+    done = simcore("plan", "tiny.toml", cwd=place)
+    assert "4, of which 0 are not stored yet" in done.stdout
 
 
 def test_asking_for_estimates_later_computes_them(place, tmp_path):

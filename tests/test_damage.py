@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import simcore as sc
-from simcore import audit, design, runs
+from simcore import audit, design, repairs, runs
 from simcore.errors import DamagedError
 from tests.kills import snapshot
 
@@ -115,7 +115,7 @@ def test_a_repair_gives_every_byte_back(whole, tmp_path):
         names = {damage(run, chance)[0].name for _ in range(3)}
         if {"run.json", "scenario.toml"} <= names:
             continue  # then nothing says what the results are of
-        assert audit.repair(run, threads=1).findings and findings(run) == []
+        assert repairs.repair(run, threads=1).finished and findings(run) == []
         assert len(audit.verify(run, sample=2).recomputed) == 2
         after = snapshot(run)
         assert {name: data for name, data in after.items() if not name.startswith("quarantine")} == before
@@ -147,7 +147,7 @@ def test_numbers_that_are_not_what_they_should_be(run, kept):
     assert findings(run) == []
     (found,) = audit.verify(run, sample=2).findings
     assert found.name.startswith(name) and found.what == "is not what it is when computed anew"
-    assert audit.repair(run, sample=2, threads=1).findings == (found,)
+    assert repairs.repair(run, sample=2, threads=1).report.findings == (found,)
     assert audit.verify(run, sample=2).findings == ()
 
 
@@ -158,7 +158,7 @@ def test_two_different_results_of_a_block_are_an_alarm(run):
     with pytest.raises(DamagedError, match=r"different results of cell 0, .* and .*; simcore repair"):
         sc.open(run).summary()
     assert len(audit.verify(run, sample=0).findings) == 2
-    audit.repair(run, threads=1)
+    repairs.repair(run, threads=1)
     assert {name: data for name, data in snapshot(run).items() if not name.startswith("quarantine")} == before
 
 
@@ -168,7 +168,7 @@ def test_the_same_results_in_other_bytes_are_none(run):
     _, (_, own), stored = first_block(run, "blocks")
     other = run / "blocks" / "other"
     pq.write_table(stored, other, compression="gzip")
-    other.rename(other.with_name(f"{own[:-72]}{hashlib.sha256(other.read_bytes()).hexdigest()}.parquet"))
+    other = other.rename(other.with_name(f"{own[:-72]}{hashlib.sha256(other.read_bytes()).hexdigest()}.parquet"))
     assert len(stored_in(run)) == 3 and audit.verify(run, sample=0).findings == ()
     assert sc.open(run).summary().equals(table)
     sc.run(sc.Study(**ENTRIES), run.parent)
@@ -185,5 +185,5 @@ def test_a_stray_file_beside_a_run_with_a_precision(tmp_path):
     (run / "blocks" / "stray.parquet").write_bytes(b"stray")
     (found,) = audit.verify(run, sample=0).findings
     assert found.name == "blocks/stray.parquet"
-    audit.repair(run, threads=1)
+    repairs.repair(run, threads=1)
     assert audit.verify(run, sample=0).findings == () and (run / "quarantine" / "blocks" / "stray.parquet").exists()

@@ -116,9 +116,12 @@ def test_nothing_waits_for_a_pipe(tmp_path):
 
 
 def test_moving_and_folders(folder):
-    put(folder)
-    files.move(folder / "blocks" / "name", folder / "quarantine" / "blocks" / "name")
-    assert (folder / "quarantine" / "blocks" / "name").read_bytes() == b"data"
+    quarantine = folder / "quarantine" / "blocks"
+    for number, name in enumerate(("name", "name.1", "name.2")):
+        put(folder, bytes([number]))
+        files.move(folder / "blocks" / "name", quarantine)
+        assert (quarantine / name).read_bytes() == bytes([number])
+    assert len([*quarantine.iterdir()]) == 3 and not any((folder / "blocks").iterdir())
     files.remove(folder / "blocks" / "name")
     assert files.names(folder / "blocks") == files.names(folder / "nowhere") == []
     with pytest.raises(FileExistsError):

@@ -14,9 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import simcore as sc
-from simcore import codes, design, execute, runs, sums
+from simcore import codes, design, execute, opening, runs, sums, tidying
 from simcore.errors import DamagedError, UsageError
-from simcore.store import RunFolder
 
 STUDY = {
     "name": "store",
@@ -45,7 +44,7 @@ def result_of(study, first, count):
 
 def stored(folder, study, *places):
     """The run folder of a study with these blocks (first, count), and their results."""
-    run = RunFolder.create(folder, study)
+    run = opening.create(folder, study)
     results = [result_of(study, *place) for place in places]
     for result in results:
         run.commit(result)
@@ -92,7 +91,7 @@ def test_nodes_come_back_to_the_bit(tmp_path):
 
 def test_another_order_and_other_labels_read_the_same_sums(tmp_path):
     run, (result,) = stored(tmp_path, study_with(), (0, 5000))
-    turned = RunFolder.create(tmp_path, study_with(**TURNED))
+    turned = opening.create(tmp_path, study_with(**TURNED))
     assert turned.path == run.path
     for node, other in zip(read(turned, 5000), result.nodes, strict=True):
         assert same(node, other, ORDER)
@@ -171,10 +170,10 @@ def test_an_extension_takes_from_the_block_before_what_both_have(tmp_path):
     study = study_with(keep="estimates")
     run, _ = stored(tmp_path, study, (0, 3000))
     assert [(block.first, block.count) for block in run.missing()] == [(2048, 2952)]
-    run = RunFolder.create(tmp_path, study)  # another process goes on
+    run = opening.create(tmp_path, study)  # another process goes on
     run.commit(result_of(study, 2048, 2952))
     assert run.missing() == [] and places(run) == [(0, 3000), (2048, 2952)]
-    run.tidy()
+    tidying.tidy(run)
     assert places(run) == places(run, "estimates") == [(0, 2048), (2048, 2952)] and run.missing() == []
     once = result_of(study, 0, 5000)
     total = sums.total(read(run, 5000), 1024)
@@ -191,9 +190,9 @@ def test_a_run_killed_before_the_older_block_was_cut(tmp_path, folders):
     run, _ = stored(tmp_path / "run", study, (0, 3000))
     for folder in folders:
         shutil.copytree(run.path / folder, tmp_path / "before" / folder)
-    run = RunFolder.create(tmp_path / "run", study)
+    run = opening.create(tmp_path / "run", study)
     run.commit(result_of(study, 2048, 2952))
-    run.tidy()
+    tidying.tidy(run)
     for folder in folders:
         shutil.copytree(tmp_path / "before" / folder, run.path / folder, dirs_exist_ok=True)
         assert len(places(run, folder)) == 3
@@ -204,7 +203,7 @@ def test_a_run_killed_before_the_older_block_was_cut(tmp_path, folders):
     assert same(sums.total(read(run, 5000), 1024), sums.total(once.nodes, 1024))
     for errors, other in zip(run.read_errors(cell, present, 5000), once.estimates, strict=True):
         assert errors.tobytes() == np.sort(other - 2.0).tobytes()
-    run.tidy()
+    tidying.tidy(run)
     assert places(run) == places(run, "estimates") == [(0, 2048), (2048, 2952)]
 
 
@@ -213,8 +212,8 @@ def test_reading_starts_no_thread(tmp_path):
     run, _ = stored(tmp_path, study_with(keep="estimates"), (0, 5000))
     program = f"""
 import os
-from simcore.store import RunFolder
-run = RunFolder.open({str(run.path)!r})
+from simcore import opening
+run = opening.open_folder({str(run.path)!r})
 before = len(os.listdir("/proc/self/task"))
 for shelf in run.shelves.values():
     ((name,),) = shelf.listing().own.values()
@@ -241,7 +240,7 @@ def test_kept_errors_are_all_there_in_order(tmp_path):
 
 def test_failures_have_no_kept_error(tmp_path):
     study = study_with(keep="estimates")
-    run = RunFolder.create(tmp_path, study)
+    run = opening.create(tmp_path, study)
     result = result_of(study, 0, 64)
     result.states[1, :5] = codes.NOT_CONVERGED + 7 * codes.ITERATION
     run.commit(result)
@@ -253,7 +252,7 @@ def test_failures_have_no_kept_error(tmp_path):
 
 def test_blocks_without_their_kept_estimates_are_computed_again(tmp_path):
     run, _ = stored(tmp_path, study_with(), (0, 5000))
-    keeping = RunFolder.create(tmp_path, study_with(keep="estimates"))
+    keeping = opening.create(tmp_path, study_with(keep="estimates"))
     assert run.missing() == [] and [(b.first, b.count) for b in keeping.missing()] == [(0, 5000)]
     keeping.commit(result_of(keeping.study, 0, 5000))
     assert keeping.missing() == [] and places(keeping) == places(keeping, "estimates")
@@ -262,7 +261,7 @@ def test_blocks_without_their_kept_estimates_are_computed_again(tmp_path):
 def test_fewer_replications_than_before_are_refused(tmp_path):
     stored(tmp_path, study_with())
     with pytest.raises(UsageError, match="5000"):
-        RunFolder.create(tmp_path, study_with(replications=4999))
+        opening.create(tmp_path, study_with(replications=4999))
 
 
 
@@ -296,5 +295,5 @@ def test_going_on_is_the_same_as_a_fresh_run(tmp_path, monkeypatch, n, most, kee
     simulated.clear()
     runs.run(large, tmp_path / "extended", threads=1)
     assert simulated == [] and fresh.folder.missing() == []
-    covered = sorted(RunFolder.open(tmp_path / "extended" / "store").present()[cell.key])
+    covered = sorted(opening.open_folder(tmp_path / "extended" / "store").present()[cell.key])
     assert sum(count for _, count in covered) == 12_000

@@ -1,0 +1,119 @@
+"""What is found in a run folder that is not as it was written, and what was done about it: for people and as JSON."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from simcore import design
+
+QUARANTINE = "quarantine"  # the folder where what is wrong goes
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is wrong with a file of the folder, and the block whose results are not there for that."""
+
+    name: str
+    what: str
+    block: design.Block | None = None
+
+    def __str__(self):
+        return f"{self.name} {self.what}" + (f" ({self.block})" if self.block else "")
+
+    def facts(self):
+        """For JSON."""
+        return {"file": self.name, "what": self.what, **_placed(self.block)}
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an audit has found.
+
+    missing: blocks that were never computed, which is no damage. checked: how many block files are whole. recomputed:
+    blocks that were computed anew, None where this version of simcore cannot. summarised: whether there is a summary.
+    left: names of files of the study before it was extended.
+    """
+
+    path: Path
+    findings: tuple[Finding, ...]
+    missing: tuple[design.Block, ...]
+    checked: int
+    recomputed: tuple[design.Block, ...] | None
+    summarised: bool
+    left: tuple[str, ...]
+
+    @property
+    def finished(self):
+        """Whether nothing is left to compute."""
+        return self.summarised and not self.missing
+
+    def facts(self):
+        """For JSON."""
+        return {
+            "path": str(self.path),
+            "findings": [found.facts() for found in self.findings],
+            "missing": [_placed(block) for block in self.missing],
+            "whole": self.checked,
+            "recomputed": None if self.recomputed is None else [_placed(block) for block in self.recomputed],
+            "finished": self.finished,
+        }
+
+    def sentences(self):
+        """For people, one line each."""
+        yield from map(str, self.findings)
+        yield f"{self.checked} block files are what was written"
+        if self.recomputed is None:
+            yield "made by another version of simcore: no block was computed anew"
+        elif self.recomputed:
+            yield f"computed anew, with the same bits unless told above: {design.told(self.recomputed)}"
+        if self.left:
+            yield f"{len(self.left)} files are of the study before it was extended; a finished run removes them"
+        if self.missing:
+            yield f"to be computed: {design.told(self.missing)}"
+        if self.findings:
+            yield f"simcore repair {self.path} moves what is wrong away and computes it anew"
+        elif not self.finished:
+            yield "the run is not finished: the same simcore run goes on from here"
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What was wrong with a run folder, and what was done about it.
+
+    restored: names of files that were made again from others. moved: names that went to the folder `quarantine`.
+    computed: blocks that were computed anew. finished: whether nothing is left to compute.
+    """
+
+    report: Report
+    restored: tuple[str, ...]
+    moved: tuple[str, ...]
+    computed: tuple[design.Block, ...]
+    finished: bool
+
+    def facts(self):
+        """For JSON."""
+        return {
+            "path": str(self.report.path),
+            "findings": [found.facts() for found in self.report.findings],
+            "restored": self.restored,
+            "moved": self.moved,
+            "computed": [_placed(block) for block in self.computed],
+            "finished": self.finished,
+        }
+
+    def sentences(self):
+        """For people, one line each."""
+        yield from map(str, self.report.findings)
+        for name in self.restored:
+            yield f"{name} was written again, from what the other files say"
+        for name in self.moved:
+            yield f"{name} was moved to {self.report.path / QUARANTINE}"
+        if self.computed:
+            yield f"computed anew: {design.told(self.computed)}"
+        if not (self.restored or self.moved or self.computed):
+            yield "nothing to repair"
+        if not self.finished:
+            yield "the run is not finished: the same simcore run goes on from here"
+
+
+def _placed(block):
+    return {} if block is None else {"cell": block.cell, "first": block.first, "count": block.count}

@@ -1,0 +1,118 @@
+"""Which run folder belongs to a study: that of the same scenario content, code, stream version and numeric policy, or
+one that the study only adds to. Anything else is refused, field by field."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from simcore import files, provenance
+from simcore.errors import DamagedError, UsageError
+from simcore.shelves import series, settled
+from simcore.store import FOLDERS, RECORD, SCENARIO, SUMMARY, RunFolder, there_is_a_run, writing
+
+
+@settled
+def create(out, study):
+    """The folder `out/<study name>`, new or of the same content.
+
+    Raises DamagedError where it belongs to another study, UsageError where it cannot be made or has more replications
+    already, IncompleteError where it cannot be written.
+    """
+    path = Path(out) / study.name
+    folder = open_folder(path) if there_is_a_run(path) else _new(path, study)
+    lines, adds = _differences(folder, study)
+    if lines:
+        extend = f"add what is new with simcore extend, the same scenario and --out {out}, or " if adds else ""
+        raise _of_another(path, lines, extend)
+    return _recorded(folder, study)
+
+
+@settled
+def extend(path, study):
+    """The folder for a study that only adds to that of the folder. Raises as `create` and `open_folder` do."""
+    folder = open_folder(path)
+    lines, adds = _differences(folder, study)
+    if lines and not adds:
+        raise _of_another(path, lines)
+    return _recorded(folder, study)
+
+
+def open_folder(path):
+    """The folder of a run, of an older simcore too. Raises UsageError where there is none, DamagedError."""
+    path = Path(path)
+    if not there_is_a_run(path):
+        _refuse_orphans(path)
+        raise UsageError(f"{path}: not a run directory (no {RECORD}); give results/<study name>")
+    record, written = provenance.read(path / RECORD)
+    study = provenance.study_of(record, path / RECORD)
+    origin = {name: record[name] for name in provenance.ORIGIN if name in record}
+    lines, _ = provenance.differences(study, study, (origin, origin | provenance.inputs(study)))
+    if lines:
+        raise _of_another(path, lines)
+    return RunFolder(path, study, origin, {name: frozenset(record["earlier"][name]) for name in FOLDERS}, written)
+
+
+def _new(path, study):
+    """A new folder, or the one that another process has made at this moment."""
+    _refuse_orphans(path)
+    folder = RunFolder(path, study, provenance.origin(study), dict.fromkeys(FOLDERS, frozenset()))
+    folder = replace(folder, written=folder.record())
+    try:
+        files.make_folder(path / "blocks")
+        made = files.put(path / RECORD, folder.written, path / "temporary")
+    except OSError as error:
+        why = error.strerror or error
+        raise UsageError(f"{path}: cannot write results here ({why}); choose another --out") from error
+    return folder if made else open_folder(path)
+
+
+def _recorded(there, study):
+    """The folder for a study that it may hold, its record brought up to date."""
+    origin = provenance.origin(study)
+    stamps = provenance.stamps(study, origin)
+    earlier = {
+        name: (there.earlier[name] | {shelf.series}) - {series(stamps[name])} for name, shelf in there.shelves.items()
+    }
+    folder = RunFolder(there.path, study, origin, earlier, there.written)
+    _refuse_fewer(folder, there.study.replications)
+    with writing(folder.path):
+        if (record := folder.record()) != there.record():
+            there.unchanged()
+            files.remove(folder.path / SUMMARY)  # first: blocks that are lacking now are not lost ones
+            files.replace(folder.path / RECORD, record, folder.path / "temporary")
+            folder = replace(folder, written=record)
+        folder.update(SCENARIO, study.text.encode())
+    return folder
+
+
+def _refuse_fewer(folder, replications):
+    """Raise UsageError where the study asks for fewer replications than are there."""
+    if folder.study.precision is not None:
+        return  # which goes on from whatever is there
+    most = folder.reached() or replications
+    if most > folder.study.replications:
+        raise UsageError(
+            f"{folder.path}: has {most} replications of a cell already; ask for at least as many "
+            f"(--replications {most}, got {folder.study.replications}), or choose another --out"
+        )
+
+
+def _differences(there, study):
+    return provenance.differences(there.study, study, (there.origin, provenance.origin(study)))
+
+
+def _of_another(path, lines, hint=""):
+    return DamagedError(
+        f"{path}: holds results of something else; what sets them apart:\n"
+        + "".join(f"  {line}\n" for line in lines)
+        + f"{hint}choose another --out, another name, or remove that directory"
+    )
+
+
+def _refuse_orphans(path):
+    """Raise DamagedError where there are results of which nothing says what they are."""
+    try:
+        found = any(files.names(path / name) for name in FOLDERS)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror}); choose another --out") from error
+    if found:
+        raise DamagedError(f"{path}: has results, but no {RECORD}; simcore repair {path} restores it")

@@ -1,0 +1,56 @@
+"""A signal stops work where it is, but waits while a result is being stored; a second Ctrl-C does not wait."""
+
+import os
+import signal
+
+import pytest
+
+from simcore import signals
+from simcore.errors import Stopped
+
+
+def send(number):
+    os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
+def test_a_signal_stops_at_once(number):
+    with pytest.raises(Stopped), signals.stoppable():
+        send(number)
+        pytest.fail("it went on")
+
+
+def test_ctrl_c_is_told_apart():
+    with pytest.raises(KeyboardInterrupt), signals.stoppable():
+        send(signal.SIGINT)
+        pytest.fail("it went on")
+
+
+@pytest.mark.parametrize(
+    "sent, heard, raised",
+    [
+        ([signal.SIGTERM, signal.SIGTERM, signal.SIGUSR1], 3, Stopped),
+        ([signal.SIGINT, signal.SIGTERM], 2, KeyboardInterrupt),
+        ([signal.SIGINT, signal.SIGINT, signal.SIGINT], 1, KeyboardInterrupt),
+    ],
+    ids=["others wait", "Ctrl-C waits", "a second one does not"],
+)
+def test_while_a_result_is_stored(sent, heard, raised):
+    done = []
+    with pytest.raises(raised), signals.stoppable():
+        with signals.shielded():
+            for number in sent:
+                send(number)
+                done.append(number)
+        pytest.fail("it went on")
+    assert len(done) == heard
+
+
+def test_what_was_ignored_stays_so_as_under_nohup():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with signals.stoppable():
+            send(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
