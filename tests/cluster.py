@@ -28,43 +28,9 @@ PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scontrol", "squeue", "sc
 _DAEMON = "SIMCORE_TEST_SLURM_DAEMON"  # in the environment of every daemon
 _SBIN = "/usr/sbin:/sbin"
 _PORTS = range(21_000, 32_000)  # below those that the system hands out
+_WORKING = {"idle", "mix", "alloc", "comp"}  # states of nodes
 _ENDED = {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "PREEMPTED", "OUT_OF_MEMORY"}
-_CONF = """
-ClusterName=simcore
-SlurmctldHost={host}(127.0.0.1)
-SlurmctldPort={ports[0]}
-SlurmUser={user}
-SlurmdUser={user}
-AuthType=auth/munge
-# a requeued job may not start again before its old credential has expired, after 120 s if nothing is said
-AuthInfo=socket={folder}/munge.socket,cred_expire=5
-StateSaveLocation={folder}/state
-SlurmdSpoolDir={folder}/spool-%n
-SlurmctldPidFile={folder}/slurmctld.pid
-SlurmdPidFile={folder}/slurmd-%n.pid
-SlurmctldLogFile={folder}/slurmctld.log
-SlurmdLogFile={folder}/slurmd-%n.log
-ProctrackType=proctrack/linuxproc
-TaskPlugin=task/none
-JobAcctGatherType=jobacct_gather/none
-AccountingStorageType=accounting_storage/none
-MpiDefault=none
-MailProg=/bin/true
-SelectType=select/cons_tres
-SelectTypeParameters=CR_CPU_Memory
-DefMemPerCPU=256
-SchedulerParameters=bf_interval=1,sched_interval=1,batch_sched_delay=0
-PreemptType=preempt/partition_prio
-PreemptMode=REQUEUE
-MaxArraySize=1001
-KillWait=5
-ReturnToService=2
-SlurmdTimeout=10
-SlurmdParameters=config_overrides
-NodeName={nodes} NodeHostname={host} NodeAddr=127.0.0.1 Port={node_ports} CPUs=4 RealMemory=4096 State=UNKNOWN
-PartitionName=main Nodes=ALL Default=YES MaxTime=60 DefaultTime=10 PriorityTier=10
-PartitionName=spare Nodes=ALL MaxTime=60 DefaultTime=10 PriorityTier=1
-"""
+_CONF = Path(__file__).with_name("slurm.conf.template")  # with places to fill in
 
 
 class ClusterError(Exception):
@@ -72,10 +38,11 @@ class ClusterError(Exception):
 
 
 class Cluster:
-    """A Slurm whose files lie in `folder`, running or not."""
+    """A Slurm whose files lie in `folder`, running or not. node_timeout: seconds after which a silent node counts as
+    dead, about a sixth of the time until its jobs start elsewhere."""
 
-    def __init__(self, folder):
-        self.folder = Path(folder).absolute()
+    def __init__(self, folder, node_timeout=10):
+        self.folder, self.node_timeout = Path(folder).absolute(), node_timeout
 
     @property
     def environment(self):
@@ -127,13 +94,18 @@ class Cluster:
             self._daemon("slurmctld")
         for node in NODES:
             self.start_node(node)
-        self._wait_until_idle()
+        self._wait_for_nodes()
 
     def start_node(self, node):
         """Start the slurmd of a node, if it does not run."""
         if not self._running(f"slurmd-{node}"):
             (self.folder / f"spool-{node}").mkdir(exist_ok=True)
             self._daemon("slurmd", "-N", node)
+
+    def kill_node(self, node):
+        """Let a node die, and whatever runs on any node: kill -9 for its daemon, all jobs and their keepers."""
+        for pid in [self.pid(f"slurmd-{node}"), *self._processes("keeper", "job")]:
+            _kill(pid, signal.SIGKILL)
 
     def pid(self, daemon):
         """The process of a daemon: munged, slurmctld, slurmd-w1, ..."""
@@ -146,8 +118,7 @@ class Cluster:
             wait(lambda: not set(self.jobs().values()) & {"RUNNING", "COMPLETING"}, 2)
         for number in (signal.SIGTERM, signal.SIGKILL):
             for pid in self._processes():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, number)
+                _kill(pid, number)
             if wait(lambda: not self._processes(), 4):
                 return
         raise ClusterError(f"{self.folder}: processes {self._processes()} do not end")
@@ -158,8 +129,9 @@ class Cluster:
         _write_private(self.folder / "munge.key", secrets.token_bytes(128))
         first, *others = _free_ports(1 + len(NODES))
         named = {"folder": self.folder, "host": socket.gethostname().partition(".")[0], "user": getpass.getuser()}
-        named |= {"ports": [first], "nodes": ",".join(NODES), "node_ports": ",".join(map(str, others))}
-        (self.folder / "slurm.conf").write_text(_CONF.format(**named))
+        named |= {"port": first, "node_timeout": self.node_timeout}
+        named |= {"nodes": ",".join(NODES), "node_ports": ",".join(map(str, others))}
+        (self.folder / "slurm.conf").write_text(_CONF.read_text().format(**named))
 
     def _daemon(self, *command):
         path = f"{os.environ.get('PATH', '')}:{_SBIN}"
@@ -171,31 +143,34 @@ class Cluster:
         except (FileNotFoundError, ValueError):
             return False
 
-    def _wait_until_idle(self):
-        def idle():
-            done = self.run("sinfo", "--noheader", "--Node", "--partition=main", "--format=%t")
-            return sorted(done.stdout.split()) == ["idle"] * len(NODES)
+    def _wait_for_nodes(self):
+        def answer():
+            states = self.run("sinfo", "--noheader", "--Node", "--partition=main", "--format=%t").stdout.split()
+            return len(states) == len(NODES) and set(states) <= _WORKING
 
-        if not wait(idle, 30):
+        if not wait(answer, 30):
             log = (self.folder / "slurmctld.log").read_text()[-2000:]
             raise ClusterError(f"{self.folder}: the nodes do not answer\n{log}")
 
-    def _processes(self):
-        """Every process of this cluster, but not those that only speak to it."""
-        return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and self._owns(entry)]
+    def _processes(self, *kinds):
+        """Every process of this cluster, or those of some kinds, but not those that only speak to it."""
+        found = {int(entry.name): self._kind(entry) for entry in Path("/proc").iterdir() if entry.name.isdigit()}
+        return [pid for pid, kind in found.items() if kind in (kinds or ("daemon", "keeper", "job"))]
 
-    def _owns(self, entry):
-        """Whether a process, by its folder in /proc, is one of the daemons, a job, or the keeper of one, which drops
-        its environment."""
+    def _kind(self, entry):
+        """What a process is of this cluster, by its folder in /proc: a daemon, a job, the keeper of one, or None."""
         try:
             environment = (entry / "environ").read_bytes().split(b"\0")
-            keeper = (entry / "cmdline").read_bytes().startswith(b"slurmstepd:")
+            keeper = (entry / "cmdline").read_bytes().startswith(b"slurmstepd:")  # which drops its environment
             if keeper and (entry / "cwd").readlink() == self.folder:
-                return True
+                return "keeper"
         except OSError:  # it has ended, or is another user's
-            return False
-        named = f"SLURM_CONF={self.environment['SLURM_CONF']}".encode() in environment
-        return named and any(word.startswith((b"SLURM_JOB_ID=", f"{_DAEMON}=".encode())) for word in environment)
+            return None
+        if f"SLURM_CONF={self.environment['SLURM_CONF']}".encode() not in environment:
+            return None
+        if f"{_DAEMON}=1".encode() in environment:
+            return "daemon"
+        return "job" if any(word.startswith(b"SLURM_JOB_ID=") for word in environment) else None
 
 
 def missing():
@@ -251,6 +226,11 @@ def wait(condition, seconds):
     while not (met := condition()) and time.monotonic() < end:
         time.sleep(0.05)
     return met
+
+
+def _kill(pid, number):
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
 
 
 def _free_ports(count):
