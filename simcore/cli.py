@@ -294,6 +294,28 @@ def slurm(scenario, out, replications, seed, submitting, as_json, **options):
         click.echo(f"submit with: bash {shlex.quote(submit)}", err=True)
 
 
+@main.command()
+@_out
+@_threads
+@_as_json
+@click.pass_context
+def doctor(ctx, out, threads, as_json):
+    """Look at all that a run depends on here: versions, threads, cache, file system, memory, Slurm; and how to mend it.
+
+    Exit code 1 where something is wrong; a warning is no reason.
+    """
+    from simcore import doctor
+
+    found = doctor.examine(out, threads)
+    if as_json:
+        click.echo(json.dumps([finding.facts() for finding in found], indent=2))
+    else:
+        for finding in found:
+            remedy = f"\n{'':<20} remedy: {finding.remedy}" if finding.remedy else ""
+            click.echo(f"{finding.level:<8} {finding.name:<11} {finding.found}{remedy}")
+    ctx.exit(1 if any(finding.level == "wrong" for finding in found) else 0)
+
+
 @main.command("list")
 @click.argument("kind", required=False)
 @_as_json

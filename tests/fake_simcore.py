@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 PLACE = Path(__file__).parent
+came = []  # signals
 
 
 def note(text):
@@ -19,7 +20,10 @@ def note(text):
         file.write(f"{text}\n")
 
 
-def stop(_number, _frame):
+def stop(number, _frame):
+    if came and number not in came:
+        note(f"hurried {shard}")  # to save was not waited for
+    came.append(number)
     time.sleep(0.3)  # what is in flight is stored
     note(f"saved {shard}")
     sys.exit(75)

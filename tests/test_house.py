@@ -31,7 +31,7 @@ LAYERS = [
     ("sheets",),
     ("curves", "tables", "surface_figures"),
     ("runs",),
-    ("audit", "replays", "slurm"),
+    ("audit", "doctor", "replays", "slurm"),
     ("replay_tables",),
     ("cli", "__init__", "__main__"),
 ]
