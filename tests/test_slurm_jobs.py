@@ -151,16 +151,20 @@ def test_the_template_does_the_same(slurm, tmp_path):
     program = tmp_path / "simcore"
     shutil.copy(Path(__file__).with_name("fake_simcore.py"), program)
     program.chmod(0o755)
-    (tmp_path / "plan.json").write_text('{"64/64": "long at first"}')
+    (tmp_path / "plan.json").write_text('{"63/64": "waits", "64/64": "long at first"}')
     path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
     options = ["--array=63,64", "--mem=200M", "--cpus-per-task=1", f"--chdir={tmp_path}", "--parsable"]
     job = slurm.ask("sbatch", *options, ROOT / "scripts" / "slurm_array.sh", env=os.environ | path)
     notes = tmp_path / "notes.txt"
-    assert cluster.wait(lambda: notes.exists() and "start 64/64" in notes.read_text(), 60)
+    notes.touch()
+    assert cluster.wait(lambda: all(f"start {shard}/64" in notes.read_text() for shard in (63, 64)), 60)
     slurm.ask("scancel", "--signal=USR1", "--batch", f"{job}_64")
+    assert cluster.wait(lambda: notes.read_text().count("start 64/64") == 2, 60)
+    (tmp_path / "go").touch()
     assert slurm.finished(job) == {f"{job}_63": "COMPLETED", f"{job}_64": "COMPLETED"}
-    words = [line.split()[0] for line in notes.read_text().splitlines() if "64/64" in line]
-    assert words == ["start", "saved", "start", "done"]
+    words = [line.split()[:2] for line in notes.read_text().splitlines()]
+    assert [word for word, shard in words if shard == "64/64"] == ["start", "saved", "start", "done"]
+    assert [word for word, shard in words if shard == "63/64"] == ["start", "done"]
 
 
 def test_the_command_line_submits(slurm, tmp_path):
