@@ -283,7 +283,7 @@ def slurm(scenario, out, replications, seed, submitting, as_json, **options):
     options["memory"] = options["memory"] or slurm.memory(study, options["cpus"])
     places = {"command": slurm.command(), "folder": Path.cwd(), "out": Path(out).absolute()}
     batch = slurm.Batch(study.name, replications=replications, seed=seed, **places, **options)
-    slurm.check(batch, slurm.most_tasks() if submitting else slurm.DEFAULT_MOST_TASKS)
+    slurm.check(batch, slurm.most_tasks() if submitting else None)
     *scripts, submit = map(str, slurm.write(batch, study))
     jobs = slurm.submit(submit) if submitting else {}
     if as_json:

@@ -16,7 +16,7 @@ from pathlib import Path
 from simcore import files, footprint
 from simcore.errors import SimcoreError, UsageError
 
-DEFAULT_MOST_TASKS = 1000  # MaxArraySize is 1001 where nobody has changed it, and counts from 0
+_MOST_TASKS = 1000  # MaxArraySize is 1001 where nobody has changed it, and counts from 0
 WARNING = 120  # seconds between SIGUSR1 and the time limit; Slurm may send it a minute earlier
 _LEAST_TIME = 300
 _MARGIN = 1.5  # of memory, over what is estimated
@@ -94,8 +94,11 @@ def scripts(batch):
     return {"array.sbatch": _array(batch), "merge.sbatch": _merge(batch), "submit.sh": _submit(batch)}
 
 
-def check(batch, most_tasks=DEFAULT_MOST_TASKS):
-    """Raise UsageError, a line for each mistake, where Slurm would not take the scripts or not do what they mean."""
+def check(batch, most_tasks=None):
+    """Raise UsageError, a line for each mistake, where Slurm would not take the scripts or not do what they mean.
+
+    most_tasks: of an array on the cluster; None where that is not known, for what Slurm allows by itself.
+    """
     mistakes = list(_mistakes(batch, most_tasks))
     if mistakes:
         raise UsageError("\n".join(mistakes))
@@ -198,12 +201,10 @@ def _quoted(words):
 
 
 def _mistakes(batch, most_tasks):
-    if batch.tasks > most_tasks:
-        whose = "Slurm's default; --submit asks the cluster" if most_tasks == DEFAULT_MOST_TASKS else "this cluster"
-        yield (
-            f"--tasks: an array has at most {most_tasks} tasks ({whose}; got {batch.tasks}), ask for so many; "
-            "each then computes more"
-        )
+    whose = "this cluster" if most_tasks else "Slurm's default; --submit asks the cluster"
+    most = most_tasks or _MOST_TASKS
+    if batch.tasks > most:
+        yield f"--tasks: an array has at most {most} tasks ({whose}; got {batch.tasks}), let each of so many do more"
     seconds = _seconds(batch.time)
     if seconds is None:
         yield f'--time: must be a time as sbatch takes it (got {batch.time!r}), such as "30", "2:00:00" or "1-12:00:00"'
