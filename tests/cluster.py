@@ -182,14 +182,14 @@ def missing():
 
 
 @contextlib.contextmanager
-def shared(name, within="/tmp"):
+def shared(name, within="/tmp", **options):
     """The running Cluster of a name, for as long as anyone is in such a context, in whatever process.
 
-    within: a folder, of a short path, for the one with all clusters of this user.
+    within: a folder, of a short path, for the one with all clusters of this user. options: of the Cluster.
     """
     home = Path(within) / f"simcore-slurm-{os.getuid()}"
     home.mkdir(mode=0o755, exist_ok=True)
-    cluster = Cluster(home / name)
+    cluster = Cluster(home / name, **options)
     with _locked(home / "lock"):
         _sweep(home)
         cluster.folder.mkdir(exist_ok=True)

@@ -26,6 +26,8 @@ def folder():
     """An empty one whose path is short, as the name of a socket must be."""
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
         yield Path(name)
+        for left in Path(name).glob("*/*/slurm.conf"):  # of a test that failed
+            cluster.Cluster(left.parent).stop()
 
 
 def submit(slurm, folder, body, *options):
@@ -80,16 +82,12 @@ def test_users_share_a_cluster_and_the_last_one_stops_it_unless_it_is_killed(slu
     assert [path.name for path in (folder / f"simcore-slurm-{os.getuid()}").iterdir()] == ["lock"]
 
 
-def test_daemons_that_were_killed_are_started_again(slurm, folder):
-    own = cluster.Cluster(folder / "own")
-    own.start()
-    try:
+def test_daemons_that_were_killed_are_started_again(slurm):
+    with cluster.shared(f"harmed-{os.getpid()}") as own:
         before = own.pid("slurmd-w1"), own.pid("slurmd-w2")
         os.kill(before[0], signal.SIGKILL)
         own.start()
         assert own.pid("slurmd-w1") != before[0] and own.pid("slurmd-w2") == before[1]
-    finally:
-        own.stop()
 
 
 @pytest.mark.parametrize("required, outcome", [("", "skipped"), ("required", "failed")])

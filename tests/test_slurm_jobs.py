@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -66,11 +65,8 @@ class Job:
 @pytest.fixture
 def own_slurm(slurm):
     """A cluster of a test's own, in which it may do harm."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        started = cluster.Cluster(folder, node_timeout=3)
-        started.start()
+    with cluster.shared(f"harmed-{os.getpid()}", node_timeout=3) as started:
         yield started
-        started.stop()
 
 
 def test_an_array_computes_every_shard_once_then_they_are_merged(slurm, tmp_path):
