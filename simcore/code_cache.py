@@ -31,7 +31,7 @@ class CodeCache:
         self.digest, self.folder, self._complained = digest, None, False
         self._work, self._held = None, None
         try:
-            self.folder = _base() / "simcore" / digest
+            self.folder = base() / "simcore" / digest
         except (OSError, RuntimeError) as error:
             self._complain(error)
         atexit.register(self._leave)
@@ -73,6 +73,17 @@ class CodeCache:
         if self._work is not None:
             shutil.rmtree(self._work / _name(function), ignore_errors=True)
         self._complain(error)
+
+    def counted(self):
+        """How many sealed files are sound, and how many are not. Raises OSError where they cannot be read."""
+        sound = damaged = 0
+        if self.folder.is_dir():
+            for path in self.folder.iterdir():
+                if not path.name.startswith(_UNFINISHED):
+                    sealed = _own_bytes(path)
+                    whole = sealed[:_HEAD] == _FIRST_LINE + hashlib.sha256(sealed[_HEAD:]).digest()
+                    sound, damaged = sound + whole, damaged + (not whole)
+        return sound, damaged
 
     def _sound_files(self, function):
         """Name -> content of the files that were sealed for a function; none if there is any doubt about them."""
@@ -139,7 +150,7 @@ def _name(function):
     return f"{function.__qualname__[:80]}-{digest[:24]}"
 
 
-def _base():
+def base():
     """Where the user wants caches. Raises OSError or RuntimeError without a home."""
     base = os.environ.get("SIMCORE_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
     if base:

@@ -16,7 +16,7 @@ from simcore.lanes import WIDTH
 from simcore.registry import plugins
 
 BASE = 390_000_000  # a process that compiles, whatever the study
-_LEAST = 250_000_000  # a process that finds everything compiled
+LEAST = 250_000_000  # a process that finds everything compiled
 _HELD = 8 + 4  # bytes of an estimate and its state
 _KEPT_BLOCK = 70  # of a kept estimate, while its block is written
 _KEPT_READ = 36  # of a kept estimate, while its block is read
@@ -132,13 +132,13 @@ def _too_little_memory(footprint):
     parts = max(footprint.computing, footprint.summarising, key=lambda parts: sum(parts.values()))
     if not parts:
         return None
-    (have, source), need = memory(), _LEAST + sum(parts.values())
+    (have, source), need = memory(), LEAST + sum(parts.values())
     if need <= have:
         return None
     key = max(parts, key=parts.get)
     if key == "threads" and need - parts[key] + footprint.sample > have:
         key = "factors.n"
-    return _message(footprint, key, need, "memory", f"{source} {_told(have)}")
+    return _message(footprint, key, need, "memory", f"{source} {told(have)}")
 
 
 def _too_little_disk(footprint, folder):
@@ -147,14 +147,15 @@ def _too_little_disk(footprint, folder):
     if need * _SURE <= have:
         return None
     key = max(footprint.disk, key=footprint.disk.get)
-    return _message(footprint, key, need, f"disk for {folder}", f"{_told(have)} are free")
+    return _message(footprint, key, need, f"disk for {folder}", f"{told(have)} are free")
 
 
 def _message(footprint, key, need, what, there):
-    return f"{key}: {footprint.values[key]} needs about {_told(need)} of {what}; {there}; {_REMEDIES[key]}"
+    return f"{key}: {footprint.values[key]} needs about {told(need)} of {what}; {there}; {_REMEDIES[key]}"
 
 
-def _told(size):
+def told(size):
+    """So many bytes, in words."""
     if size < 1e7:
         return f"{size / 1e3:,.0f} kB"
     return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.0f} MB"
@@ -241,17 +242,20 @@ def _limits():
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     if limit != resource.RLIM_INFINITY:
         yield limit, "RLIMIT_AS allows"
-    for path in _control_groups():
+    for path in control_group_files("memory", "memory.max", "memory.limit_in_bytes"):
         text = path.read_text().strip() if path.is_file() else "max"
         if text.isdecimal():
             yield int(text), "the control group allows"
 
 
-def _control_groups(root=Path("/sys/fs/cgroup"), own=Path("/proc/self/cgroup")):
-    """Files that may limit memory: of the group of this process and of all above it, of both versions of cgroup."""
+def control_group_files(controller, new, old, root=Path("/sys/fs/cgroup"), own=Path("/proc/self/cgroup")):
+    """Files by which control groups may limit this process, of its group and of all above it, there or not.
+
+    controller: memory, say. new, old: the file's name in version 2 and in version 1 of control groups.
+    """
     for line in own.read_text().splitlines() if own.is_file() else ():
         number, controllers, path = line.split(":", 2)
-        top, name = (root, "memory.max") if number == "0" else (root / "memory", "memory.limit_in_bytes")
-        if number == "0" or "memory" in controllers.split(","):
+        top, name = (root, new) if number == "0" else (root / controller, old)
+        if number == "0" or controller in controllers.split(","):
             group = top / path.strip("/")
             yield from (folder / name for folder in (group, *group.parents) if folder.is_relative_to(top))

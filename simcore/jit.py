@@ -8,6 +8,7 @@ starts with the first call of `entry` or `driver`.
 import contextlib
 import functools
 import hashlib
+import importlib
 import os
 import platform
 import types
@@ -21,12 +22,13 @@ prange = range  # in compiled drivers: numba.prange
 _OPTIONS = {"error_model": "numpy"}
 FACES = (  # modules and folders that decide no stored number
     *("__init__", "__main__", "audit", "block_tables", "breakdown", "checks", "cli", "comparisons", "curves"),
-    *("describe", "errors", "files", "findings", "fitting", "footprint", "forecast", "intervals", "joint", "measures"),
-    *("opening", "panels", "provenance", "rarity", "refinement", "repairs", "replay_tables", "replays", "restoring"),
-    *("runs", "scenario", "sheets", "shelves", "signals", "statuses", "store", "summaries", "surface_figures"),
-    *("surfaces", "tables", "tails", "tidying", "toml_text", "uncertainty"),
+    *("describe", "doctor", "errors", "files", "findings", "fitting", "footprint", "forecast", "intervals", "joint"),
+    *("measures", "opening", "panels", "provenance", "rarity", "refinement", "repairs", "replay_tables", "replays"),
+    *("restoring", "runs", "scenario", "sheets", "shelves", "signals", "slurm", "statuses", "store", "summaries"),
+    *("surface_figures", "surfaces", "tables", "tails", "tidying", "toml_text", "uncertainty"),
 )
 _NUMBA_OPTIONS = ("CPU_NAME", "CPU_FEATURES", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX", "BOUNDSCHECK")
+_LAYERS = {"tbb": "tbbpool", "omp": "omppool", "workqueue": "workqueue"}  # Numba's modules
 _lane_functions, _inlined, _lowerings = [], set(), []
 
 
@@ -98,12 +100,12 @@ class _Driver:
             if len(self._loop.signatures) == self._known:  # not loaded; else it was only not saved
                 self._loop = self._compile(cache=False)
             found = self._loop(*args)  # an error of the loop's own comes again
-            _code_cache().give_up(self._function, error)
+            kernel_cache().give_up(self._function, error)
         if len(self._loop.signatures) != self._known:
             self._known = len(self._loop.signatures)
             with _compiler_lock():  # not while another thread has written the index and not yet the code
                 if self._loop.stats.cache_misses:
-                    _code_cache().seal(self._function)
+                    kernel_cache().seal(self._function)
         return found
 
 
@@ -143,6 +145,17 @@ def threads_of(threads=None):
 def threads():
     """How many threads drivers use now."""
     return _numba().get_num_threads() if enabled() else 1
+
+
+def threading_layer():
+    """The library that will run the threads of drivers: tbb, omp or workqueue; None where none can be loaded."""
+    config = _numba().config
+    named = [config.THREADING_LAYER] if config.THREADING_LAYER in _LAYERS else config.THREADING_LAYER_PRIORITY
+    for name in named:
+        with contextlib.suppress(ImportError, KeyError):
+            importlib.import_module(f"numba.np.ufunc.{_LAYERS[name]}")
+            return name
+    return None
 
 
 @functools.cache
@@ -218,13 +231,13 @@ def _compiled(function, compile):
     """`compile(cache)` with what is kept of `function`; without a cache where that fails."""
     with _compiler_lock():
         try:
-            with _numba_caches_in(_code_cache().unseal(function)):
+            with _numba_caches_in(kernel_cache().unseal(function)):
                 made = compile(cache=True)
             if not getattr(made, "cache_hits", 1):  # a driver has none: it is compiled when it is called
-                _code_cache().seal(function)
+                kernel_cache().seal(function)
         except Exception as error:
             made = compile(cache=False)  # an error of the function's own comes again
-            _code_cache().give_up(function, error)
+            kernel_cache().give_up(function, error)
     return made
 
 
@@ -246,7 +259,7 @@ def _numba_caches_in(folder):
 
 
 @functools.cache
-def _code_cache():
+def kernel_cache():
     """The cache under all that decides the machine code; Numba alone would miss edits in other files."""
     import llvmlite.binding
     import numpy

@@ -114,10 +114,12 @@ def test_limits_of_control_groups_are_found(tmp_path):
         (tmp_path / folder / (name or "memory.limit_in_bytes")).write_text(text + "\n")
     own = tmp_path / "cgroup"
     own.write_text("4:cpu,memory:/c\n2:cpuset:/d\n0::/a/b\n")
-    found = [path.relative_to(tmp_path) for path in footprint._control_groups(tmp_path, own) if path.is_file()]
+    names = "memory", "memory.max", "memory.limit_in_bytes"
+    files = footprint.control_group_files(*names, tmp_path, own)
+    found = [path.relative_to(tmp_path) for path in files if path.is_file()]
     texts = [(tmp_path / path).read_text().strip() for path in found]
     assert texts == ["70", "max", "5000"]
-    assert list(footprint._control_groups(tmp_path, tmp_path / "none")) == []
+    assert list(footprint.control_group_files(*names, tmp_path, tmp_path / "none")) == []
 
 
 def limited(arguments, cwd, limit):

@@ -32,7 +32,7 @@ LAYERS = [
     ("sheets",),
     ("curves", "tables", "surface_figures"),
     ("runs",),
-    ("audit", "repairs", "replays"),
+    ("audit", "doctor", "repairs", "replays", "slurm"),
     ("replay_tables",),
     ("cli", "__init__", "__main__"),
 ]

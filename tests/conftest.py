@@ -1,0 +1,20 @@
+"""What several test files need that must be started once."""
+
+import os
+
+import pytest
+
+from tests import cluster
+
+
+@pytest.fixture(scope="session")
+def slurm():
+    """A real Slurm of two nodes, a `cluster.Cluster`: one for all processes of this test run.
+
+    Skips where Slurm is not installed; with SIMCORE_TEST_SLURM=required, as in CI, it fails.
+    """
+    why = cluster.missing()
+    if why:
+        (pytest.fail if os.environ.get("SIMCORE_TEST_SLURM") == "required" else pytest.skip)(f"needs Slurm: {why}")
+    with cluster.shared(os.environ.get("PYTEST_XDIST_TESTRUNUID") or f"process-{os.getpid()}") as started:
+        yield started

@@ -1,0 +1,10 @@
+#!/bin/bash
+# Submits the array, and the merge for when all of its tasks have succeeded. Some tasks alone: bash submit.sh 3,17-19
+set -euo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
+
+array=$(sbatch --parsable ${1:+"--array=$1%100"} array.sbatch)
+array=${array%%;*} # the name of the cluster may follow
+echo "array $array"
+merge=$(sbatch --parsable --dependency="afterok:$array" --kill-on-invalid-dep=yes merge.sbatch)
+echo "merge ${merge%%;*}"
