@@ -17,6 +17,8 @@ _HOME = {
     "Run": ("runs", "Run"),
     "run": ("runs", "run"),
     "extend": ("runs", "extend"),
+    "merge": ("runs", "merge"),
+    "status": ("progress", "status"),
     "open": ("runs", "open_run"),
     "verify": ("audit", "verify"),
     "repair": ("repairs", "repair"),

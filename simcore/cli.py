@@ -68,15 +68,57 @@ _threads = click.option("--threads", type=click.IntRange(min=1), help="Threads; 
 @_replications
 @_seed
 @_threads
+@click.option("--shard", help="I/N: only the I-th of N shares of the work; simcore merge summarises them.")
 @_as_json
-def run(scenario, out, replications, seed, threads, as_json):
+def run(scenario, out, replications, seed, threads, shard, as_json):
     """Compute what is missing of SCENARIO, summarise it and print the table."""
     study = _load(scenario, replications, seed)
+    from simcore import runs, shards
+
+    shard = shard and shards.parse(shard)
+    with _Progress(f"{study.name}, {shard}" if shard else study.name) as progress:
+        result = runs.run(study, out, threads, progress=progress, shard=shard)
+    if shard:
+        _print_shard(result, shard, as_json)
+    else:
+        _print_result(result, as_json)
+
+
+@main.command()
+@_run
+@_as_json
+def merge(run, as_json):
+    """Summarise RUN, whose shards are all done, and print the table. Exit code 3 while blocks are missing."""
     from simcore import runs
 
-    with _Progress(study.name) as progress:
-        result = runs.run(study, out, threads, progress=progress)
-    _print_result(result, as_json)
+    _print_result(runs.merge(run), as_json)
+
+
+@main.command()
+@_run
+@click.option("--shards", type=click.IntRange(min=1), help="N of --shard I/N; default: that of RUN/slurm, if any.")
+@click.option("--indices", is_flag=True, help="Print only the numbers of unfinished shards, as 3,17-19.")
+@_as_json
+@click.pass_context
+def status(ctx, run, shards, indices, as_json):
+    """Say how far RUN has come: what is stored and missing of each cell, and which shards are unfinished.
+
+    Exit code 3 while something is missing.
+    """
+    from simcore import progress, slurm, tables
+    from simcore.shards import listed
+
+    shards = shards or slurm.tasks_of(run)
+    if indices and not shards:
+        raise UsageError("--indices: of how many shards? there are no scripts in RUN/slurm, give --shards N")
+    found = progress.status(run, shards)
+    if indices:
+        click.echo(listed(found.unfinished))
+    elif as_json:
+        click.echo(json.dumps(found.facts()))
+    else:
+        tables.print_progress(found)
+    ctx.exit(0 if found.finished else 3)
 
 
 @main.command()
@@ -371,6 +413,16 @@ def _load(path, replications, seed):
         )
     study = scenario.load(path)
     return study if replications is None and seed is None else study.with_changes(replications, seed)
+
+
+def _print_shard(result, shard, as_json):
+    from simcore import progress
+
+    found = progress.status(result.path)
+    if as_json:
+        click.echo(json.dumps(found.facts()))
+    left = f"{found.missing} blocks of the run are missing" if found.missing else "all blocks of the run are stored"
+    click.echo(f"{shard}: done; {left}; when none is: simcore merge {result.path}", err=True)
 
 
 def _print_result(result, as_json):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from simcore import design, footprint, opening, rounds, scenario, signals, tidying
+from simcore import design, footprint, opening, rounds, scenario, shards, signals, tidying
 from simcore.engines import local
 from simcore.errors import DamagedError, IncompleteError, UsageError
 from simcore.registry import plugins
@@ -55,17 +55,20 @@ class Run:
         if self._exact:
             return
         present = self.folder.present()
-        missing = rounds.missing(self.folder, present)
-        if missing:
-            raise self._lacking(missing)
+        self.refuse_incomplete(present)
         for cell in design.cells(self.study):
             own = present[cell.key]
             reached = design.reach(cell, own)
             total = sums.total(self.folder.read_nodes(cell, own, reached), design.chunk_size(cell.size))
             yield cell, total, self.folder.read_errors(cell, own, reached) if self.study.keep else None
 
+    def refuse_incomplete(self, present=None):
+        """Raise IncompleteError where blocks are missing, DamagedError where they were there once. present: what the
+        folder says of that, if it was asked."""
+        if not self._exact and (missing := rounds.missing(self.folder, present)):
+            raise self._lacking(missing)
+
     def _lacking(self, missing):
-        """What to say where blocks are missing: whether they were there once."""
         told = design.told(missing)
         if self.folder.finished:
             return DamagedError(f"{self.path}: lost: {told}; {self.folder.remedy('computes them anew')}")
@@ -89,21 +92,36 @@ def as_arrow(table):
     return pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata()
 
 
-def run(study, out="results", threads=None, replications=None, seed=None, progress=None):
+def run(study, out="results", threads=None, replications=None, seed=None, progress=None, shard=None):
     """Compute what is missing of a study, summarise it, and return the Run.
 
     study: a Study or the path of a scenario file. threads: None for every CPU of this process. progress: called with
-    (finished blocks, all blocks, Block) after each block. Ctrl-C, SIGTERM or SIGUSR1 stops after the call of a kernel
-    in flight, a fraction of a second; finished blocks are kept, and the same call goes on from there. Raises
-    ScenarioError, UsageError, DamagedError, Stopped, and IncompleteError where the disk does not take the results.
+    (finished blocks, all blocks, Block) after each block. shard: "I/N", the I-th of N shares of the work alone, after
+    which nothing is summarised; `merge` does that when all are done, and any may be computed at once, or again.
+
+    Ctrl-C, SIGTERM, SIGHUP or SIGUSR1 stops after the call of a kernel in flight, a fraction of a second; finished
+    blocks are kept, and the same call goes on from there. Raises ScenarioError, UsageError, DamagedError, Stopped, and
+    IncompleteError where the disk does not take the results.
     """
     if not isinstance(study, scenario.Study):
         study = scenario.load(study)
     if replications is not None or seed is not None:
         study = study.with_changes(replications, seed)
     _refuse(study, out, threads)
+    shard = shards.parse(shard) if isinstance(shard, str) else shard
     with signals.stoppable():
-        return _finished(opening.create(out, study), threads, progress)
+        folder = opening.create(out, study)
+        if shard is None:
+            return _finished(folder, threads, progress)
+        _compute(folder, lambda: shards.missing(folder, shard), threads, progress)
+        return Run(folder)
+
+
+def merge(path):
+    """Summarise a run whose blocks are all there, whatever computed them, and return the Run. Raises IncompleteError
+    while some are missing, DamagedError."""
+    with signals.stoppable():
+        return _merged(opening.open_folder(path))
 
 
 def extend(study, out="results", threads=None, replications=None, progress=None):
@@ -141,14 +159,26 @@ def _refuse(study, out, threads):
 
 def _finished(folder, threads, progress):
     """The Run of a folder, all that was missing computed."""
-    while missing := rounds.missing(folder):
+    _compute(folder, lambda: rounds.missing(folder), threads, progress)
+    return _merged(folder)
+
+
+def _compute(folder, missing, threads, progress):
+    """Compute the blocks that `missing` gives, round by round, until it gives none."""
+    while blocks := missing():
         folder.unfinish()
         stored = sum(map(len, folder.present().values()))
-        for done, block in enumerate(local.run(folder.study, missing, folder.commit, threads), stored + 1):
+        for done, block in enumerate(local.run(folder.study, blocks, folder.commit, threads), stored + 1):
             if progress is not None:
-                progress(done, stored + len(missing), block)
+                progress(done, stored + len(blocks), block)
+
+
+def _merged(folder):
+    """The Run of a folder with all its blocks, summarised."""
+    run = Run(folder)
+    run.refuse_incomplete()
     tidying.tidy(folder)
-    return Run(folder, Run(folder).write_summary())
+    return Run(folder, run.write_summary())
 
 
 def open_run(path):

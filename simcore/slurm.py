@@ -107,16 +107,26 @@ def check(batch, most_tasks=None):
 def write(batch, study):
     """Make the run directory of a study if it is not there, and the scripts in its folder `slurm`; their paths.
 
-    Raises as `store.RunFolder.create`.
+    Raises as `opening.create`.
     """
-    from simcore.store import RunFolder
+    from simcore import opening
 
-    run = RunFolder.create(batch.out, study).path
+    run = opening.create(batch.out, study).path
     files.make_folder(run / "slurm" / "logs")
     texts = scripts(batch)
     for name, text in texts.items():
         files.replace(run / "slurm" / name, os.fsencode(text), run / "temporary")
     return [run / "slurm" / name for name in texts]
+
+
+def tasks_of(run):
+    """How many tasks the scripts of a run have, None where there are none."""
+    try:
+        text = files.read(Path(run) / "slurm" / "array.sbatch").decode(errors="replace")
+    except OSError:
+        return None
+    found = re.search(r"^shards=(\d{1,9})$", text, re.MULTILINE)
+    return int(found[1]) if found else None
 
 
 def submit(script):

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from simcore.panels import spread
 from simcore.registry import plugins
+from simcore.shards import listed
 from simcore.statuses import INSUFFICIENT, MEANINGS, NO_MCSE, ROUGH, UNDEFINED
 
 _ROUNDING = 1e-13
@@ -201,6 +202,32 @@ def _plain_cell(row):
     if pd.isna(row["plain_mcse"]):
         return Text(f"{row['plain_value']:.4g} ± ?")
     return Text(with_error(row["plain_value"], row["plain_mcse"]))
+
+
+def print_progress(found, console=None):
+    """Print a row for each cell of a `progress.Progress`: replications that are stored, blocks that are missing."""
+    console = console or terminal()
+    printed = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for k, name in enumerate(("cell", "", "replications", "blocks missing")):
+        printed.add_column(name, justify="left" if k == 1 else "right", no_wrap=k != 1)
+    asked = "" if found.study.precision else f" of {found.study.replications:,}"
+    for own in found.cells:
+        cell = own.cell
+        design = {"design": cell.design.label} if cell.design else {}
+        row = {"errors": cell.errors.label, "contamination": cell.contamination.label, "n": cell.n}
+        title = cell_title(pd.Series(row | design | cell.setting))
+        missing = f"{len(own.missing):,}" if own.missing else ""
+        printed.add_row(f"{cell.number}", Text(title), f"{own.replications:,}{asked}", missing)
+    console.print(printed)
+    console.print(Text(_where(found)), soft_wrap=True)
+
+
+def _where(found):
+    """How far a run is, in a sentence."""
+    if not found.missing:
+        return "finished" if found.finished else f"all is computed; simcore merge {found.path} summarises it"
+    told = f"{found.missing:,} blocks are missing"
+    return f"{told}, of shards {listed(found.unfinished)} of {found.shards}" if found.shards else told
 
 
 def print_comparisons(table, console=None):

@@ -1,0 +1,68 @@
+"""How far a run has come, cell by cell. Reads no results but those that a precision depends on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from simcore import design, opening, rounds, shards
+from simcore.shelves import settled
+
+
+@dataclass(frozen=True)
+class CellProgress:
+    """replications: stored, from the first on without a gap. missing: blocks to be computed, with a precision those of
+    the next round."""
+
+    cell: design.Cell
+    replications: int
+    missing: tuple[design.Block, ...]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The progress of a run. shards: how many it is computed in, None where that is not known. unfinished: numbers of
+    those that have something to compute."""
+
+    path: Path
+    study: object
+    cells: tuple[CellProgress, ...]
+    summarised: bool
+    shards: int | None
+    unfinished: tuple[int, ...]
+
+    @property
+    def missing(self):
+        """How many blocks are missing."""
+        return sum(len(own.missing) for own in self.cells)
+
+    @property
+    def finished(self):
+        return self.summarised and not self.missing
+
+    def facts(self):
+        """For JSON."""
+        return {
+            "path": str(self.path),
+            "finished": self.finished,
+            "replications": None if self.study.precision else self.study.replications,
+            "cells": [
+                {"cell": own.cell.number, "replications": own.replications, "missing_blocks": len(own.missing)}
+                for own in self.cells
+            ],
+            "shards": self.shards,
+            "unfinished_shards": list(self.unfinished),
+        }
+
+
+@settled
+def status(path, count=None):
+    """The Progress of a run. count: of the shards to say which are unfinished. Raises UsageError, DamagedError."""
+    folder = opening.open_folder(path)
+    present, missing = folder.present(), {}
+    for block in rounds.missing(folder, present):
+        missing.setdefault(block.cell, []).append(block)
+    cells = tuple(
+        CellProgress(cell, design.reach(cell, present.get(cell.key, ())), tuple(missing.get(cell.number, ())))
+        for cell in design.cells(folder.study)
+    )
+    unfinished = tuple(shards.unfinished(folder, count)) if count else ()
+    return Progress(folder.path, folder.study, cells, folder.finished, count, unfinished)

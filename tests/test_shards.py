@@ -1,0 +1,160 @@
+"""Shards of a study, computed by anyone in any order, again or at once, are one run of all of it, to the byte."""
+
+import json
+import random
+
+import pytest
+
+import simcore as sc
+from simcore import design, opening, shards
+from simcore.errors import DamagedError, IncompleteError, UsageError
+from tests.kills import snapshot
+from tests.test_cli import simcore
+
+ENTRIES = {
+    "name": "split",
+    "problem": "location",
+    "seed": 3,
+    "replications": 3000,
+    "factors": {"n": [5, 8], "errors": [{"distribution": "normal"}, {"distribution": "cauchy"}]},
+    "estimators": [{"loss": "l2"}, {"loss": "l1"}],
+}
+PRECISION = {"measure": "mae", "relative_mcse": 0.05, "max_replications": 20_000}
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(design, "_BLOCK_SAMPLES", 5 * 1024)
+
+
+def study_with(**changes):
+    return sc.Study(**(ENTRIES | changes))
+
+
+def shares(study, count):
+    """The blocks of each shard."""
+    owner, found = shards.dealt(study, count), {number: [] for number in range(1, count + 1)}
+    for block in design.lacking(study, {}):
+        found[owner(block)].append(block)
+    return found
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 16, 100])
+def test_shares_make_up_the_study_and_are_as_equal_as_blocks_allow(count):
+    study = study_with()
+    found, cells = shares(study, count), design.cells(study)
+    blocks = [block for own in found.values() for block in own]
+    assert sorted(map(str, blocks)) == sorted(map(str, design.lacking(study, {}))) and len(blocks) == 18
+    loads = [sum(block.count * cells[block.cell].size for block in own) for own in found.values()]
+    largest = max(block.count * cells[block.cell].size for block in blocks)
+    assert max(loads) - min(loads) <= largest
+    assert shares(study, count) == found
+
+
+def test_cells_of_one_kind_do_not_all_go_to_the_same_shard():
+    """Of as many shards as there are kinds of errors, in a grid where each has blocks of the same cost."""
+    errors = [{"distribution": "student_t", "df": df} for df in (3, 4, 5, 6)]
+    study = study_with(factors={"n": [5], "errors": errors}, replications=40 * 1024)
+    for own in shares(study, 4).values():
+        kinds = [block.cell for block in own]
+        assert len(kinds) == 40 and all(4 <= kinds.count(cell) <= 16 for cell in range(4))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"keep": "estimates"}, {"precision": PRECISION, "replications": 1024}],
+    ids=["", "kept", "precision"],
+)
+def test_any_mix_of_shards_is_one_run(tmp_path, changes):
+    """Of 3 and of 5, in any order, some again, some while another is at work, some never."""
+    study, chance = study_with(**changes), random.Random(5)
+    whole = snapshot(sc.run(study, tmp_path / "whole", threads=1).path)
+    work = [f"{number}/3" for number in (1, 2, 3)] + [f"{number}/5" for number in (2, 4, 4)]
+    for k in range(3):
+        chance.shuffle(work)
+        out = tmp_path / str(k)
+        for shard in work:
+            sc.run(study, out, threads=1, shard=shard, progress=_another(study, out))
+        assert not (out / "split" / "summary.parquet").exists()
+        assert sc.status(out / "split").missing == 0
+        assert sc.merge(out / "split").summary().equals(sc.open(tmp_path / "whole" / "split").summary())
+        assert snapshot(out / "split") == whole
+
+
+def _another(study, out):
+    """Once, another process computes a shard of the run."""
+    todo = ["2/4"]
+
+    def progress(*_):
+        if todo:
+            sc.run(study, out, threads=1, shard=todo.pop())
+
+    return progress
+
+
+def test_a_share_is_the_same_whatever_is_stored(tmp_path):
+    study = study_with()
+    own = {number: [*map(str, blocks)] for number, blocks in shares(study, 4).items()}
+    for number in (3, 1, 4, 2):
+        folder = opening.create(tmp_path, study)
+        assert [*map(str, shards.missing(folder, shards.Shard(number, 4)))] == own[number]
+        sc.run(study, tmp_path, threads=1, shard=f"{number}/4")
+        assert shards.missing(folder, shards.Shard(number, 4)) == []
+
+
+def test_more_replications_are_shared_too(tmp_path):
+    sc.run(study_with(), tmp_path / "run", threads=1)
+    longer = study_with(replications=7000)
+    for number in (2, 1, 3):
+        sc.run(longer, tmp_path / "run", threads=1, shard=f"{number}/3")
+    merged = sc.merge(tmp_path / "run" / "split")
+    sc.run(study_with(), tmp_path / "serial", threads=1)
+    assert snapshot(merged.path) == snapshot(sc.run(longer, tmp_path / "serial", threads=1).path)
+
+
+def test_merging_what_is_not_there(tmp_path):
+    run = sc.run(study_with(), tmp_path, threads=1, shard="1/2").path
+    with pytest.raises(IncompleteError, match=r"missing: 9 blocks \(.*finish with: simcore run"):
+        sc.merge(run)
+    sc.run(study_with(), tmp_path, threads=1, shard="2/2")
+    sc.merge(run)
+    before = snapshot(run)
+    assert sc.merge(run) and snapshot(run) == before
+    next((run / "blocks").iterdir()).unlink()
+    with pytest.raises(DamagedError, match="lost: 1 block"):
+        sc.merge(run)
+
+
+@pytest.mark.parametrize("text", ["", "0/3", "4/3", "1/0", "-1/3", "1", "1/2/3", "a/b", "1.0/2", f"1/{10**10}"])
+def test_what_is_no_shard(text):
+    with pytest.raises(UsageError, match="--shard: must be I/N with I from 1 to N"):
+        shards.parse(text)
+
+
+@pytest.mark.parametrize(
+    "numbers, text", [([], ""), ([3], "3"), ([1, 2], "1-2"), ([3, 17, 18, 19], "3,17-19"), ([1, 3, 5], "1,3,5")]
+)
+def test_numbers_as_slurm_writes_them(numbers, text):
+    assert shards.listed(numbers) == text
+
+
+def test_the_command_line(tmp_path):
+    (tmp_path / "split.toml").write_text(study_with().text)
+    done = simcore("run", "split.toml", "--shard", "2/2", cwd=tmp_path)
+    assert done.returncode == 0 and not done.stdout and "shard 2 of 2: done" in done.stderr
+    done = simcore("status", "results/split", "--shards", 2, cwd=tmp_path)
+    assert done.returncode == 3 and "blocks are missing, of shards 1 of 2" in done.stdout
+    assert simcore("status", "results/split", "--shards", 2, "--indices", cwd=tmp_path).stdout == "1\n"
+    done = simcore("status", "results/split", "--indices", cwd=tmp_path)
+    assert done.returncode == 2 and "--shards N" in done.stderr
+    assert simcore("merge", "results/split", cwd=tmp_path).returncode == 3
+    facts = json.loads(simcore("run", "split.toml", "--shard", "1/2", "--json", cwd=tmp_path).stdout)
+    assert not facts["finished"] and [own["missing_blocks"] for own in facts["cells"]] == [0] * 4
+    done = simcore("status", "results/split", cwd=tmp_path)
+    assert done.returncode == 3 and "simcore merge results/split summarises it" in done.stdout
+    merged = simcore("merge", "results/split", cwd=tmp_path)
+    assert merged.returncode == 0 and merged.stdout == simcore("run", "split.toml", cwd=tmp_path).stdout
+    done = simcore("status", "results/split", "--shards", 2, cwd=tmp_path)
+    assert done.returncode == 0 and "finished" in done.stdout and "3,000 of 3,000" in done.stdout
+    done = simcore("run", "split.toml", "--shard", "3/2", cwd=tmp_path)
+    assert done.returncode == 2 and "--shard" in done.stderr and "Traceback" not in done.stderr
