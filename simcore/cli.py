@@ -113,7 +113,7 @@ def status(ctx, run, shards, indices, as_json):
         raise UsageError("--indices: of how many shards? there are no scripts in RUN/slurm, give --shards N")
     found = progress.status(run, shards)
     if indices:
-        click.echo(listed(found.unfinished))
+        click.echo(listed(found.unfinished) or "none")
     elif as_json:
         click.echo(json.dumps(found.facts()))
     else:

@@ -1,0 +1,110 @@
+"""simcore itself on a real Slurm: whatever becomes of the tasks, the run is that of one process, to the byte."""
+
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+import simcore as sc
+from simcore import slurm as batches
+from tests import cluster
+from tests.kills import snapshot
+from tests.test_cli import simcore
+
+SMALL = {
+    "name": "small",
+    "problem": "location",
+    "seed": 5,
+    "replications": 20_000,
+    "keep": "estimates",
+    "factors": {"n": [5, 20], "errors": [{"distribution": "normal"}, {"distribution": "cauchy"}]},
+    "estimators": [{"loss": "l2"}, {"loss": "huber"}],
+}
+LONG = SMALL | {  # six blocks of some seconds
+    "name": "long",
+    "keep": None,
+    "replications": 6 << 18,
+    "factors": {"n": [1000], "errors": [{"distribution": "student_t", "df": 3}]},
+}
+
+
+class Array:
+    """A study of so many shards on a cluster, with this simcore."""
+
+    def __init__(self, slurm, out, entries, tasks):
+        self.slurm, self.run = slurm, out / entries["name"]
+        study = sc.Study(**entries)
+        root = Path(sc.__file__).parents[1]
+        command = ("env", f"PYTHONPATH={root}", sys.executable, "-m", "simcore")
+        batch = batches.Batch(study.name, command, out, out, tasks=tasks, cpus=1, memory="500M")
+        self.script = batches.write(batch, study)[-1]
+
+    def submit(self, *tasks):
+        done = self.slurm.ask("bash", self.script, *tasks)
+        self.array, self.merge = (int(line.split()[1]) for line in done.splitlines())
+
+    def ended(self):
+        """How the tasks and the merge ended."""
+        return [*self.slurm.finished(self.array).values(), *self.slurm.finished(self.merge).values()]
+
+    def blocks(self):
+        return len([*(self.run / "blocks").iterdir()])
+
+    def of_first_task(self):
+        """The process of simcore in the first task."""
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            words = path.read_bytes().split(b"\0") if path.exists() else []
+            if b"--shard" in words and b"1/2" in words and os.fsencode(self.run / "scenario.toml") in words:
+                return int(path.parent.name)
+        return None
+
+    def told(self):
+        return "\n".join(path.read_text() for path in sorted((self.run / "slurm" / "logs").iterdir()))
+
+
+def results(path):
+    """A snapshot without the scripts."""
+    return {name: own for name, own in snapshot(path).items() if not name.startswith("slurm")}
+
+
+@pytest.fixture(scope="module")
+def serial(tmp_path_factory):
+    """Files of the studies run by one process: name -> snapshot."""
+    out = tmp_path_factory.mktemp("serial")
+    return {study["name"]: snapshot(sc.run(sc.Study(**study), out, threads=2).path) for study in (SMALL, LONG)}
+
+
+def test_an_array_is_one_serial_run(slurm, tmp_path, serial):
+    array = Array(slurm, tmp_path, SMALL, 3)
+    array.submit()
+    assert array.ended() == ["COMPLETED"] * 4, array.told()
+    assert results(array.run) == serial["small"]
+
+
+def test_two_arrays_at_once_on_one_run(slurm, tmp_path, serial):
+    arrays = []
+    for tasks in (3, 4):
+        arrays.append(Array(slurm, tmp_path, SMALL, tasks))
+        arrays[-1].submit()
+    assert [*arrays[0].ended(), *arrays[1].ended()] == ["COMPLETED"] * 9, arrays[0].told()
+    assert results(arrays[0].run) == serial["small"]
+
+
+def test_a_task_is_killed_another_told_to_stop_and_what_is_left_is_submitted(slurm, tmp_path, serial):
+    array = Array(slurm, tmp_path, LONG, 2)
+    array.submit()
+    assert cluster.wait(lambda: array.blocks() >= 2 and array.of_first_task(), 90), array.told()
+    slurm.ask("scancel", "--signal=USR1", "--batch", f"{array.array}_2")
+    os.kill(array.of_first_task(), signal.SIGKILL)
+    assert sorted(array.ended()) == ["CANCELLED", "COMPLETED", "FAILED"], array.told()
+    assert re.search("shard 2 of 2.*start 0.*stopped by a signal.*shard 2 of 2.*start 1", array.told(), re.DOTALL)
+    done = simcore("status", array.run, "--indices", cwd=tmp_path)
+    assert done.stdout == "1\n" and done.returncode == 3
+    array.submit(done.stdout.strip())
+    assert array.ended() == ["COMPLETED", "COMPLETED"], array.told()
+    assert results(array.run) == serial["long"]
+    assert simcore("status", array.run, "--indices", cwd=tmp_path).stdout == "none\n"
+    assert "nothing" in slurm.ask("bash", array.script, "none")
