@@ -135,7 +135,7 @@ def _joint_rows(study, cell, total, all_views, states):
                 result = joint.jackknife(
                     functools.partial(_of_pair, plugin.joint, pair), chosen[place], chosen[reference]
                 )
-                value, mcse, low, high, now = _honest(result, state, own.plain.good)
+                value, mcse, low, high, now = _honest(result, state, own.plain.good, plugin.order)
                 yield {
                     "parameter": ",".join(names[j] for j in reversed(pair)) or "beta",
                     "estimator": choice.label,
@@ -164,9 +164,11 @@ def _numbers(measure, views, state):
     """What the columns say of one measure; `state` is what theory says of it."""
     plugin = plugins("measures")[measure.name]
     good = views.plain.good + (views.plain.failed if plugin.of_all else 0)
-    plain = _honest(measured(measure, views.plain), state, good)
+    plain = _honest(measured(measure, views.plain), state, good, plugin.order)
     why = views.why_not_compared if plugin.compares else views.why
-    adjusted = plain if why or not plugin.adjustable else _honest(measured(measure, views.adjusted), state, good)
+    adjusted = (
+        plain if why or not plugin.adjustable else _honest(measured(measure, views.adjusted), state, good, plugin.order)
+    )
     value, mcse, low, high, state = adjusted
     gain = None
     if plugin.adjustable and not why and mcse and plain[1]:
@@ -185,12 +187,14 @@ def _numbers(measure, views, state):
     }
 
 
-def _honest(result, state, good):
-    """(value, mcse, low, high, status) with nothing shown that does not exist or is not known."""
+def _honest(result, state, good, order):
+    """(value, mcse, low, high, status) with nothing shown that does not exist or is not known: also not the error of a
+    number made from moments, of an order above 0, that rounding hides."""
     value, mcse, low, high = result
     if value is None or state == UNDEFINED:
         return None, None, None, None, UNDEFINED
-    if mcse is None:
+    hidden = order and state in (OK, ROUGH) and good >= FEWEST and math.isfinite(value)
+    if mcse is None or hidden and not math.isfinite(mcse):
         state = NO_MCSE
     elif not math.isfinite(value) or state in (OK, ROUGH) and not (math.isfinite(mcse) and good >= FEWEST):
         state = INSUFFICIENT

@@ -24,7 +24,7 @@ LAYERS = [
     ("recipes",),
     ("shelves", "block_tables", "provenance"),
     ("execute", "store", "fitting", "batches"),
-    ("engines", "outcomes", "rarity", "surfaces", "landscapes", "robustness", "restoring"),
+    ("engines", "outcomes", "pairs", "rarity", "surfaces", "landscapes", "robustness", "restoring"),
     ("footprint",),
     ("summaries", "comparisons", "rounds", "forecast", "describe"),
     ("panels",),
