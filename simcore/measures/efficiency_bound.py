@@ -3,6 +3,7 @@
 import math
 
 from simcore.intervals import mean_square
+from simcore.moments import LEAST
 from simcore.registry import Measure
 
 
@@ -19,7 +20,8 @@ def value(outcome):
         return math.nan, math.nan
     far = max(m.high - m.mean, m.mean - m.low)
     low, high = (end * unbiased + known for end in mean_square(m.around, far * far, m.count))
-    mcse = outcome.bound * math.sqrt(m.around.variance / m.count) * unbiased / (variance * variance)
+    mcse, square = outcome.bound * math.sqrt(m.around.variance / m.count) * unbiased, variance * variance
+    mcse = mcse / square if LEAST < square < math.inf else mcse / variance / variance
     return outcome.bound / variance, mcse, outcome.bound / high, outcome.bound / low if low > 0.0 else math.inf
 
 
