@@ -7,6 +7,7 @@ that tests can stop a process, or make the disk fail, at each of them in turn.
 
 import errno
 import hashlib
+import math
 import os
 import stat
 import uuid
@@ -71,18 +72,27 @@ def names(folder):
         return []
 
 
-def read(path):
-    """The bytes of a regular file; never waits for a pipe or a device. Raises OSError."""
+def read(path, most=math.inf):
+    """The bytes of a regular file, no more than `most`; never waits for a pipe or a device. Raises OSError."""
     descriptor = system.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        facts, parts, left = os.fstat(descriptor), [], most
+        if not stat.S_ISREG(facts.st_mode):
             raise OSError(0, "not a regular file", str(path))
-        parts = []
+        if facts.st_size > most:
+            raise _too_long(path, most)
         while part := system.read(descriptor, 1 << 24):
             parts.append(part)
+            left -= len(part)
+            if left < 0:
+                raise _too_long(path, most)
         return b"".join(parts)
     finally:
         system.close(descriptor)
+
+
+def _too_long(path, most):
+    return OSError(errno.EFBIG, f"longer than {most} bytes", str(path))
 
 
 def sha256(data):

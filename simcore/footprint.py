@@ -108,7 +108,9 @@ def refusal(footprint, folder):
 
 
 def refuse(study, threads, folder):
-    """Raise UsageError where a run of the study in a folder cannot fit into the memory or onto the disk."""
+    """Raise UsageError where a run of the study in a folder cannot fit into the memory or onto the disk, or where files
+    that it reads are not as they must be."""
+    recipes.check_inputs(study.seed, design.cells(study))
     why = refusal(of(study, threads), folder)
     if why:
         raise UsageError(why)
