@@ -24,7 +24,8 @@ _KEPT_CELL = 40  # of a kept estimate, while its cell is summarised
 _BIN = 60  # of a bin of a histogram, while its block is written
 _NODE_BIN = 16  # of a bin of a sum that was read
 _PARTS = 2.5  # sums of chunks: as they come, and together while they are added up
-_ROW = 1_900  # of a row of the summary
+_ROW = 750  # of a row of the summary
+_LOOSE_ROW, LOOSE_ROWS = 1_600, 1 << 14  # of a row that is not yet in columns, and how many are held: pages end there
 _FILE, _FILE_ROW, _FILE_BIN, _FILE_KEPT = 15_500, 150, 0.85, 8.3  # on the disk
 _SUMMARY, _SUMMARY_ROW = 6_000, 24
 _SURE = 0.8  # of the disk that is estimated, this much at least is taken
@@ -82,7 +83,7 @@ def of(study, threads=None, replications=None):
         summarising={
             "keep": kept * (max(counts) * _KEPT_CELL + longest * _KEPT_READ),
             "replications": max(_nodes(study, targets, *pair) for pair in sizes),
-            "factors": rows * _ROW,
+            "factors": rows * _ROW + min(rows, LOOSE_ROWS) * _LOOSE_ROW,
         },
         sample=sample,
         disk={

@@ -1,12 +1,14 @@
 """From merged sums to the long table: every measure with its MCSE, or the reason why there is none."""
 
 import functools
+import itertools
 import math
 
 import numpy as np
 import pandas as pd
 
 from simcore import design, joint, recipes, robustness
+from simcore.footprint import LOOSE_ROWS
 from simcore.intervals import Z
 from simcore.outcomes import CellOutcomes
 from simcore.rarity import ENOUGH, swept_away
@@ -27,11 +29,28 @@ def summarise(study, parts, plain=False):
     without the control variate.
     """
     if plugins("problems")[study.problem].exact:
-        rows = list(robustness.rows(study, functools.partial(_cell_columns, study)))
+        rows = robustness.rows(study, functools.partial(_cell_columns, study))
     else:
-        rows = [row for cell, total, errors in parts for row in cell_rows(study, cell, total, errors)]
-    table = _typed(pd.DataFrame(rows, columns=[*_columns(study), *_PLAIN]), study)
-    return table if plain else table.drop(columns=[*_PLAIN])
+        rows = (row for cell, total, errors in parts for row in cell_rows(study, cell, total, errors))
+    names = (*_columns(study), *_PLAIN) if plain else _columns(study)
+    batches = [_typed(pd.DataFrame(batch, columns=names), study) for batch in _batched(rows, LOOSE_ROWS)]
+    return _in_one(batches or [_typed(pd.DataFrame(columns=names), study)])
+
+
+def _batched(rows, size):
+    """Lists of so many rows; the last is shorter."""
+    rows = iter(rows)
+    while batch := list(itertools.islice(rows, size)):
+        yield batch
+
+
+def _in_one(batches):
+    """One table of typed tables, which it takes apart column by column."""
+    if len(batches) == 1:
+        return batches[0]
+    names = [*batches[0]]
+    columns = {name: pd.concat([batch.pop(name) for batch in batches], ignore_index=True) for name in names}
+    return pd.DataFrame(columns, copy=False)
 
 
 def status(order, exist_below):
