@@ -5,8 +5,10 @@ then summarises, cell by cell.
 """
 
 import itertools
+import math
 import os
 import resource
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,9 @@ from simcore.registry import plugins
 
 BASE = 390_000_000  # a process that compiles, whatever the study
 _LEAST = 250_000_000  # a process that finds everything compiled
+_ADDRESSES, _THREAD_ADDRESSES = 810_000_000, 76_000_000  # that a process maps, and each thread that Numba starts
+_LIBRARIES = {"pyarrow": 240_000_000, "numba": 180_000_000}  # what each still maps where it is not loaded
+_RESERVED = 1 << 30  # addresses that Arrow takes at once, if they are there
 _HELD = 8 + 4  # bytes of an estimate and its state
 _KEPT_BLOCK = 70  # of a kept estimate, while its block is written
 _KEPT_READ = 36  # of a kept estimate, while its block is read
@@ -111,15 +116,27 @@ def refusal(footprint, folder):
 def refuse(study, threads, folder):
     """Raise UsageError where a run of the study in a folder cannot fit into the memory or onto the disk, or where files
     that it reads are not as they must be."""
-    recipes.check_inputs(study.seed, design.cells(study))
     why = refusal(of(study, threads), folder)
     if why:
         raise UsageError(why)
+    recipes.check_inputs(study.seed, design.cells(study))
 
 
 def memory():
     """Bytes of memory that this process may use, and what says so."""
     return min(_limits())
+
+
+def addresses():
+    """Bytes of addresses that this process may map in all; infinity where nothing limits them."""
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return math.inf if limit == resource.RLIM_INFINITY else limit
+
+
+def mapped():
+    """Bytes of addresses that this process maps now: its libraries and stacks too, whatever of them is in memory."""
+    found = Path("/proc/self/statm")
+    return int(found.read_text().split()[0]) * resource.getpagesize() if found.is_file() else 0
 
 
 def free(path):
@@ -137,11 +154,25 @@ def _too_little_memory(footprint):
         return None
     (have, source), need = memory(), _LEAST + sum(parts.values())
     if need <= have:
-        return None
+        return _too_few_addresses(footprint, parts)
     key = max(parts, key=parts.get)
     if key == "threads" and need - parts[key] + footprint.sample > have:
         key = "factors.n"
     return _message(footprint, key, need, "memory", f"{source} {_told(have)}")
+
+
+def _too_few_addresses(footprint, parts):
+    """A limit of addresses, as of `ulimit -v`, counts what is mapped: far more than what is in memory."""
+    still = sum(size for name, size in _LIBRARIES.items() if name not in sys.modules)
+    least = max(_ADDRESSES + jit.threads_of() * _THREAD_ADDRESSES, mapped() + still)  # all threads are started
+    need, limit = least + sum(parts.values()), addresses()
+    need += _RESERVED if limit > least + _RESERVED else 0
+    if need <= limit:
+        return None
+    if least > limit:
+        remedy = "raise it (ulimit -v), or set NUMBA_NUM_THREADS lower"
+        return f"RLIMIT_AS: allows {_told(limit)} of addresses, a run maps {_told(least)} or more; {remedy}"
+    return _message(footprint, max(parts, key=parts.get), need, "addresses", f"RLIMIT_AS allows {_told(limit)}")
 
 
 def _too_little_disk(footprint, folder):
@@ -241,9 +272,6 @@ def _summary_rows(study, cell):
 def _limits():
     """(bytes, what says so) of all that limits the memory of this process."""
     yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), "this machine has"
-    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    if limit != resource.RLIM_INFINITY:
-        yield limit, "RLIMIT_AS allows"
     for path in _control_groups():
         text = path.read_text().strip() if path.is_file() else "max"
         if text.isdecimal():

@@ -1,6 +1,7 @@
 """What a study takes is known before it starts: estimates against real processes and files, refusals name their key."""
 
 import json
+import math
 import os
 import re
 import subprocess
@@ -136,6 +137,32 @@ def test_under_a_limit_run_and_plan_say_the_same(tmp_path):
     assert run.stderr == plan.stderr and run.stderr.startswith("keep: ") and "RLIMIT_AS allows 4.0 GB" in run.stderr
     assert "100,000,000 per cell" in plan.stdout and "not tried out" in plan.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["small.toml"]
+
+
+def test_addresses_are_more_than_memory(tmp_path):
+    """A limit that cannot do is told before anything is started, in time; one that is said to do does."""
+    (tmp_path / "small.toml").write_text(study_of().text)
+    done = limited(["run", "small.toml"], tmp_path, 600_000_000)
+    assert done.returncode == 2 and done.stderr.startswith("RLIMIT_AS: allows 600 MB of addresses"), done.stderr
+    assert not (tmp_path / "results").exists()
+    needed = footprint._ADDRESSES + jit.threads_of() * footprint._THREAD_ADDRESSES + 10**8
+    done = limited(["run", "small.toml"], tmp_path, needed)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("held", [0, 10**10])
+def test_what_is_mapped_already_counts_against_a_limit_of_addresses(machine, monkeypatch, held):
+    """And what Arrow takes at once where it finds it; without a limit nothing of it matters."""
+    machine()
+    need = footprint.of(study_of(keep="estimates", replications=10**7), 2)
+    monkeypatch.setattr(footprint, "mapped", lambda: held)
+    monkeypatch.setattr(footprint, "_LIBRARIES", {})
+    mapped = footprint._ADDRESSES + jit.threads_of() * footprint._THREAD_ADDRESSES
+    own = max(held, mapped) + need.memory_bytes - footprint.BASE
+    for limit, fits in ((0.99 * own, False), (1.01 * (own + footprint._RESERVED), True), (math.inf, True)):
+        monkeypatch.setattr(footprint, "addresses", lambda limit=limit: limit)
+        why = footprint.refusal(need, ".")
+        assert (why is None) == fits and (fits or "RLIMIT_AS allows" in why and why.startswith("keep: "))
 
 
 def measured(study, place):
