@@ -123,7 +123,7 @@ def test_no_more_is_read_than_asked_for(folder, system):
     system.calls.clear()
     with pytest.raises(OSError, match="longer than 9 bytes"):
         files.read(path, 9)
-    assert [name for name, _ in system.calls] == ["open", "close"]
+    assert not system.calls
     system.instead["read"] = lambda descriptor, size: b"more"
     with pytest.raises(OSError, match="longer than 10 bytes"):
         files.read(path, 10)
