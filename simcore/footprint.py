@@ -5,9 +5,6 @@ then summarises, cell by cell.
 """
 
 import itertools
-import math
-import os
-import resource
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +12,7 @@ from pathlib import Path
 from simcore import design, execute, histograms, jit, recipes, sums
 from simcore.errors import UsageError
 from simcore.lanes import WIDTH
+from simcore.limits import addresses, free, mapped, memory
 from simcore.registry import plugins
 
 BASE = 390_000_000  # a process that compiles, whatever the study
@@ -120,32 +118,6 @@ def refuse(study, threads, folder):
     if why:
         raise UsageError(why)
     recipes.check_inputs(study.seed, design.cells(study))
-
-
-def memory():
-    """Bytes of memory that this process may use, and what says so."""
-    return min(_limits())
-
-
-def addresses():
-    """Bytes of addresses that this process may map in all; infinity where nothing limits them."""
-    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    return math.inf if limit == resource.RLIM_INFINITY else limit
-
-
-def mapped():
-    """Bytes of addresses that this process maps now: its libraries and stacks too, whatever of them is in memory."""
-    found = Path("/proc/self/statm")
-    return int(found.read_text().split()[0]) * resource.getpagesize() if found.is_file() else 0
-
-
-def free(path):
-    """Free bytes of the file system that holds a path, or will."""
-    path = Path(path).absolute()
-    while not path.exists():
-        path = path.parent
-    found = os.statvfs(path)
-    return found.f_bavail * found.f_frsize
 
 
 def _too_little_memory(footprint):
@@ -267,22 +239,3 @@ def _summary_rows(study, cell):
     p = cell.coefficients
     jointly = sum(p * (p - 1) // 2 if plugin.pairwise else 1 for plugin in measures if plugin.joint) if p > 1 else 0
     return len(study.estimators) * (of_targets + jointly)
-
-
-def _limits():
-    """(bytes, what says so) of all that limits the memory of this process."""
-    yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), "this machine has"
-    for path in _control_groups():
-        text = path.read_text().strip() if path.is_file() else "max"
-        if text.isdecimal():
-            yield int(text), "the control group allows"
-
-
-def _control_groups(root=Path("/sys/fs/cgroup"), own=Path("/proc/self/cgroup")):
-    """Files that may limit memory: of the group of this process and of all above it, of both versions of cgroup."""
-    for line in own.read_text().splitlines() if own.is_file() else ():
-        number, controllers, path = line.split(":", 2)
-        top, name = (root, "memory.max") if number == "0" else (root / "memory", "memory.limit_in_bytes")
-        if number == "0" or "memory" in controllers.split(","):
-            group = top / path.strip("/")
-            yield from (folder / name for folder in (group, *group.parents) if folder.is_relative_to(top))

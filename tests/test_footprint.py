@@ -10,7 +10,7 @@ import sys
 import pytest
 
 import simcore as sc
-from simcore import design, footprint, jit
+from simcore import design, footprint, jit, limits
 from simcore.errors import UsageError
 
 STUDY = {
@@ -115,10 +115,10 @@ def test_limits_of_control_groups_are_found(tmp_path):
         (tmp_path / folder / (name or "memory.limit_in_bytes")).write_text(text + "\n")
     own = tmp_path / "cgroup"
     own.write_text("4:cpu,memory:/c\n2:cpuset:/d\n0::/a/b\n")
-    found = [path.relative_to(tmp_path) for path in footprint._control_groups(tmp_path, own) if path.is_file()]
+    found = [path.relative_to(tmp_path) for path in limits._control_groups(tmp_path, own) if path.is_file()]
     texts = [(tmp_path / path).read_text().strip() for path in found]
     assert texts == ["70", "max", "5000"]
-    assert list(footprint._control_groups(tmp_path, tmp_path / "none")) == []
+    assert list(limits._control_groups(tmp_path, tmp_path / "none")) == []
 
 
 def limited(arguments, cwd, limit):
