@@ -21,10 +21,10 @@ prange = range  # in compiled drivers: numba.prange
 _OPTIONS = {"error_model": "numpy"}
 FACES = (  # modules and folders that decide no stored number
     *("__init__", "__main__", "audit", "block_tables", "breakdown", "checks", "cli", "comparisons", "curves"),
-    *("describe", "errors", "files", "findings", "fitting", "footprint", "forecast", "intervals", "joint", "measures"),
-    *("opening", "panels", "provenance", "rarity", "refinement", "repairs", "replay_tables", "replays", "restoring"),
-    *("runs", "scenario", "sheets", "shelves", "signals", "statuses", "store", "summaries", "surface_figures"),
-    *("surfaces", "tables", "tails", "tidying", "toml_text", "uncertainty"),
+    *("describe", "errors", "files", "findings", "fitting", "footprint", "forecast", "intervals", "joint", "limits"),
+    *("measures", "opening", "panels", "provenance", "rarity", "refinement", "repairs", "replay_tables", "replays"),
+    *("restoring", "runs", "scenario", "sheets", "shelves", "signals", "statuses", "store", "summaries"),
+    *("surface_figures", "surfaces", "tables", "tails", "tidying", "toml_text", "uncertainty"),
 )
 _NUMBA_OPTIONS = ("CPU_NAME", "CPU_FEATURES", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX", "BOUNDSCHECK")
 _lane_functions, _inlined, _lowerings = [], set(), []

@@ -2,14 +2,18 @@
 
 import itertools
 import math
+import os
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from scipy import stats
 
 import simcore as sc
 from simcore import design, execute, jit, linear_kernels, recipes, streams, summaries, sums
 from simcore.codes import FIRST_FAILURE, ITERATION
+from simcore.errors import UsageError
 from simcore.kernels import aligned_rows
 from simcore.lanes import WIDTH
 from simcore.registry import plugins
@@ -390,6 +394,51 @@ def test_a_design_file(tmp_path, monkeypatch):
         recipes.given_design(1, design.cells(study_of({"design": "file", "path": "own.csv"}, n=30))[0])
     with pytest.raises(sc.SimcoreError, match=r"none\.csv"):
         recipes.given_design(1, design.cells(study_of({"design": "file", "path": "none.csv"}))[0])
+
+
+NUMBERS = np.random.default_rng(3).normal(size=(20, 2))
+WRONG_FILES = {
+    "endless": (lambda path: path.symlink_to("/dev/zero"), "not a regular file"),
+    "pipe": (os.mkfifo, "not a regular file"),
+    "folder": (os.mkdir, "directory|not a regular file"),
+    "none": (lambda path: None, "No such file"),
+    "huge": (lambda path: os.truncate(os.open(path, os.O_CREAT | os.O_WRONLY), 10**12), "longer than 536870912 bytes"),
+    "bytes": (lambda path: path.write_bytes(b"a,b\n" + bytes(range(256)) * 20), "cannot be read as CSV"),
+    "escapes": (lambda path: path.write_bytes(b"a,\x1b[31mb\n" + 20 * b"1,\x1b[2J\n"), r"\\x1b"),
+    "ragged": (lambda path: path.write_text("a,b\n1,2\n3\x07\n"), r"cannot be read as CSV .*3\\x07"),
+    "words": (lambda path: path.write_text("a,b\n" + 20 * "1,one\n"), "column 'b' must hold numbers only"),
+    "lacking": (lambda path: path.write_text("a,b\n" + 20 * "1,\n"), "column 'b'"),
+    "infinite": (lambda path: path.write_text("a,b\n" + 20 * "1,inf\n"), "must be finite"),
+    "empty": (lambda path: path.write_bytes(b""), "cannot be read as CSV"),
+    "short": (lambda path: path.write_text("a,b\n1,2\n"), "must have n = 20 rows"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_FILES)
+def test_a_wrong_design_file_is_refused_before_anything_is_written(tmp_path, monkeypatch, kind):
+    """At once, in plain text on one line, and with exit code 2."""
+    make, said = WRONG_FILES[kind]
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path / "own.csv")
+    with pytest.raises(UsageError, match=rf"^design: own\.csv: .*{said}") as told:
+        sc.run(study_of({"design": "file", "path": "own.csv"}, replications=64), "out")
+    assert str(told.value).isprintable() and len(str(told.value)) < 250 and told.value.exit_code == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_parquet_file_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
+    """By its shape, however few bytes a constant takes; and one that is right is read to the bit."""
+    monkeypatch.chdir(tmp_path)
+    many = pa.repeat(1.0, 10**6)
+    pq.write_table(pa.table({"a": many, "b": many}), "own.parquet")
+    study = study_of({"design": "file", "path": "own.parquet"}, replications=64)
+    monkeypatch.setattr(pq.ParquetFile, "read", lambda *_, **__: pytest.fail("unpacked"))
+    with pytest.raises(UsageError, match="got 1000000 rows and 2 columns"):
+        sc.run(study, "out")
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    pq.write_table(pa.table({"a": NUMBERS[:, 0], "b": NUMBERS[:, 1]}), "own.parquet")
+    assert np.array_equal(recipes.given_design(1, design.cells(study)[0])[0][:, 1:], NUMBERS)
 
 
 def test_a_design_file_that_changed_is_refused(tmp_path, monkeypatch):
