@@ -3,6 +3,7 @@
 import itertools
 import math
 import os
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +14,7 @@ from scipy import stats
 import simcore as sc
 from simcore import design, execute, jit, linear_kernels, recipes, streams, summaries, sums
 from simcore.codes import FIRST_FAILURE, ITERATION
-from simcore.errors import UsageError
+from simcore.errors import DamagedError, UsageError
 from simcore.kernels import aligned_rows
 from simcore.lanes import WIDTH
 from simcore.registry import plugins
@@ -450,14 +451,34 @@ def test_a_design_file_that_changed_is_refused(tmp_path, monkeypatch):
     before = sc.run(study, "out").summary()
     assert sc.open("out/regression").summary().equals(before)
     np.savetxt("own.csv", rng.normal(size=(20, 2)), delimiter=",", header="a,b", comments="")
-    with pytest.raises(sc.SimcoreError, match="another scenario"):
+    with pytest.raises(sc.SimcoreError, match="something else"):
         sc.run(study, "out", replications=128)
-    with pytest.raises(sc.SimcoreError, match="another scenario"):
+    with pytest.raises(sc.SimcoreError, match="something else"):
         sc.open("out/regression")
     after = sc.run(study, "elsewhere").summary()  # in the same process, nothing of the old file is remembered
     of_variance = [table[table["measure"] == "variance"]["value"].iloc[0] for table in (before, after)]
     x = np.column_stack([np.ones(20), np.loadtxt("own.csv", delimiter=",", skiprows=1)])
     assert of_variance[1] == pytest.approx(np.linalg.inv(x.T @ x)[0, 0], rel=1e-9) != of_variance[0]
+
+
+def test_a_design_file_that_changes_while_a_run_is_going_is_told(tmp_path, monkeypatch):
+    """What was computed from it is not stored, and what was stored before stays."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(3)
+    errors = [{"distribution": "normal"}, {"distribution": "cauchy"}]
+    factors = {"n": [20], "errors": errors, "design": [{"design": "file", "path": "own.csv"}]}
+    study = study_of(factors=factors, predict=None, replications=64)
+    np.savetxt("own.csv", rng.normal(size=(20, 2)), delimiter=",", header="a,b", comments="")
+    right = Path("own.csv").read_bytes()
+
+    def change(*_):
+        np.savetxt("own.csv", rng.normal(size=(20, 2)), delimiter=",", header="a,b", comments="")
+
+    with pytest.raises(DamagedError, match="has changed while it ran; nothing was stored since"):
+        sc.run(study, "out", progress=change)
+    Path("own.csv").write_bytes(right)
+    assert len(list(Path("out/regression/blocks").iterdir())) == 1
+    assert sc.run(study, "out").summary().equals(sc.run(study, "fresh").summary())
 
 
 def test_a_run_from_file_to_table(tmp_path):
