@@ -8,12 +8,13 @@ import pyarrow.parquet as pq
 from simcore import block_tables, design, execute, files, jit, opening, rounds, signals
 from simcore.errors import DamagedError
 from simcore.findings import Finding, Report
+from simcore.meanwhile import Changed, Vanished, settled
 from simcore.runs import Run, as_arrow
-from simcore.shelves import parquet, settled
+from simcore.shelves import by_place, parquet
 from simcore.store import FOLDERS, SCENARIO, SUMMARY
 
 
-@settled
+@settled(Vanished, Changed)
 def verify(path, sample=3, threads=None):
     """The Report on a run folder: every file against what was written, the summary against the blocks, and `sample`
     blocks, drawn at random, against what they are when computed anew.
@@ -25,11 +26,12 @@ def verify(path, sample=3, threads=None):
 
 
 def _report(folder, sample, threads):
-    shelves = {name: _Checked(folder, name) for name in FOLDERS}
+    listed = {name: folder.shelves[name].listing() for name in FOLDERS}
+    shelves = {name: _Checked(folder, name, listed[name]) for name in FOLDERS}
     findings = [*_text(folder), *(found for shelf in shelves.values() for found in shelf.findings)]
     missing, recomputed = _missing(folder, shelves, findings), None
     if folder.finished:
-        findings += [Finding("blocks", "lacks a block that was there", block) for block in missing]
+        findings += [Finding("blocks", "lacks what was there", tuple(missing))] * bool(missing)
         missing = []
     if folder.origin["code"] == jit.source_digest():
         jit.set_threads(threads)
@@ -38,53 +40,68 @@ def _report(folder, sample, threads):
         findings += [found for block in recomputed for found in _computed_anew(folder, shelves, block)]
     if folder.finished and not findings:
         findings += _summary(folder)
-    checked = sum(len(shelf.whole) for shelf in shelves.values())
+    if findings:
+        _unless_changed(folder, listed)
+    checked = sum(len(shelf.checked) for shelf in shelves.values())
     left = tuple(name for shelf in shelves.values() for name in shelf.left)
     return Report(folder.path, tuple(findings), tuple(missing), checked, recomputed, folder.finished, left)
 
 
-class _Checked:
-    """What stands in a folder of block files: findings, places that have a file, of whole ones block -> name, and
-    names of those of before an extension."""
+def _unless_changed(folder, listed):
+    """Raise Changed where another process has worked on the run meanwhile: then what was found may be its work."""
+    folder.unchanged()
+    if any(folder.shelves[name].listing() != listed[name] for name in FOLDERS):
+        raise Changed(f"{folder.path}: another process works on this run; verify it when that has ended")
 
-    def __init__(self, folder, name):
-        self.name, self.findings, self.places, self.whole, self.left = name, [], set(), {}, []
-        listing, numbers = folder.shelves[name].listing(), folder.numbers
+
+class _Checked:
+    """What stands in a folder of block files: findings, places that have a file, names of files that are whole, of
+    whole blocks block -> name, and names of files of before an extension."""
+
+    def __init__(self, folder, name, listing):
+        self.folder, self.name, self.numbers = folder, name, folder.numbers
+        self.findings, self.places, self.checked, self.whole, self.left = [], set(), [], {}, []
         for strange in listing.strange:
             self._find(strange, "is not of this run")
-        for place, names in listing.own.items():
-            if place.cell in numbers:
-                self.places.add(place)
-                self._read(folder, design.Block(numbers[place.cell], *place), names)
+        for broken in listing.broken:
+            self._find(broken, "is damaged: its footer does not say which blocks it has")
+        for own, places in listing.own.items():
+            if all(place.cell in self.numbers for place in places):
+                self.places.update(places)
+                self._read(own, places)
             else:
-                self._find(names[0], "is of a cell that is not in this run")
-        for place, names in listing.earlier.items():
-            for own in names:
-                self._of_before(folder, place, own)
+                self._find(own, "is of a cell that is not in this run")
+        for own, places in listing.earlier.items():
+            self.left.append(f"{self.name}/{own}")
+            self._try(own, (), lambda own=own, places=places: folder.table(self.name, places[0], own))
+        self._compare(by_place({own: listing.own[own] for own in self.checked}))
 
-    def _of_before(self, folder, place, name):
-        self.left.append(f"{self.name}/{name}")
+    def _read(self, name, places):
+        read = self.folder.read_sums if self.name == "blocks" else self.folder.read_estimates
+        blocks = tuple(design.Block(self.numbers[place.cell], *place) for place in places)
+        if self._try(name, blocks, lambda: [read(block, name) for block in blocks]):
+            self.checked.append(name)
+            self.whole |= dict.fromkeys(blocks, name)
+
+    def _try(self, name, blocks, read):
+        """Whether a file can be read."""
         try:
-            folder.table(self.name, place, name)
+            read()
         except DamagedError as error:
-            self._find(name, f"is damaged: {error.__cause__}")
+            self._find(name, f"is damaged: {error.__cause__}", blocks)
+            return False
+        return True
 
-    def _read(self, folder, block, names):
-        whole = []
-        for name in names:
-            try:
-                (folder.read_sums if self.name == "blocks" else folder.read_estimates)(block, name)
-                whole.append(name)
-            except DamagedError as error:
-                self._find(name, f"is damaged: {error.__cause__}", block)
-        if folder.differ(self.name, whole):
-            for name in whole:
-                self._find(name, "is one of different results of a block", block)
-        elif whole:
-            self.whole[block] = whole[0]
+    def _compare(self, names):
+        for place, own in names.items():
+            if self.folder.differ(self.name, place, own):
+                block = design.Block(self.numbers[place.cell], *place)
+                for name in own:
+                    self._find(name, "is one of different results", (block,))
+                del self.whole[block]
 
-    def _find(self, name, what, block=None):
-        self.findings.append(Finding(f"{self.name}/{name}", what, block))
+    def _find(self, name, what, blocks=()):
+        self.findings.append(Finding(f"{self.name}/{name}", what, blocks))
 
 
 def _text(folder):
@@ -101,7 +118,7 @@ def _missing(folder, shelves, findings):
     if folder.study.precision:
         damaged = any(found.name.startswith(FOLDERS) for found in findings)
         return [] if damaged else rounds.missing(folder)
-    places, kept = (shelves[name].places for name in FOLDERS)
+    places, kept = (shelves[name].places for name in FOLDERS)  # of damaged files too
     return design.lacking(folder.study, design.by_cell(places & kept if folder.study.keep else places))
 
 
@@ -111,11 +128,18 @@ def _computed_anew(folder, shelves, block):
     kept = shelves["estimates"].whole.get(block)
     result = execute.run_block(study, design.cells(study)[block.cell], block, kept is not None)
     if block_tables.disagreement(block_tables.of_sums(study, result), folder.shelves["blocks"].read(name)):
-        yield Finding(f"blocks/{name}", "is not what it is when computed anew", block)
+        yield Finding(f"blocks/{name}", "is not what it is when computed anew", _all_of(folder, "blocks", name))
     if kept is not None:
-        fresh = block_tables.estimates_in(study, block, block_tables.of_estimates(study, result))
-        if fresh.tobytes() != folder.read_estimates(block, kept).tobytes():
-            yield Finding(f"estimates/{kept}", "is not what it is when computed anew", block)
+        fresh, _ = block_tables.estimates_in(study, block, block_tables.of_estimates(study, result))
+        if fresh.tobytes() != folder.read_estimates(block, kept)[0].tobytes():
+            lost = _all_of(folder, "estimates", kept)
+            yield Finding(f"estimates/{kept}", "is not what it is when computed anew", lost)
+
+
+def _all_of(folder, name, file):
+    """All blocks in a file: where one is wrong, none is to be trusted."""
+    places = folder.shelves[name].listing().own[file]
+    return tuple(design.Block(folder.numbers[place.cell], *place) for place in places)
 
 
 def _summary(folder):
@@ -129,5 +153,9 @@ def _summary(folder):
 
 def _only_the_writer_differs(stored, fresh):
     """Whether two Parquet files hold the same table, written by different versions of pyarrow."""
-    one, other = (pq.ParquetFile(pa.BufferReader(data)) for data in (stored, fresh))
-    return one.metadata.created_by != other.metadata.created_by and one.read().equals(other.read())
+    one, other = (pq.ParquetFile(pa.BufferReader(data), pre_buffer=False) for data in (stored, fresh))
+    return one.metadata.created_by != other.metadata.created_by and _table(one).equals(_table(other))
+
+
+def _table(file):
+    return file.read(use_threads=False)

@@ -58,7 +58,9 @@ def of_sums(study, result):
 def sums_in(study, block, table):
     """The nodes in such a table, their rows in the order of the study's targets. Raises KeyError or ValueError where it
     is not a table of this block."""
-    if {tuple(row.values()) for row in table.select(["cell", "first", "count"]).to_pylist()} != {block.place}:
+    for name, value in zip(("cell", "first", "count"), block.place, strict=True):
+        table = table.filter(pc.equal(table[name], value))
+    if not len(table):
         raise ValueError("it belongs to another block")
     nodes = list(_nodes(study, table))
     for node in nodes:
@@ -68,13 +70,6 @@ def sums_in(study, block, table):
     if [*(node.first for node in nodes), block.first + block.count] != ends:
         raise ValueError("its parts do not make up the block")
     return nodes
-
-
-def sums_before(table, stop):
-    """The table of the block that ends at `stop`, where one of its nodes ends."""
-    table = table.filter(pc.less(table["node_first"], stop))
-    count = pa.array([stop - first for first in table["first"].to_pylist()], pa.int64())
-    return table.set_column(table.column_names.index("count"), "count", count)
 
 
 def of_estimates(study, result):
@@ -97,23 +92,22 @@ def of_estimates(study, result):
 
 
 def estimates_in(study, block, table):
-    """The estimates in such a table, float64 (targets, replications), NaN where a fit failed. Raises KeyError or
-    ValueError where it is not a table of this block."""
+    """The estimates in such a table, float64 (targets, replications), NaN where a fit failed, and their states, uint32.
+    Raises KeyError or ValueError where it is not a table of this block."""
     targets = len(design.targets(study))
-    replication = np.tile(np.arange(block.first, block.first + block.count), targets)
-    same = np.array_equal(table["replication"].to_numpy(), replication)
-    if not same or np.any(table["cell"].to_numpy() != block.cell):
+    found, stop = table["replication"], block.first + block.count
+    within = pc.and_(pc.greater_equal(found, block.first), pc.less(found, stop))
+    table = table.filter(pc.and_(pc.equal(table["cell"], block.cell), within))
+    replication = np.tile(np.arange(block.first, stop), targets)
+    if not np.array_equal(table["replication"].to_numpy(), replication):
         raise ValueError("it belongs to another block")
-    return table["estimate"].to_numpy().reshape(targets, block.count)
-
-
-def estimates_before(table, stop):
-    """The table of the block that ends at `stop`."""
-    return table.filter(pc.less(table["replication"], stop))
+    states = pc.index_in(table["state"].cast(pa.string()), pa.array(codes.NAMES)).to_numpy().astype(np.uint32)
+    shape = targets, block.count
+    return table["estimate"].to_numpy().reshape(shape), states.reshape(shape)
 
 
 def disagreement(table, other):
-    """Whether two tables of sums, of the same cell but not of the same estimators, differ in a row that both have."""
+    """Whether two tables of sums, of some of the same cells and estimators, differ in a row that both have."""
     places = [{key: row for row, key in enumerate(_row_keys(own))} for own in (table, other)]
     both = [key for key in places[0] if key in places[1]]
     rows, others = (
@@ -124,7 +118,7 @@ def disagreement(table, other):
 
 
 def _row_keys(table):
-    named = ("node_first", "node_count", "estimator", "other", "parameter")
+    named = ("cell", "node_first", "node_count", "estimator", "other", "parameter")
     return zip(*(table[name].to_pylist() for name in named), strict=True)
 
 

@@ -9,7 +9,7 @@ import time
 import click
 
 from simcore import registry, scenario, signals
-from simcore.errors import SimcoreError, UsageError
+from simcore.errors import SimcoreError, Stopped, UsageError, command
 
 _HEARTBEAT_SECONDS = 30.0
 
@@ -21,10 +21,15 @@ class _Commands(click.Group):
         try:
             with signals.stoppable():
                 return super().invoke(ctx)
+        except Stopped as error:
+            signals.leave()
+            click.echo(f"{error}", err=True)
+            ctx.exit(error.exit_code)
         except SimcoreError as error:
             click.echo(f"{error}", err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
+            signals.leave()
             click.echo("interrupted; finished blocks are kept, the same command goes on from there", err=True)
             ctx.exit(130)
         except BrokenPipeError:  # whoever read our output has seen enough
@@ -408,8 +413,8 @@ def _described(kind, plugin):
 def _load(path, replications, seed):
     if os.path.isfile(os.path.join(path, "run.json")):
         raise UsageError(
-            f"{path}: is the directory of a run, not a scenario file; simcore extend {path} --replications N goes on "
-            f"from it, simcore show {path} prints it"
+            f"{path}: is the directory of a run, not a scenario file; {command('extend', path)} --replications N goes "
+            f"on from it, {command('show', path)} prints it"
         )
     study = scenario.load(path)
     return study if replications is None and seed is None else study.with_changes(replications, seed)
@@ -422,12 +427,12 @@ def _print_shard(result, shard, as_json):
     if as_json:
         click.echo(json.dumps(found.facts()))
     left = f"{found.missing} blocks of the run are missing" if found.missing else "all blocks of the run are stored"
-    click.echo(f"{shard}: done; {left}; when none is: simcore merge {result.path}", err=True)
+    click.echo(f"{shard}: done; {left}; when none is: {command('merge', result.path)}", err=True)
 
 
 def _print_result(result, as_json):
     _print_summary(result.summary(), as_json)
-    click.echo(f"results: {result.path}   curves: simcore plot {result.path}", err=True)
+    click.echo(f"results: {result.path}   curves: {command('plot', result.path)}", err=True)
 
 
 def _print_report(report, as_json):

@@ -16,18 +16,41 @@ from simcore.populations import estimand
 from simcore.registry import Quantity, plugins
 from simcore.scenario import MOST_PAIRED, Choice, Model
 
-_MOST_REPLICATIONS = 1 << 20  # of a block
-_MOST_BLOCKS = 1_000_000
 _CHUNK = 1024
+_CHUNK_SAMPLES = 1 << 28
+_MOST_KEPT = 1 << 20  # replications of a block, where estimates are kept
+_MOST_SUMMED = 1 << 26  # where they are not
+_LEAST_CHUNKS = 1  # of a block
+_FILE_WORK = 1 << 30  # of a file, about: some seconds
+_MOST_FILES = 1 << 14  # about
+_MOST_BLOCKS = 1_000_000
+_MOST_WORK = 1 << 60
+_YEAR = 1 << 53  # of work, about
 _MOST_TOLD = 5  # blocks in a message
-_BLOCK_SAMPLES = 1 << 28  # of a block, about: a second of work
+_DRAWING = 2  # work of an observation before any estimator has seen it
+_FITTING = 8  # and of a regression by each estimator, for each coefficient
+_STORING = 1 << 20  # work of storing a block
+_KEEPING = 1 << 8  # and of each estimate that is kept
+
+
+class Cut(NamedTuple):
+    """How the replications of a cell are cut into blocks, and blocks put into files: by work, foretold from the study
+    alone. The unit is what one location estimator does with an observation, some nanoseconds.
+
+    work: of a replication. before: of the cells before this one. of_file: of a file. block: replications of a block.
+    """
+
+    work: int
+    before: int
+    of_file: int
+    block: int
 
 
 @dataclass(frozen=True)
 class Cell:
     """One combination of factors; `number` is its place in the grid (contamination varies fastest, n slowest).
 
-    settings: of the problem, pairs of name and value. design, model: of a regression, else None.
+    settings: of the problem, pairs of name and value. design, model: of a regression, else None. cut: see `cells`.
     """
 
     number: int
@@ -38,6 +61,7 @@ class Cell:
     settings: tuple[tuple[str, float | str], ...] = ()
     design: Choice | None = None
     model: Model | None = None
+    cut: Cut | None = None
 
     @property
     def setting(self):
@@ -106,6 +130,10 @@ class Place(NamedTuple):
     first: int
     count: int
 
+    def overlaps(self, other):
+        """Whether some replications of this cell are in both."""
+        return max(self.first, other.first) < min(self.first + self.count, other.first + other.count)
+
 
 @dataclass(frozen=True)
 class Block:
@@ -125,8 +153,36 @@ class Block:
 
 
 def cells(study):
-    """The cells of a study, in the order of the scenario."""
-    return list(_cells(study))
+    """The cells of a study, in the order of the scenario, each with its Cut."""
+    found = list(_cells(study))
+    works = [_work(study, cell) for cell in found]
+    of_file, before = max(_FILE_WORK, sum(works) * study.replications // _MOST_FILES), 0
+    for cell, work in zip(found, works, strict=True):
+        cut = Cut(work, before, of_file, _block_size(study, cell, of_file // work))
+        object.__setattr__(cell, "cut", cut)
+        before += work * study.replications + -(-study.replications // cut.block) * _STORING
+    return found
+
+
+def _work(study, cell):
+    """Work of a replication, foretold: see `Cut`."""
+    fitting = _DRAWING + sum(_fitting(choice, cell.coefficients) for choice in study.estimators)
+    kept = len(study.estimators) * len(cell.quantities) if study.keep else 0
+    return cell.size * fitting + kept * _KEEPING
+
+
+def _fitting(choice, coefficients):
+    plugin = None if choice.loss else plugins("estimators")[choice.name]
+    if plugin is not None and plugin.work:
+        return plugin.work(coefficients)
+    return 1 if coefficients == 1 else _FITTING * coefficients
+
+
+def _block_size(study, cell, share):
+    """A power of two, whole chunks."""
+    most = _MOST_KEPT if study.keep else _MOST_SUMMED
+    least = _LEAST_CHUNKS * chunk_size(cell.size)
+    return max(least, min(most, 1 << max(1, share).bit_length() - 1))
 
 
 def _cells(study):
@@ -190,32 +246,33 @@ def pairs(study):
     return every if len(keys) <= MOST_PAIRED else [pair for pair in every if reference in pair]
 
 
-def block_size(size):
-    """Replications of a whole block: a power of two that depends on the size of its cell alone."""
-    return min(_MOST_REPLICATIONS, max(64, 1 << max(1, _BLOCK_SAMPLES // size).bit_length() - 1))
-
-
 def chunk_size(size):
     """Replications of a leaf of the tree of sums (see `sums`): a power of two that depends on the cell's size alone."""
-    return min(_CHUNK, block_size(size))
+    return min(_CHUNK, max(64, 1 << max(1, _CHUNK_SAMPLES // size).bit_length() - 1))
 
 
 def count_blocks(study):
-    """How many blocks a study has at most. Raises UsageError if they are too many."""
+    """How many blocks a study has at most. Raises UsageError if they are too many, or too much work."""
     grid = cells(study)
     most = study.precision.max_replications if study.precision else study.replications
-    total = sum(-(-most // block_size(cell.size)) for cell in grid)
+    total = sum(-(-most // cell.cut.block) for cell in grid)
     if total > _MOST_BLOCKS:
         raise UsageError(
             f"replications: {most} for each of {len(grid)} cells make {total} blocks, and at most {_MOST_BLOCKS} can "
             "be; ask for fewer replications or smaller n"
+        )
+    work = most * sum(cell.cut.work for cell in grid)
+    if work > _MOST_WORK:
+        raise UsageError(
+            f"replications: {most} for each of {len(grid)} cells are some {work // _YEAR:,} years of work for a "
+            f"processor, and at most {_MOST_WORK // _YEAR} can be; ask for fewer replications or smaller n"
         )
     return total
 
 
 def blocks_between(cell, first, stop):
     """Blocks of replications first..stop-1 of a cell, cut at the multiples of its block size."""
-    key, size = cell.key, block_size(cell.size)
+    key, size = cell.key, cell.cut.block
     while first < stop:
         end = min(stop, (first // size + 1) * size)
         yield Block(cell.number, key, first, end - first)
@@ -227,6 +284,42 @@ def lacking(study, present):
     shorter. present: cell key -> pairs (first, count)."""
     lists = (cover(cell, present.get(cell.key, ()), study.replications)[1] for cell in cells(study))
     return [block for blocks in lists for block in blocks]
+
+
+def bundles(study, blocks):
+    """Blocks in the groups that are stored in one file each, lists of Blocks: each has some seconds of work, and what
+    is in it depends on the study alone, if all of its blocks are there."""
+    return [list(group) for _, group in itertools.groupby(blocks, bundle_numbers(study))]
+
+
+def bundle_numbers(study):
+    """A function: Block -> what names its group: a pair of numbers, the first the same for all of a cell."""
+    cuts = [cell.cut for cell in cells(study)]
+
+    def number(block):
+        cut = cuts[block.cell]
+        own = block.first // cut.block * (cut.block * cut.work + _STORING)
+        return cut.before // cut.of_file, (cut.before + own) // cut.of_file
+
+    return number
+
+
+def cost(cell, block):
+    """Work of computing and storing a block of a cell, foretold: see `Cut`."""
+    return block.count * cell.cut.work + _STORING
+
+
+def cut_at(study, blocks, before):
+    """Blocks, cut where those of `before`, cell key -> pairs (first, count), end at the end of a chunk: so that their
+    sums can be compared."""
+    chunks, found = [chunk_size(cell.size) for cell in cells(study)], []
+    for block in blocks:
+        chunk, first, stop = chunks[block.cell], block.first, block.first + block.count
+        ends = {end // chunk * chunk for pair in before.get(block.cell_key, ()) for end in (pair[0], sum(pair))}
+        for end in [*sorted(end for end in ends if first < end < stop), stop]:
+            found.append(Block(block.cell, block.cell_key, first, end - first))
+            first = end
+    return found
 
 
 def told(blocks):

@@ -1,4 +1,6 @@
-"""What can go wrong, each with the exit code the command line gives it."""
+"""What can go wrong, each with the exit code the command line gives it; and commands for people to type."""
+
+import shlex
 
 
 class SimcoreError(Exception):
@@ -40,3 +42,8 @@ class Stopped(SimcoreError):
 
     def __init__(self):
         super().__init__("stopped by a signal; finished blocks are kept, the same command goes on from there")
+
+
+def command(*words):
+    """A command of simcore that can be copied to a shell, whatever is in the names."""
+    return shlex.join(["simcore", *map(str, words)])

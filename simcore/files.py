@@ -110,6 +110,16 @@ def _too_long(path, most):
     return Unfit(errno.EFBIG, f"longer than {most} bytes", str(path))
 
 
+def end(path, most):
+    """The last bytes of a regular file, at most so many. Raises OSError."""
+    descriptor = system.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        system.lseek(descriptor, max(0, os.fstat(descriptor).st_size - most), os.SEEK_SET)
+        return system.read(descriptor, most)
+    finally:
+        system.close(descriptor)
+
+
 def sha256(data):
     """In hexadecimal."""
     return hashlib.sha256(data).hexdigest()

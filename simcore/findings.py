@@ -4,24 +4,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simcore import design
+from simcore.errors import command
 
 QUARANTINE = "quarantine"  # the folder where what is wrong goes
+_UNFINISHED = "the run is not finished: the same simcore run goes on from here"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong with a file of the folder, and the block whose results are not there for that."""
+    """What is wrong with a file of the folder, and the blocks whose results are not there for that."""
 
     name: str
     what: str
-    block: design.Block | None = None
+    blocks: tuple[design.Block, ...] = ()
 
     def __str__(self):
-        return f"{self.name} {self.what}" + (f" ({self.block})" if self.block else "")
+        return f"{self.name} {self.what}" + (f": {design.told(self.blocks)}" if self.blocks else "")
 
     def facts(self):
         """For JSON."""
-        return {"file": self.name, "what": self.what, **_placed(self.block)}
+        return {"file": self.name, "what": self.what, "blocks": list(map(_placed, self.blocks))}
 
 
 @dataclass(frozen=True)
@@ -61,29 +63,31 @@ class Report:
         """For people, one line each."""
         yield from map(str, self.findings)
         yield f"{self.checked} block files are what was written"
-        if self.recomputed is None:
-            yield "made by another version of simcore: no block was computed anew"
-        elif self.recomputed:
+        if self.recomputed:
             yield f"computed anew, with the same bits unless told above: {design.told(self.recomputed)}"
         if self.left:
             yield f"{len(self.left)} files are of the study before it was extended; a finished run removes them"
         if self.missing:
             yield f"to be computed: {design.told(self.missing)}"
-        if self.findings:
-            yield f"simcore repair {self.path} moves what is wrong away and computes it anew"
+        if self.recomputed is None:
+            yield "made by another version of simcore, which alone can compute, extend or repair it"
+        elif self.findings:
+            yield f"{command('repair', self.path)} moves what is wrong away and computes it anew"
         elif not self.finished:
-            yield "the run is not finished: the same simcore run goes on from here"
+            yield _UNFINISHED
 
 
 @dataclass(frozen=True)
 class Repair:
     """What was wrong with a run folder, and what was done about it.
 
-    restored: names of files that were made again from others. moved: names that went to the folder `quarantine`.
-    computed: blocks that were computed anew. finished: whether nothing is left to compute.
+    record: what a run.json that was made again says. restored: names of files that were made again from others. moved:
+    names that went to the folder `quarantine`. computed: blocks that were computed anew. finished: whether nothing is
+    left to compute.
     """
 
     report: Report
+    record: str | None
     restored: tuple[str, ...]
     moved: tuple[str, ...]
     computed: tuple[design.Block, ...]
@@ -94,6 +98,7 @@ class Repair:
         return {
             "path": str(self.report.path),
             "findings": [found.facts() for found in self.report.findings],
+            "record": self.record,
             "restored": self.restored,
             "moved": self.moved,
             "computed": [_placed(block) for block in self.computed],
@@ -103,17 +108,19 @@ class Repair:
     def sentences(self):
         """For people, one line each."""
         yield from map(str, self.report.findings)
+        if self.record:
+            yield f"run.json was written again, from what the other files say: {self.record}"
         for name in self.restored:
             yield f"{name} was written again, from what the other files say"
         for name in self.moved:
             yield f"{name} was moved to {self.report.path / QUARANTINE}"
         if self.computed:
             yield f"computed anew: {design.told(self.computed)}"
-        if not (self.restored or self.moved or self.computed):
+        if not (self.record or self.restored or self.moved or self.computed):
             yield "nothing to repair"
         if not self.finished:
-            yield "the run is not finished: the same simcore run goes on from here"
+            yield _UNFINISHED
 
 
 def _placed(block):
-    return {} if block is None else {"cell": block.cell, "first": block.first, "count": block.count}
+    return {"cell": block.cell, "first": block.first, "count": block.count}

@@ -74,23 +74,26 @@ def of(study, threads=None, replications=None):
     threads = jit.threads_of(threads)
     counts = [study.replications] * len(cells) if replications is None else replications
     sample = max(recipes.sample_rows(study, cell) for cell in cells) * WIDTH * 8
-    sizes = set(zip((cell.size for cell in cells), counts, strict=True))
-    longest = max(min(count, design.block_size(size)) for size, count in sizes)
+    sizes = set(zip((cell.size for cell in cells), (cell.cut.block for cell in cells), counts, strict=True))
+    longest = max(min(count, block) for _, block, count in sizes)
     rows = len(cells) * _summary_rows(study, cells[0])
     kept = targets if study.keep else 0
-    work = max(_work(study, cells[0], size, min(count, design.block_size(size)), threads) for size, count in sizes)
-    files = {pair: _files(study, cells[0], *pair) for pair in sizes}
+    work = max(_work(study, cells[0], size, min(count, block), threads) for size, block, count in sizes)
+    files = {cut: _files(study, cells[0], *cut) for cut in sizes}
     first = len(cells) * _file(study, cells[0], [1])  # what as many cells take, however few their replications are
     return Footprint(
         computing={"threads": threads * sample, "estimators": work, "keep": kept * longest * _KEPT_BLOCK},
         summarising={
             "keep": kept * (max(counts) * _KEPT_CELL + longest * _KEPT_READ),
-            "replications": max(_nodes(study, targets, *pair) for pair in sizes),
+            "replications": max(_nodes(study, targets, *cut[1:]) for cut in sizes),
             "factors": rows * _ROW + min(rows, LOOSE_ROWS) * _LOOSE_ROW,
         },
         sample=sample,
         disk={
-            "replications": sum(files[cell.size, count] for cell, count in zip(cells, counts, strict=True)) - first,
+            "replications": sum(
+                files[cell.size, cell.cut.block, count] for cell, count in zip(cells, counts, strict=True)
+            )
+            - first,
             "keep": int(kept * sum(counts) * _FILE_KEPT),
             "factors": first + _SUMMARY + rows * _SUMMARY_ROW,
         },
@@ -193,16 +196,15 @@ def _work(study, cell, size, count, threads):
     return int(targets * (span * _HELD + stored) + work + _PARTS * chunks * columns * 8)
 
 
-def _nodes(study, targets, size, count):
+def _nodes(study, targets, longest, count):
     """Bytes of the sums of a cell that are held while it is summarised: with a precision all, else one by one."""
-    longest = design.block_size(size)
     blocks = -(-count // longest) if study.precision else max(1, count // longest).bit_length() + 1
     return targets * blocks * (bins(min(count, longest)) * _NODE_BIN + len(sums.ERRORS.columns) * 8)
 
 
-def _files(study, cell, size, count):
+def _files(study, cell, size, longest, count):
     """Bytes of the files of the sums of a cell."""
-    longest, chunk = design.block_size(size), design.chunk_size(size)
+    chunk = design.chunk_size(size)
     whole, rest = divmod(count, longest)
     last = _file(study, cell, _node_lengths(rest, chunk)) if rest else 0
     return whole * _file(study, cell, [longest]) + last

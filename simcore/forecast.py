@@ -46,7 +46,7 @@ def forecast(study, threads=None, out="results"):
         "cells": len(cells),
         "estimators": len(study.estimators),
         "replications_per_cell": study.replications,
-        "blocks": sum(-(-count // design.block_size(cell.size)) for cell, count in zip(cells, counts, strict=True)),
+        "blocks": sum(-(-count // cell.cut.block) for cell, count in zip(cells, counts, strict=True)),
         "to_compute": sum(map(len, to_compute)),
         "threads": used,
         "seconds": seconds,
@@ -196,7 +196,7 @@ def _pilot_key(cell):
 
 
 def _seconds_per_replication(study, cell, samples):
-    count = max(WIDTH, min(design.block_size(cell.size), samples // cell.size))
+    count = max(WIDTH, min(cell.cut.block, samples // cell.size))
     block = design.Block(cell.number, cell.key, 0, count)
     execute.run_block(study, cell, design.Block(cell.number, cell.key, 0, WIDTH))
     start = time.perf_counter()

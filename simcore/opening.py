@@ -5,12 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from simcore import files, provenance
-from simcore.errors import DamagedError, UsageError
-from simcore.shelves import series, settled
+from simcore.errors import DamagedError, UsageError, command
+from simcore.meanwhile import Changed, Vanished, settled
+from simcore.shelves import series
 from simcore.store import FOLDERS, RECORD, SCENARIO, SUMMARY, RunFolder, there_is_a_run, writing
 
 
-@settled
+@settled(Vanished, Changed)
 def create(out, study):
     """The folder `out/<study name>`, new or of the same content.
 
@@ -21,12 +22,12 @@ def create(out, study):
     folder = open_folder(path) if there_is_a_run(path) else _new(path, study)
     lines, adds = _differences(folder, study)
     if lines:
-        extend = f"add what is new with simcore extend, the same scenario and --out {out}, or " if adds else ""
+        extend = f"add what is new with {command('extend', 'SCENARIO', '--out', out)}, or " if adds else ""
         raise _of_another(path, lines, extend)
     return _recorded(folder, study)
 
 
-@settled
+@settled(Vanished, Changed)
 def extend(path, study):
     """The folder for a study that only adds to that of the folder. Raises as `create` and `open_folder` do."""
     folder = open_folder(path)
@@ -115,4 +116,4 @@ def _refuse_orphans(path):
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror}); choose another --out") from error
     if found:
-        raise DamagedError(f"{path}: has results, but no {RECORD}; simcore repair {path} restores it")
+        raise DamagedError(f"{path}: has results, but no {RECORD}; {command('repair', path)} restores it")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simcore import design, opening, rounds, shards
-from simcore.shelves import settled
+from simcore.meanwhile import Changed, Vanished, settled
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Progress:
         }
 
 
-@settled
+@settled(Vanished, Changed)
 def status(path, count=None):
     """The Progress of a run. count: of the shards to say which are unfinished. Raises UsageError, DamagedError."""
     folder = opening.open_folder(path)

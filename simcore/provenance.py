@@ -7,7 +7,7 @@ import platform
 from importlib import metadata
 
 from simcore import design, files, jit, scenario
-from simcore.errors import DamagedError, SimcoreError
+from simcore.errors import DamagedError, SimcoreError, command
 from simcore.registry import plugins
 from simcore.streams import STREAM_VERSION
 
@@ -82,7 +82,7 @@ def read(path):
         return own, data
     except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         why = getattr(error, "strerror", None) or error
-        raise DamagedError(f"{path}: damaged ({why}); simcore repair {path.parent} restores it") from error
+        raise DamagedError(f"{path}: damaged ({why}); {command('repair', path.parent)} restores it") from error
 
 
 def study_of(record, path):

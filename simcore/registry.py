@@ -264,6 +264,8 @@ class Estimator(Plugin):
     intercept there; None where that is not known.
     influence(population, values, x): its influence function there (Hampel 1974), at x, float64 (k,); None where that is
     not known.
+    work(coefficients): about how many times the mean of a sample it costs, for each observation, a whole number; None
+    for what is usual. It decides how work is cut into files and shared, not one bit of a result.
     """
 
     problem: str = "location"
@@ -276,6 +278,7 @@ class Estimator(Plugin):
     loss: str | None = None
     estimand: Callable | None = None
     influence: Callable | None = None
+    work: Callable | None = None
 
 
 @dataclass(frozen=True)

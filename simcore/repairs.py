@@ -6,8 +6,9 @@ from simcore import audit, files, jit, opening, restoring, rounds, signals, tidy
 from simcore.engines import local
 from simcore.errors import DamagedError
 from simcore.findings import QUARANTINE, Repair
-from simcore.runs import Run
-from simcore.store import FOLDERS, RECORD, SCENARIO, writing
+from simcore.runs import Run, as_arrow
+from simcore.shelves import Broken, parquet
+from simcore.store import FOLDERS, SCENARIO, SUMMARY, writing
 
 
 def repair(path, sample=3, threads=None, progress=None):
@@ -18,32 +19,64 @@ def repair(path, sample=3, threads=None, progress=None):
     """
     path = Path(path)
     with signals.stoppable():
-        restored = [RECORD] if restoring.restore(path) else []
+        record = restoring.restore(path)
         folder = opening.open_folder(path)
         if folder.origin["code"] != jit.source_digest():
             raise DamagedError(f"{path}: was made by another version of simcore; repair it with that one")
-        report = audit.verify(path, sample, threads)
-        moved = sorted({found.name for found in report.findings} - {SCENARIO, *FOLDERS})
+        report, restored = audit.verify(path, sample, threads), []
+        wrong = {found.name: found for found in report.findings if found.name not in FOLDERS}
         with writing(path):
             folder.unchanged()
-            for name in moved:
-                files.move(path / name, (path / QUARANTINE / name).parent)
+            moved = [name for name in sorted(wrong) if _moved(folder, wrong[name])]
             restored += [SCENARIO] * folder.update(SCENARIO, folder.study.text.encode())
-        computed = tuple(_computed(folder, report, threads, progress))
+        lost = {block for found in report.findings for block in found.blocks}
+        done = _compute(folder, sorted(lost, key=lambda block: (block.cell, block.first)), threads, progress)
+        while report.summarised and (missing := rounds.missing(folder)):  # which a precision knows only now
+            done += _compute(folder, missing, threads, progress)
         finished = not rounds.missing(folder)
         if finished:
             tidying.tidy(folder)
-            Run(folder).write_summary()
-        return Repair(report, tuple(restored), tuple(moved), computed, finished)
+            restored += [SUMMARY] * _summarised(folder, moved)
+        return Repair(report, record, tuple(restored), tuple(moved), tuple(done), finished)
 
 
-def _computed(folder, report, threads, progress):
-    """Yields the blocks that findings name, once they are computed anew; and of a finished run what is missing then,
-    for a precision says that only of whole blocks."""
-    todo = sorted({found.block for found in report.findings if found.block}, key=lambda own: (own.cell, own.first))
-    while todo := todo or (rounds.missing(folder) if report.summarised else []):
-        for done, block in enumerate(local.run(folder.study, todo, folder.commit, threads), 1):
-            yield block
-            if progress is not None:
-                progress(done, len(todo), block)
-        todo = []
+def _moved(folder, found):
+    """Whether a file was moved away: unless it is gone, or another repair has put a whole one in its place."""
+    path = folder.path / found.name
+    try:
+        if found.what.startswith("is damaged"):
+            folder.shelves[path.parent.name].read(path.name)
+            return False
+    except Broken:
+        pass
+    try:
+        files.move(path, folder.path / QUARANTINE / Path(found.name).parent)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _compute(folder, blocks, threads, progress):
+    done = []
+    for block in local.run(folder.study, blocks, folder.commit, threads):
+        done.append(block)
+        if progress is not None:
+            progress(len(done), len(blocks), block)
+    return done
+
+
+def _summarised(folder, moved):
+    """Whether the summary was written anew; an older one that says something else is moved away."""
+    table = Run(folder).summary()
+    with writing(folder.path):
+        try:
+            before = files.read(folder.path / SUMMARY)
+        except OSError:
+            before = None
+        if before == parquet(as_arrow(table)):
+            return False
+        if before is not None:
+            files.move(folder.path / SUMMARY, folder.path / QUARANTINE)
+            moved.append(SUMMARY)
+    folder.finish(as_arrow(table))
+    return True

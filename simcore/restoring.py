@@ -8,27 +8,29 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from simcore import files, provenance, scenario
-from simcore.errors import DamagedError, SimcoreError, UsageError
+from simcore import design, files, jit, provenance, scenario
+from simcore.errors import DamagedError, SimcoreError, UsageError, command
 from simcore.findings import QUARANTINE
-from simcore.shelves import Broken, Shelf, series, stamp_of
+from simcore.shelves import Broken, Shelf, places_in, series, stamp_of
 from simcore.store import FOLDERS, RECORD, SCENARIO, SUMMARY, RunFolder, there_is_a_run, writing
 
 
 def restore(path):
-    """Restore run.json where it needs it: whether it did. Replications are those of the summary; without one, those of
-    the scenario, or that are there if they are more.
+    """Restore run.json where it needs it: what it says now, in words, or None. Replications are those of the summary;
+    without one, those of the scenario, or that are there if they are more.
 
     Raises UsageError where there is no run, DamagedError where scenario.toml does not say what the results are of,
     IncompleteError.
     """
     try:
         provenance.read(path / RECORD)
-        return False
+        return None
     except provenance.Foreign:
         raise
     except DamagedError:
         folder = _folder(path, _stamps(path))
+    if folder.origin["code"] != jit.source_digest():
+        raise DamagedError(f"{path}: was made by another version of simcore; repair it with that one")
     if not folder.study.precision:
         replications = max(folder.reached(), _summarised(path) or folder.study.replications)
         folder = replace(folder, study=folder.study.with_changes(replications))
@@ -36,7 +38,7 @@ def restore(path):
         if (path / RECORD).exists():
             files.move(path / RECORD, path / QUARANTINE)
         folder.update(RECORD, folder.record())
-    return True
+    return f"of seed {folder.study.seed} and {folder.study.replications} replications per cell"
 
 
 def _summarised(path):
@@ -50,14 +52,16 @@ def _summarised(path):
 
 
 def _stamps(path):
-    """The different stamps of the files that are whole: folder -> stamps. Raises UsageError where there is no run,
-    DamagedError where nothing is whole."""
-    found = {name: set() for name in FOLDERS}
+    """The different stamps of the files that are whole: folder -> stamp -> names. Raises UsageError where there is no
+    run, DamagedError where nothing is whole."""
+    found = {name: {} for name in FOLDERS}
     for name, stamps in found.items():
         shelf = Shelf(path / name, path / "temporary", b"", frozenset())
         for own in shelf.listing().strange:
             with contextlib.suppress(Broken):
-                stamps.add(stamp_of(shelf.read(own)))
+                stamp = stamp_of(shelf.read(own))
+                if _origin(stamp):
+                    stamps.setdefault(stamp, []).append(own)
     if found["blocks"]:
         return found
     if there_is_a_run(path):
@@ -69,32 +73,51 @@ def _stamps(path):
 
 
 def _folder(path, stamps):
-    """The folder of the study in scenario.toml, if that is what a stamp is of; the other stamps of the same origin are
-    of before it was extended."""
+    """The folder of the study in scenario.toml, if that is what exactly one stamp is of; other stamps of the same
+    origin, of cells that the study has, are of before it was extended."""
+    found = []
     try:
         study = scenario.load(path / SCENARIO)
         for stamp in sorted(stamps["blocks"]):
             origin = _origin(stamp)
             seeded = study.with_changes(seed=origin["seed"])
-            own = provenance.stamps(seeded, origin)
-            if own["blocks"] == stamp:
-                return RunFolder(path, seeded, origin, {name: _before(own[name], stamps[name]) for name in FOLDERS})
+            if provenance.stamps(seeded, origin)["blocks"] == stamp:
+                found.append((seeded, origin))
     except SimcoreError as error:
         raise DamagedError(
             f"{path}: neither {RECORD} nor {SCENARIO} can be read; copy the scenario file there as {SCENARIO}, and "
-            f"simcore repair {path} goes on\n{error}"
+            f"{command('repair', path)} goes on\n{error}"
         ) from error
-    raise DamagedError(
-        f"{path}: its results are not of its {SCENARIO}; copy the scenario file they are of there as {SCENARIO}"
-    )
+    if not found:
+        raise DamagedError(
+            f"{path}: its results are not of its {SCENARIO}; copy the scenario file they are of there as {SCENARIO}"
+        )
+    if len(found) > 1:
+        told = "; ".join(f"seed {origin['seed']}, code {origin['code'][:12]}" for _, origin in found)
+        raise DamagedError(
+            f"{path}: has results of more than one run of its {SCENARIO} ({told}), and no {RECORD} says which it is; "
+            "move those of the others away"
+        )
+    ((study, origin),) = found
+    return RunFolder(path, study, origin, {name: _before(path / name, study, origin, stamps[name]) for name in FOLDERS})
 
 
-def _before(own, stamps):
-    """The series of stamps of the same kind and origin: of the study before it was extended."""
-    same = (one for one in stamps - {own} if json.loads(one).keys() == json.loads(own).keys())
-    return frozenset(series(one) for one in same if _origin(one) == _origin(own))
+def _before(folder, study, origin, stamps):
+    """The series of stamps of the same kind and origin, of files that have cells of the study."""
+    own, keys = provenance.stamps(study, origin)[folder.name], {cell.key for cell in design.cells(study)}
+    found = set()
+    for stamp in stamps.keys() - {own}:
+        same = json.loads(stamp).keys() == json.loads(own).keys() and _origin(stamp) == origin
+        if same and keys.issuperset(place.cell for name in stamps[stamp] for place in places_in(folder, name)):
+            found.add(series(stamp))
+    return frozenset(found)
 
 
 def _origin(stamp):
-    """What a stamp says of all that numbers depend on beside the scenario."""
-    return {name: value for name, value in json.loads(stamp).items() if name in provenance.ORIGIN}
+    """What a stamp says of all that numbers depend on beside the scenario, None where it says nothing of the kind."""
+    try:
+        found = json.loads(stamp)
+        origin = {name: found[name] for name in provenance.ORIGIN if name != "inputs" or name in found}
+    except (ValueError, TypeError, KeyError):
+        return None
+    return origin if isinstance(found, dict) else None

@@ -7,21 +7,25 @@ rounds when it goes on, and one that asks for more later keeps all it has.
 import math
 
 from simcore import design, sums
-from simcore.shelves import settled
+from simcore.meanwhile import Vanished, settled
 from simcore.statuses import INSUFFICIENT, OK, ROUGH
 from simcore.summaries import cell_rows
 
 _MARGIN = 1.02  # beyond the number that the round before foretold, so that the next one is mostly the last
 
 
-@settled
+@settled(Vanished)
 def missing(folder, present=None):
     """Blocks of the next round of every cell of a run folder, in order; none when all cells are done. present: what
     the folder says of that, if it was asked."""
     study, present = folder.study, folder.present() if present is None else present
     if study.precision is None:
-        return design.lacking(study, present)
-    return [block for cell in design.cells(study) for block in _next_round(folder, cell, present.get(cell.key, ()))]
+        blocks = design.lacking(study, present)
+    else:
+        cells = design.cells(study)
+        blocks = [block for cell in cells for block in _next_round(folder, cell, present.get(cell.key, ()))]
+    before = folder.before() if blocks else {}
+    return design.cut_at(study, blocks, before) if before else blocks
 
 
 def _next_round(folder, cell, present):

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from simcore import design, footprint, opening, rounds, scenario, shards, signals, tidying
+from simcore import design, footprint, jit, opening, rounds, scenario, shards, signals, tidying
 from simcore.engines import local
 from simcore.errors import DamagedError, IncompleteError, UsageError
+from simcore.meanwhile import Vanished, settled
 from simcore.registry import plugins
-from simcore.shelves import settled
 from simcore.store import there_is_a_run
 
 
@@ -26,7 +26,7 @@ class Run:
     def study(self):
         return self.folder.study
 
-    @settled
+    @settled(Vanished)
     def summary(self, plain=False):
         """The long table of the results, a pandas.DataFrame: one row per cell x estimator x parameter x measure.
 
@@ -39,7 +39,7 @@ class Run:
             return self.table.copy()
         return summaries.summarise(self.study, self._parts(), plain)
 
-    @settled
+    @settled(Vanished)
     def comparisons(self, measure="mse"):
         """Paired differences of loss between any two estimators of a cell, a pandas.DataFrame: see `comparisons`."""
         from simcore import comparisons
@@ -79,7 +79,10 @@ class Run:
         return plugins("problems")[self.study.problem].exact is not None
 
     def write_summary(self):
-        """Recompute summary.parquet from the blocks and return the table."""
+        """Recompute summary.parquet from the blocks and return the table. Raises DamagedError where another version of
+        simcore made them."""
+        if self.folder.origin["code"] != jit.source_digest():
+            raise DamagedError(f"{self.path}: was made by another version of simcore; summarise it with that one")
         table = self.summary()
         self.folder.finish(as_arrow(table))
         return table
@@ -133,7 +136,7 @@ def extend(study, out="results", threads=None, replications=None, progress=None)
     """
     if not isinstance(study, scenario.Study):
         if Path(study).is_dir():
-            path = Path(study).resolve()
+            path = Path(study).absolute()
             out, study = path.parent, open_run(path).study
             if path.name != study.name:
                 raise UsageError(f"{path}: is a copy of the run {study.name!r}; extend it under that name")

@@ -1,12 +1,13 @@
 """Which part of a study each of several processes computes, whatever is stored already and whichever of them run.
 
-The blocks of the whole study are dealt, the costliest first, each to the shard that has least so far. So any process
-finds the same shares, and one that is started again has its own. With a precision, cells are dealt, not their blocks.
+The files of the whole study are dealt, the costliest first, each to the shard that has least so far. So any process
+finds the same shares, and one that is started again has its own. With a precision, whole cells are dealt.
 """
 
 import hashlib
 import heapq
 import re
+from dataclasses import replace
 from typing import NamedTuple
 
 from simcore import design, rounds
@@ -46,28 +47,23 @@ def unfinished(folder, count):
 
 def dealt(study, count):
     """A function: Block -> number of the shard, of `count`, that computes it."""
-    cells = design.cells(study)
-    if study.precision:
-        costs = {(cell.number, 0): (cell.size, cell.key) for cell in cells}
-    else:
-        blocks = design.lacking(study, {})
-        costs = {_unit(cells, block): (block.count * cells[block.cell].size, block.cell_key) for block in blocks}
-    order = sorted(costs, key=lambda unit: (-costs[unit][0], _shuffled(costs[unit][1], unit[1])))
-    loads, owners = [(0, number) for number in range(1, count + 1)], {}
-    for unit in order:
-        load, owners[unit] = loads[0]
-        heapq.heapreplace(loads, (load + costs[unit][0], owners[unit]))
-    return lambda block: owners[(block.cell, 0) if study.precision else _unit(cells, block)]
+    cells, number, costs = design.cells(study), design.bundle_numbers(study), {}
+
+    def dealt_with(block):
+        return number(replace(block, first=0) if study.precision else block)
+
+    for block in design.lacking(study, {}):
+        costs[dealt_with(block)] = costs.get(dealt_with(block), 0) + design.cost(cells[block.cell], block)
+    loads, owners = [(0, shard) for shard in range(1, count + 1)], {}
+    for bundle in sorted(costs, key=lambda bundle: (-costs[bundle], _shuffled(bundle))):
+        load, owners[bundle] = loads[0]
+        heapq.heapreplace(loads, (load + costs[bundle], owners[bundle]))
+    return lambda block: owners[dealt_with(block)]
 
 
-def _unit(cells, block):
-    """What of a cell is dealt at once: the replications of a whole block."""
-    return block.cell, block.first // design.block_size(cells[block.cell].size)
-
-
-def _shuffled(key, number):
+def _shuffled(bundle):
     """In no order that the grid has: cells of one kind, which take the same time, do not all go to the same shard."""
-    return hashlib.sha256(f"{key} {number}".encode()).digest()
+    return hashlib.sha256(b"%d %d" % bundle).digest()
 
 
 def listed(numbers):

@@ -1,13 +1,14 @@
-"""A folder of a run with one Parquet file for each finished block, listed by name and read only as it was written.
+"""A folder of a run with Parquet files of finished blocks, listed by name and read only as they were written.
 
 The name is the commit record, `<cell>-<first>-<count>-<series>-<sha256>.parquet`: the cell by its key, replications
 first .. first + count - 1, the series of all files whose numbers depend on the same things (see `provenance`), and the
 SHA-256 of the whole file. So a file and the record of it become visible in one step, equal results are one file, and
-results of something else are never taken for those of a study.
+results of something else are never taken for those of a study. Several blocks are one file,
+`blocks-<SHA-256 of their places>-<how many>-<series>-<sha256>.parquet`, which says in its footer which they are.
 """
 
-import contextlib
 import functools
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,46 +19,38 @@ import pyarrow.parquet as pq
 
 from simcore import files
 from simcore.design import Place
-from simcore.errors import DamagedError, IncompleteError, SimcoreError
+from simcore.errors import DamagedError
+from simcore.meanwhile import Vanished
 
-_NAME = re.compile(r"([0-9a-f]{16})-(\d{13,})-(\d+)-([0-9a-f]{16})-([0-9a-f]{64})\.parquet").fullmatch
-_PATIENCE = 5
-_ANY = ".parquet"  # what readers of the folder would take for results
+_NAME = re.compile(
+    r"(?:(?P<cell>[0-9a-f]{16})-(?P<first>\d{13,})|blocks-(?P<places>[0-9a-f]{16}))-(?P<count>\d+)"
+    r"-(?P<series>[0-9a-f]{16})-(?P<sha>[0-9a-f]{64})\.parquet"
+).fullmatch
+_FOOTER = 1 << 20  # bytes from the end in which all of it lies
+_SUFFIX = ".parquet"  # what readers of the folder would take for results
 
 
 class Listing(NamedTuple):
-    """What stands in a folder: Place -> names, of this series and of earlier ones; and names of neither."""
+    """What stands in a folder: name -> Places, of this series and of earlier ones; names of neither; and those of which
+    it cannot be read what is in them."""
 
     own: dict
     earlier: dict
     strange: tuple
+    broken: tuple
+
+
+def by_place(named):
+    """Place -> names of the files that have it, from name -> Places."""
+    found = {}
+    for name, places in named.items():
+        for place in places:
+            found.setdefault(place, []).append(name)
+    return found
 
 
 class Broken(DamagedError):
     """A file is not what was written, or cannot be read."""
-
-
-class Vanished(SimcoreError):
-    """A file that was listed is gone: another process has put others in its place, unless it is lost."""
-
-    exit_code = DamagedError.exit_code
-
-
-class Changed(IncompleteError):
-    """Another process has made something else of the run meanwhile."""
-
-
-def settled(work):
-    """The function, called again where other processes are at work on the same run and files vanish or change."""
-
-    @functools.wraps(work)
-    def again(*arguments, **options):
-        for _ in range(_PATIENCE):
-            with contextlib.suppress(Vanished, Changed):
-                return work(*arguments, **options)
-        return work(*arguments, **options)
-
-    return again
 
 
 @dataclass(frozen=True)
@@ -79,15 +72,17 @@ class Shelf:
 
     def listing(self):
         """Raises Broken where the folder cannot be read."""
-        own, earlier, strange = {}, {}, []
+        own, earlier, strange, broken = {}, {}, [], []
         for name in self._names():
             match = _NAME(name)
-            if match and (match[4] == self.series or match[4] in self.earlier):
-                kind = own if match[4] == self.series else earlier
-                kind.setdefault(Place(match[1], int(match[2]), int(match[3])), []).append(name)
-            elif name.endswith(_ANY):
+            if match and (match["series"] == self.series or match["series"] in self.earlier):
+                try:
+                    (own if match["series"] == self.series else earlier)[name] = places_in(self.folder, name)
+                except Broken:
+                    broken.append(name)
+            elif name.endswith(_SUFFIX):
                 strange.append(name)
-        return Listing(own, earlier, tuple(strange))
+        return Listing(own, earlier, tuple(strange), tuple(broken))
 
     def _names(self):
         try:
@@ -95,12 +90,17 @@ class Shelf:
         except OSError as error:
             raise Broken(f"{self.folder}: cannot be read ({error.strerror})") from error
 
-    def put(self, place, table):
-        """Store the table of a block for good. Raises OSError."""
-        data = parquet(table.replace_schema_metadata({"simcore": self.stamp}))
-        name = f"{place.cell}-{place.first:013d}-{place.count}-{self.series}-{files.sha256(data)}{_ANY}"
+    def put(self, places, table):
+        """Store the table of some blocks for good; the name of the file. Raises OSError."""
+        first, several = places[0], len(places) > 1
+        listed = {"places": _written(places)} if several else {}
+        data = parquet(table.replace_schema_metadata({"simcore": self.stamp} | listed))
+        what = f"blocks-{files.sha256(_written(places))[:16]}-{len(places)}"
+        what = what if several else f"{first.cell}-{first.first:013d}-{first.count}"
+        name = f"{what}-{self.series}-{files.sha256(data)}{_SUFFIX}"
         files.make_folder(self.folder)
         files.put(self.folder / name, data, self.temporary)
+        return name
 
     def read(self, name):
         """The table in a file of this series or an earlier one. Raises Broken, Vanished."""
@@ -110,19 +110,47 @@ class Shelf:
         try:
             data = files.read(self.folder / name)
         except FileNotFoundError as error:
-            raise Vanished(f"{self.folder / name}: was there, and is gone") from error
-        except OSError as error:
-            raise Broken(f"it cannot be read ({error.strerror})") from error
-        if files.sha256(data) != match[5]:
+            raise _gone(self.folder / name) from error
+        except (OSError, MemoryError) as error:
+            raise Broken(f"it cannot be read ({getattr(error, 'strerror', None) or 'too long'})") from error
+        if files.sha256(data) != match["sha"]:
             raise Broken(f"its {len(data)} bytes are not those that were written")
         try:
             # without Arrow's threads: one that is being started when the process ends aborts it
             table = pq.ParquetFile(pa.BufferReader(data), pre_buffer=False).read(use_threads=False)
         except (OSError, pa.ArrowException) as error:
             raise Broken(str(error)) from error
-        if series(stamp_of(table)) != match[4]:
+        if series(stamp_of(table)) != match["series"]:
             raise Broken("it belongs to another run")
         return table
+
+
+def _gone(path):
+    """What to raise where a file that was listed is not found."""
+    return Broken("it is a link to nothing") if os.path.islink(path) else Vanished(f"{path}: was there, and is gone")
+
+
+def _written(places):
+    return " ".join(f"{place.cell}:{place.first}:{place.count}" for place in places).encode()
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def places_in(folder, name):
+    """The Places in a file, from its name or its footer, which never change. Raises Broken, Vanished."""
+    match = _NAME(name)
+    if match["cell"]:
+        return (Place(match["cell"], int(match["first"]), int(match["count"])),)
+    try:
+        metadata = pq.read_metadata(pa.BufferReader(files.end(folder / name, _FOOTER))).metadata or {}
+        written = metadata.get(b"places", b"")
+        if files.sha256(written)[:16] != match["places"]:
+            raise Broken("its footer does not say which blocks it has")
+        parts = (entry.split(":") for entry in written.decode().split(" "))
+        return tuple(Place(cell, int(first), int(count)) for cell, first, count in parts)
+    except FileNotFoundError as error:
+        raise _gone(folder / name) from error
+    except (OSError, pa.ArrowException) as error:
+        raise Broken(str(error)) from error
 
 
 def stamp_of(table):

@@ -53,6 +53,12 @@ def shielded():
         check()
 
 
+def leave():
+    """From now on, while this process ends for a signal, others do not hinder it; Ctrl-C kills it at once."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_DFL if number == signal.SIGINT else signal.SIG_IGN)
+
+
 def check():
     """Stop now if a signal came and was not heard: while shielded, or within a callback that lets nothing through."""
     if _State.installed and _State.came is not None and threading.current_thread() is threading.main_thread():

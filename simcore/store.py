@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from simcore import block_tables, design, files, provenance, scenario, signals
-from simcore.errors import DamagedError, IncompleteError, UsageError
-from simcore.shelves import Broken, Changed, Shelf, parquet
+from simcore.errors import DamagedError, IncompleteError, UsageError, command
+from simcore.meanwhile import PATIENCE, Changed
+from simcore.shelves import Broken, Shelf, by_place, parquet
 
 FOLDERS = ("blocks", "estimates")
 RECORD, SCENARIO, SUMMARY = "run.json", "scenario.toml", "summary.parquet"
 _MOST_TOLD = 5
-_PATIENCE = 5
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class RunFolder:
         if not same:
             raise Changed(
                 f"{self.path}: another process has changed what this run is, while this one was at work; what is "
-                "finished is kept: run the same command again"
+                f"finished is kept: {command('status', self.path)} says how far it is now"
             )
 
     def record(self):
@@ -60,8 +61,12 @@ class RunFolder:
     def reached(self):
         """The most replications of a cell that stand in block files, of this study or before it was extended."""
         listing = self.shelves["blocks"].listing()
-        found = design.by_cell((*listing.own, *listing.earlier))
+        found = design.by_cell((*by_place(listing.own), *by_place(listing.earlier)))
         return max(design.reach(cell, found.get(cell.key, ())) for cell in design.cells(self.study))
+
+    def before(self):
+        """The blocks of sums of before the study was extended: cell key -> pairs (first, count)."""
+        return design.by_cell(by_place(self.shelves["blocks"].listing().earlier))
 
     def present(self):
         """The blocks that are stored: cell key -> {(first, count): folder -> name of its file}; where the study asks to
@@ -78,7 +83,7 @@ class RunFolder:
     def _both(self):
         """The names in both folders at one moment, whatever another process does there."""
         sums = self._names("blocks")
-        for _ in range(_PATIENCE):
+        for _ in range(PATIENCE):
             before, kept, sums = sums, self._names("estimates"), self._names("blocks")
             if sums == before:
                 break
@@ -94,60 +99,83 @@ class RunFolder:
                 f"{self.path / folder}: not of this run, unless it is being extended: {told}; "
                 f"{self.remedy('moves it away')}"
             )
-        return {place: self._one(folder, place, names) for place, names in listing.own.items()}
+        if listing.broken:
+            told = ", ".join(listing.broken[:_MOST_TOLD])
+            raise DamagedError(f"{self.path / folder}: damaged: {told}; {self.remedy('computes it anew')}")
+        return {place: self._one(folder, place, names) for place, names in by_place(listing.own).items()}
 
     def _one(self, folder, place, names):
-        """The name of the file of a block; there are several if different versions of pyarrow have written it."""
-        if self.differ(folder, names):
+        """The name of the file of a block; there are several if parts of the work were done twice."""
+        if self.differ(folder, place, names):
             raise DamagedError(
                 f"{self.path / folder}: different results of {self.told(place)}: {' and '.join(names)}; "
                 f"{self.remedy('finds the right one')}"
             )
         return names[0]
 
-    def differ(self, folder, names):
-        """Whether files of one block hold different results, and not the same in other bytes."""
+    def differ(self, folder, place, names):
+        """Whether files with a block hold different results of it, and not the same in other bytes."""
+        if len(names) < 2:
+            return False
+        block = design.Block(self.numbers.get(place.cell, -1), *place)
         try:
-            return len(names) > 1 and len({parquet(self.shelves[folder].read(name)) for name in names}) > 1
-        except Broken:
+            if folder == "estimates":
+                return len({self.read_estimates(block, name)[0].tobytes() for name in names}) > 1
+            return len({tuple(node.bits() for node in self.read_sums(block, name)) for name in names}) > 1
+        except DamagedError:
             return True
 
     def missing(self):
         """Blocks of the first `replications` of every cell of the study that are not stored, in order."""
         return design.lacking(self.study, self.present())
 
-    def commit(self, result):
-        """Store the result of a block for good; a signal waits for that. Raises IncompleteError, DamagedError where a
-        file that it was computed from is not what it was when the run was started."""
+    def commit(self, *results):
+        """Store the results of blocks for good, in one file; a signal waits for that. Raises IncompleteError,
+        DamagedError where a file that they were computed from is not what it was when the run was started."""
         if provenance.inputs(self.study).get("inputs") != self.origin.get("inputs"):
             raise DamagedError(
                 f"{self.path}: a file of the study's designs has changed while it ran; nothing was stored since. Put "
                 "the file back and run the same command again, or choose another --out"
             )
-        place = result.block.place
         with signals.shielded(), writing(self.path):
-            if result.estimates is not None:
-                self.shelves["estimates"].put(place, block_tables.of_estimates(self.study, result))
-            self.shelves["blocks"].put(place, block_tables.of_sums(self.study, result))
+            if results[0].estimates is not None:
+                self.put("estimates", results)
+            self.put("blocks", results)
 
-    def read_nodes(self, cell, present, replications):
-        """Yields the sums of the first `replications` of a cell, in order, as nodes of their tree. Raises DamagedError.
+    def put(self, folder, results):
+        """Store sums or estimates of blocks, `execute.BlockResult`s, in one file: its name. Raises OSError."""
+        of = block_tables.of_sums if folder == "blocks" else block_tables.of_estimates
+        table = pa.concat_tables([of(self.study, result) for result in results])
+        return self.shelves[folder].put([result.block.place for result in results], table)
 
-        present: what `present()` says of the cell.
+    def read_nodes(self, cell, present, stop, first=0):
+        """Yields the sums of replications first .. stop - 1 of a cell, in order, as nodes of their tree.
+
+        present: what `present()` says of the cell. Raises DamagedError.
         """
         chunk = design.chunk_size(cell.size)
-        for first, count in design.cover(cell, present, replications)[0]:
-            found = self.read_sums(design.Block(cell.number, cell.key, first, count), present[first, count]["blocks"])
-            yield from (node for node in found if node.stop == replications or node.stop % chunk == 0)
+        for start, count in design.cover(cell, present, stop)[0]:
+            if start + count > first:
+                block = design.Block(cell.number, cell.key, start, count)
+                found = self.read_sums(block, present[start, count]["blocks"])
+                yield from (
+                    node for node in found if first <= node.first and (node.stop == stop or node.stop % chunk == 0)
+                )
+
+    def read_kept(self, cell, present, stop, first=0):
+        """The kept estimates of replications first .. stop - 1 of a cell and their states, as `read_estimates`."""
+        parts, at = [], first
+        for start, count in design.cover(cell, present, stop)[0]:
+            if start + count > at:
+                block = design.Block(cell.number, cell.key, start, count)
+                found = self.read_estimates(block, present[start, count]["estimates"])
+                parts.append([part[:, at - start : stop - start] for part in found])
+                at = start + count
+        return [np.concatenate(own, axis=1) for own in zip(*parts, strict=True)]
 
     def read_errors(self, cell, present, replications):
         """With kept estimates: the errors T - truth of each target's good replications, sorted. Raises DamagedError."""
-        parts, stop = [], 0
-        for first, count in design.cover(cell, present, replications)[0]:
-            block = design.Block(cell.number, cell.key, first, count)
-            parts.append(self.read_estimates(block, present[first, count]["estimates"])[:, stop - first :])
-            stop = first + count
-        estimates = np.concatenate(parts, axis=1)
+        estimates, _ = self.read_kept(cell, present, replications)
         truths = design.measured_against(self.study, cell)
         return [np.sort(own[~np.isnan(own)] - truth) for own, truth in zip(estimates, truths, strict=True)]
 
@@ -156,7 +184,8 @@ class RunFolder:
         return self._read("blocks", block, name, block_tables.sums_in)
 
     def read_estimates(self, block, name):
-        """The estimates of a block, float64 (targets, replications), NaN where a fit failed. Raises DamagedError."""
+        """The estimates of a block, float64 (targets, replications), NaN where a fit failed, and their states, uint32.
+        Raises DamagedError."""
         return self._read("estimates", block, name, block_tables.estimates_in)
 
     def _read(self, folder, block, name, contents):
@@ -168,10 +197,20 @@ class RunFolder:
 
     def table(self, folder, place, name):
         """The table in a file, unless it is damaged. Raises DamagedError."""
-        try:
-            return self.shelves[folder].read(name)
-        except Broken as error:
-            raise self._damaged(folder, place, name, error) from error
+        recent = self._recent[folder]
+        if name not in recent:
+            try:
+                table = self.shelves[folder].read(name)
+            except Broken as error:
+                raise self._damaged(folder, place, name, error) from error
+            recent.clear()
+            recent[name] = table
+        return recent[name]
+
+    @functools.cached_property
+    def _recent(self):
+        """folder -> the name and table of the last file that was read: blocks are mostly asked for in their order."""
+        return {name: {} for name in FOLDERS}
 
     def _damaged(self, folder, place, name, why):
         return DamagedError(
@@ -212,13 +251,12 @@ class RunFolder:
     def going_on(self):
         """How to finish an unfinished run, in words."""
         path = self.path.absolute().with_name(self.study.name)
-        again = f"simcore run {path / SCENARIO} --out {path.parent} --replications {self.study.replications}"
-        rename = f"name that directory {self.study.name} again, and " if path.name != self.path.name else ""
-        return f"{rename}finish with: {again} --seed {self.study.seed}"
+        rename = f"name that directory {self.study.name} again, and " if path.name != self.path.absolute().name else ""
+        return f"{rename}finish with: {command('extend', path if rename else self.path)}"
 
     def remedy(self, what):
         """What a repair does, in words."""
-        return f"simcore repair {self.path} {what}"
+        return f"{command('repair', self.path)} {what}"
 
     @functools.cached_property
     def numbers(self):

@@ -346,6 +346,11 @@ class Node:
     def stop(self):
         return self.first + self.count
 
+    def bits(self):
+        """All that makes two nodes the same, bytes."""
+        arrays = (self.errors, self.pairs, self.joint, *(part for own in self.bins for part in own))
+        return self.first, self.count, *(part.tobytes() for part in arrays)
+
     def followed_by(self, other):
         """The node of both together; `other` starts where this one stops."""
         errors, pairs = ERRORS.add(self.errors, other.errors), PAIRS.add(self.pairs, other.pairs)

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from simcore.errors import command
 from simcore.panels import spread
 from simcore.registry import plugins
 from simcore.shards import listed
@@ -225,7 +226,7 @@ def print_progress(found, console=None):
 def _where(found):
     """How far a run is, in a sentence."""
     if not found.missing:
-        return "finished" if found.finished else f"all is computed; simcore merge {found.path} summarises it"
+        return "finished" if found.finished else f"all is computed; {command('merge', found.path)} summarises it"
     told = f"{found.missing:,} blocks are missing"
     return f"{told}, of shards {listed(found.unfinished)} of {found.shards}" if found.shards else told
 

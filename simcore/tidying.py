@@ -1,77 +1,83 @@
-"""What a finished run leaves in its folder: each replication in one file, and no leftovers of extensions and kills."""
+"""What a finished run leaves in its folder: the files of one that was never stopped, extended or shared out."""
 
-from simcore import block_tables, files
-from simcore.design import Place
+from simcore import design, execute, files, sums
+from simcore.block_tables import disagreement
 from simcore.errors import DamagedError
-from simcore.shelves import settled
+from simcore.meanwhile import Vanished, settled
 from simcore.store import FOLDERS, writing
 
-_CUTS = {"blocks": block_tables.sums_before, "estimates": block_tables.estimates_before}
 
-
-@settled
+@settled(Vanished)
 def tidy(folder):
-    """Tidy the folder of a finished run. What is taken away stands elsewhere by then, in both folders: another process
-    that reads meanwhile finds every replication, and one that tidies takes the same away.
+    """Tidy the folder of a finished run: what is in other files than it should be is put where it should be. Files are
+    taken away when all that was in them stands elsewhere, in both folders: another process that reads meanwhile finds
+    every replication, and one that tidies does the same.
 
     Raises DamagedError where two files of a replication disagree, IncompleteError.
     """
     kept = FOLDERS if folder.study.keep else FOLDERS[:1]
     with writing(folder.path):
         folder.unchanged()
-        spare = [path for name in kept for path in _of_before(folder, name)]
-        present, listed = folder.present(), {name: folder.shelves[name].listing().own for name in kept}
-        parts = {part for cell, own in present.items() for part in _parts(folder, cell, own, listed)}
-        for name in kept:
-            own = folder.shelves[name].listing().own
-            spare += [folder.path / name / one for place, names in own.items() for one in names[place in parts :]]
-        files.remove(*spare)
+        present, listed = folder.present(), {name: folder.shelves[name].listing() for name in kept}
+        reached = {cell.key: design.reach(cell, present.get(cell.key, ())) for cell in design.cells(folder.study)}
+        names = {name: set() for name in kept}
+        for bundle in _bundles(folder.study, reached):
+            for name in reversed(kept):
+                names[name].add(_stored(folder, name, bundle, present, listed[name].own))
+        spare = {name: _spare(listed[name], names[name], reached) for name in kept}
+        _compare(folder, spare["blocks"], listed["blocks"].own)
+        files.remove(*(folder.path / name / own for name in kept for own in sorted(spare[name])))
         files.clear(folder.path / "temporary")
 
 
-def _of_before(folder, name):
-    """Paths of files of the study before it was extended; sums are compared with those that took their place."""
-    shelf = folder.shelves[name]
-    listing = shelf.listing()
-    own = {place[:2]: (place, names[0]) for place, names in listing.own.items()}
-    for place, names in listing.earlier.items():
-        for before in names:
-            if name == "blocks" and place[:2] in own:
-                _compare(folder, (place, before), own[place[:2]])
-            yield shelf.folder / before
+def _bundles(study, reached):
+    """Blocks as a run of the same study leaves them that was never stopped, in groups for each file."""
+    lists = (design.blocks_between(cell, 0, reached[cell.key]) for cell in design.cells(study))
+    return design.bundles(study, [block for blocks in lists for block in blocks])
 
 
-def _parts(folder, cell, present, listed):
-    """Yields the places that make up a cell. A file within another is none; one that another goes on from is cut: what
-    is only there gets files of its own. listed: folder -> places that have files."""
-    last, names = None, None
-    for first, count in sorted(present, key=lambda pair: (pair[0], -pair[1])):
-        place, own = Place(cell, first, count), present[first, count]
-        reached = last.first + last.count if last else 0
-        if first < reached:
-            _compare(folder, (last, names["blocks"]), (place, own["blocks"]))
-            if first + count <= reached:
-                continue
-            last = _cut(folder, last, names, first, listed)
-        if last:
-            yield last
-        last, names = place, own
-    yield last
+def _stored(folder, name, bundle, present, listed):
+    """The name of the file of some blocks, put together from other files if there is none. listed: name -> Places."""
+    places = tuple(block.place for block in bundle)
+    found = next((own for own, there in listed.items() if there == places), None)
+    if found is None:
+        found = folder.put(name, [_together(folder, name, block, present[block.cell_key]) for block in bundle])
+    return found
 
 
-def _cut(folder, place, names, stop, listed):
-    """The place of what stands before `stop` in the files of a block, stored as files."""
-    shorter = place._replace(count=stop - place.first)
-    for name, places in listed.items():
-        if shorter not in places:
-            folder.shelves[name].put(shorter, _CUTS[name](folder.table(name, place, names[name]), stop))
-    return shorter
+def _together(folder, name, block, present):
+    """The result of a block, from whatever files have its parts."""
+    cell = design.cells(folder.study)[block.cell]
+    stop = block.first + block.count
+    if name == "estimates":
+        return execute.BlockResult(block, [], *folder.read_kept(cell, present, stop, block.first))
+    nodes = folder.read_nodes(cell, present, stop, block.first)
+    return execute.BlockResult(block, sums.joined(nodes, design.chunk_size(cell.size)))
 
 
-def _compare(folder, before, after):
-    """Raise DamagedError where two files of sums, each a place and a name, disagree."""
-    if block_tables.disagreement(*(folder.table("blocks", *one) for one in (before, after))):
-        raise DamagedError(
-            f"{folder.path / 'blocks'}: different results of {folder.told(before[0])}: {before[1]} and {after[1]}; "
-            "one of them must be wrong: compute both anew in another --out"
-        )
+def _spare(listing, names, reached):
+    """Files beside those of these names, of before an extension too: name -> Places. None of which a replication is
+    not in those files, as of a cell that had more before its estimates were kept or its estimators were others."""
+    return {
+        name: places
+        for name, places in (listing.own | listing.earlier).items()
+        if name not in names and all(place.first + place.count <= reached.get(place.cell, 0) for place in places)
+    }
+
+
+def _compare(folder, spare, own):
+    """Raise DamagedError where sums in files that go disagree with those in the others of the study. Both: name ->
+    Places."""
+    others = {}
+    for name, places in own.items() if spare else ():
+        for place in places:
+            others.setdefault(place.cell, []).append((place, name))
+    for name, places in spare.items():
+        table = folder.table("blocks", places[0], name)
+        found = {other: place for at in places for place, other in others.get(at.cell, ()) if at.overlaps(place)}
+        for other, place in found.items():
+            if other != name and disagreement(table, folder.table("blocks", place, other)):
+                raise DamagedError(
+                    f"{folder.path / 'blocks'}: different results of {folder.told(place)}: {name} and {other}; "
+                    "one of them must be wrong: compute both anew in another --out"
+                )

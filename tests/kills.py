@@ -30,10 +30,12 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import simcore as sc
-from simcore import audit, cli, design, files, jit, provenance, runs
+from simcore import audit, cli, files, jit, provenance, runs
 from simcore.errors import DamagedError, SimcoreError
+from tests.running import cut_small
 
 NORMAL, CAUCHY = {"distribution": "normal"}, {"distribution": "cauchy"}
 ENTRIES = {"name": "tiny", "problem": "location", "seed": 5, "keep": "estimates"}
@@ -164,7 +166,7 @@ class Server:
     def start(cls, scratch):
         from numba.np.ufunc import parallel  # once it knows the threading layer
 
-        design._BLOCK_SAMPLES = 5 * 4096  # of 4,096 replications, four chunks
+        cut_small(SimpleNamespace(setattr=setattr), 4)
         cls.scratch = scratch
         runs.run(study_of(2, replications=64), scratch / "warm", threads=1)
         jit._Driver.__call__ = lambda self, *arguments: self._loop(*arguments)  # children use what is compiled here

@@ -123,3 +123,11 @@ def _quiet(plain):
             return plain(*args)
 
     return run
+
+
+def cut_small(patch, chunks):
+    """Cut studies into blocks of so many chunks, and store each block in a file of its own."""
+    patch.setattr(design, "_LEAST_CHUNKS", chunks)
+    patch.setattr(design, "_MOST_KEPT", 1)
+    patch.setattr(design, "_MOST_SUMMED", 1)
+    patch.setattr(design, "_FILE_WORK", 1)

@@ -8,9 +8,11 @@ import pyarrow.parquet as pq
 import pytest
 
 import simcore as sc
-from simcore import audit, design, repairs, runs
+from simcore import audit, repairs, runs
 from simcore.errors import DamagedError
+from simcore.shelves import by_place
 from tests.kills import snapshot
+from tests.running import cut_small
 
 ENTRIES = {
     "name": "rotten",
@@ -27,7 +29,7 @@ MORE = [{"loss": "l2"}, *ENTRIES["estimators"], {"loss": "huber"}]
 @pytest.fixture(scope="module", autouse=True)
 def small_blocks():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(design, "_BLOCK_SAMPLES", 5 * 2048)
+        cut_small(patch, 2)
         yield
 
 
@@ -100,7 +102,7 @@ def test_no_mutation_stays_unnoticed(run):
         victim, kind, undo = damage(run, chance)
         changed = snapshot(run) != before
         found = findings(run)
-        if changed and not any(victim.name in own or "lacks a block" in own for own in found):
+        if changed and not any(victim.name in own or "lacks what was there" in own for own in found):
             silent.append((kind, victim.name, found))
         undo()
     assert not silent, silent[:5]
@@ -124,7 +126,7 @@ def test_a_repair_gives_every_byte_back(whole, tmp_path):
 def first_block(path, name):
     """The shelf, (place, name of the file) and table of the first block."""
     shelf = runs.open_run(path).folder.shelves[name]
-    place, (own,) = min(shelf.listing().own.items())
+    place, (own,) = min(by_place(shelf.listing().own).items())
     return shelf, (place, own), shelf.read(own)
 
 
@@ -140,7 +142,7 @@ def test_numbers_that_are_not_what_they_should_be(run, kept):
     write that computes wrongly. Only computing them anew can tell."""
     name, column = ("estimates", "estimate") if kept else ("blocks", "e1_high")
     shelf, (place, own), table = first_block(run, name)
-    shelf.put(place, changed(table, column))
+    shelf.put([place], changed(table, column))
     (run / name / own).unlink()
     (run / "summary.parquet").unlink()
     runs.open_run(run).write_summary()
@@ -154,7 +156,7 @@ def test_numbers_that_are_not_what_they_should_be(run, kept):
 def test_two_different_results_of_a_block_are_an_alarm(run):
     before = snapshot(run)
     shelf, (place, own), table = first_block(run, "blocks")
-    shelf.put(place, changed(table, "e1_high"))
+    shelf.put([place], changed(table, "e1_high"))
     with pytest.raises(DamagedError, match=r"different results of cell 0, .* and .*; simcore repair"):
         sc.open(run).summary()
     assert len(audit.verify(run, sample=0).findings) == 2

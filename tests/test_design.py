@@ -69,7 +69,7 @@ def test_what_is_there_and_what_is_lacking_make_up_the_whole(given_blocks, repli
     asked = [r for block in lacking for r in range(block.first, block.first + block.count)]
     assert sorted([*counted(n, have, replications), *asked]) == [*range(replications)]
     assert set(have) <= set(present) and have == sorted(have)
-    size, chunk = design.block_size(n), design.chunk_size(n)
+    size, chunk = CELLS[n].cut.block, design.chunk_size(n)
     for block in lacking:
         assert block.first % chunk == 0 and (block.first + block.count) % chunk in (0, replications % chunk)
         assert block.first // size == (block.first + block.count - 1) // size
@@ -117,12 +117,53 @@ def test_extending(present, replications, have, lacking):
     assert all((block.cell, block.cell_key) == (0, CELLS[SMALL].key) for block in blocks)
 
 
+def cut(n, keep=None, estimators=1, **changes):
+    """The Cut of the one cell of a study."""
+    losses = [{"loss": "huber", "k": k + 1.0} for k in range(estimators)]
+    changes = {"factors": {"n": [n], "errors": [{"distribution": "normal"}]}, "keep": keep} | changes
+    (cell,) = design.cells(study_with(estimators=losses, **changes))
+    return cell.cut
+
+
 @pytest.mark.parametrize(
-    "n, block, chunk",
-    [(1, 1 << 20, 1024), (20, 1 << 20, 1024), (257, 1 << 19, 1024), (1000, 1 << 18, 1024), (10**6, 256, 256)],
+    "n, estimators, keep, replications, block, chunk",
+    [
+        (1, 1, None, 600, 1 << 26, 1024),
+        (1, 1, "estimates", 600, 1 << 20, 1024),
+        (20, 1, None, 600, 1 << 24, 1024),  # 3 units of work an observation, 2^30 in all
+        (20, 10, None, 600, 1 << 22, 1024),
+        (1000, 2, None, 600, 1 << 18, 1024),
+        (1000, 2, None, 10**12, 1 << 25, 1024),  # of a study that takes years, more
+        (10**6, 1, None, 600, 256, 256),
+        (10**6, 8, None, 600, 256, 256),
+    ],
 )
-def test_sizes_of_blocks_and_chunks(n, block, chunk):
-    assert (design.block_size(n), design.chunk_size(n)) == (block, chunk)
+def test_sizes_of_blocks_and_chunks(n, estimators, keep, replications, block, chunk):
+    assert (cut(n, keep, estimators, replications=replications).block, design.chunk_size(n)) == (block, chunk)
+
+
+def test_costly_estimators_have_smaller_blocks():
+    """Of regression, for the subsets that they search."""
+    entries = {"problem": "linear", "beta": [1.0] * 4}
+    entries["factors"] = {"n": [200], "errors": [{"distribution": "normal"}], "design": [{"design": "gaussian"}]}
+    blocks = []
+    for estimator in ({"loss": "l2"}, {"estimator": "mm"}):
+        (cell,) = design.cells(study_with(**entries, estimators=[estimator]))
+        blocks.append(cell.cut.block)
+    assert blocks == [1 << 17, 1 << 12]
+
+
+@pytest.mark.parametrize("cells, least, most", [(3, 1, 1), (900, 1, 1), (3000, 3, 5)])
+def test_small_cells_share_files(cells, least, most):
+    """Some seconds of work are one file, and so are a thousand blocks."""
+    study = study_with(replications=64, factors={"n": [*range(2, cells + 2)], "errors": [{"distribution": "normal"}]})
+    blocks = design.lacking(study, {})
+    bundles = design.bundles(study, blocks)
+    assert [block for bundle in bundles for block in bundle] == blocks and len(blocks) == cells
+    assert least <= len(bundles) <= most and max(map(len, bundles)) <= 1024
+    for some in (blocks[::2], blocks[5:], blocks[:1]):  # whichever are there, a block stays with the same others
+        number = design.bundle_numbers(study)
+        assert all(len({*map(number, bundle)}) == 1 for bundle in design.bundles(study, some))
 
 
 def test_blocks_end_at_the_multiples_of_their_size():
@@ -136,8 +177,8 @@ def test_blocks_of_a_study():
     study = study_with(replications=600, factors={"n": [LARGE, SMALL], "errors": [{"distribution": "normal"}]})
     cut = [(block.cell, block.first, block.count) for block in design.lacking(study, {})]
     assert cut == [(0, 0, 256), (0, 256, 256), (0, 512, 88), (1, 0, 600)]
-    with pytest.raises(UsageError, match="at most 1000000 can be"):
-        design.count_blocks(study.with_changes(replications=256_000_001))
+    with pytest.raises(UsageError, match="some 217 years of work for a processor, and at most 128 can be"):
+        design.count_blocks(study.with_changes(replications=490_000_000_000))
 
 
 @pytest.mark.parametrize("order", [*itertools.permutations(range(5))][::17])

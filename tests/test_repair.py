@@ -8,9 +8,23 @@ import shutil
 import pytest
 
 import simcore as sc
-from simcore import audit, cli, design, files, opening, provenance, repairs, restoring, runs, shelves, tidying
+from simcore import (
+    audit,
+    cli,
+    design,
+    files,
+    meanwhile,
+    opening,
+    provenance,
+    repairs,
+    restoring,
+    runs,
+    shelves,
+    tidying,
+)
 from simcore.errors import DamagedError, IncompleteError, UsageError
 from tests.kills import snapshot
+from tests.running import cut_small
 from tests.test_damage import ENTRIES, changed, first_block
 
 MORE = [{"loss": "l2"}, *ENTRIES["estimators"]]
@@ -19,7 +33,7 @@ PRECISION = {"measure": "mae", "relative_mcse": 0.02, "max_replications": 100_00
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(design, "_BLOCK_SAMPLES", 5 * 1024)
+    cut_small(monkeypatch, 1)
 
 
 def study_with(**changes):
@@ -107,7 +121,7 @@ def test_a_record_that_was_damaged_twice(run):
     before = snapshot(run)
     for _ in range(2):
         spoil(run / "run.json")
-        assert repairs.repair(run, threads=1).restored == ("run.json",)
+        assert repairs.repair(run, threads=1).record == "of seed 3 and 3000 replications per cell"
         assert whole(run) == before
     assert {path.name for path in (run / "quarantine").iterdir()} == {"run.json", "run.json.1"}
 
@@ -140,7 +154,7 @@ def test_both_texts_lost(run):
     with pytest.raises(DamagedError, match="copy the scenario file there as scenario.toml"):
         repairs.repair(run)
     (run / "scenario.toml").write_text(study_with(seed=4).text)  # the seed is in the files, too
-    assert repairs.repair(run, threads=1).restored == ("run.json",)
+    assert repairs.repair(run, threads=1).record
     assert sc.open(run).study.seed == 3
 
 
@@ -196,12 +210,12 @@ def test_a_run_that_is_extended_meanwhile(run, monkeypatch, module, name, work):
         monkeypatch.setattr(runs.tidying, "tidy", extending(run, tidying.tidy))
     else:
         monkeypatch.setattr(module, name, extending(run, getattr(module, name)))
-    with pytest.raises(shelves.Changed, match="another process has changed what this run is"):
+    with pytest.raises(meanwhile.Changed, match="another process has changed what this run is"):
         (work or (lambda run: sc.run(study_with(), run.parent, threads=1)))(run)
     assert [choice.label for choice in sc.open(run).study.estimators] == ["l2", "l1"]
     assert not (run / "summary.parquet").exists() and not (run / "quarantine").exists()
     monkeypatch.undo()
-    monkeypatch.setattr(design, "_BLOCK_SAMPLES", 5 * 1024)
+    cut_small(monkeypatch, 1)
     sc.extend(study_with(estimators=MORE), run.parent, threads=1)
     assert audit.verify(run).findings == () and audit.verify(run).finished
 
@@ -225,19 +239,19 @@ def test_files_that_another_process_replaces_while_they_are_read(run, monkeypatc
     name = blocks_of(run)[1].name
 
     def gone(_shelf, wanted):
-        raise shelves.Vanished(f"{wanted}: was there, and is gone")
+        raise meanwhile.Vanished(f"{wanted}: was there, and is gone")
 
     turns = once(gone, read)
     monkeypatch.setattr(shelves.Shelf, "read", lambda shelf, own: turns(shelf, own))
     assert sc.open(run).summary().equals(table)
     monkeypatch.setattr(shelves.Shelf, "read", lambda shelf, own: (gone if own == name else read)(shelf, own))
-    with pytest.raises(shelves.Vanished, match=name):
+    with pytest.raises(meanwhile.Vanished, match=name):
         sc.open(run).summary()
 
 
 def test_two_that_tidy_at_once_take_the_same_away(tmp_path, monkeypatch):
     """Whatever one finds of what the other has done."""
-    monkeypatch.setattr(design, "_BLOCK_SAMPLES", 5 * 4096)
+    cut_small(monkeypatch, 4)
     folder = sc.run(study_with(), tmp_path, threads=1).folder
     folder = opening.create(tmp_path, study_with(replications=9000))
     for block in folder.missing():
@@ -246,9 +260,9 @@ def test_two_that_tidy_at_once_take_the_same_away(tmp_path, monkeypatch):
     tidying.tidy(folder)
     after = snapshot(folder.path)
     changes = after.keys() ^ snapshot(tmp_path / "before" / "rotten").keys()
-    assert len(changes) == 4  # the last block of before, shorter: of sums and of estimates
+    assert len(changes) == 6  # two files are one: of sums and of estimates
     added, gone = sorted(after.keys() & changes), sorted(changes - after.keys())
-    for halfway in ([], added[:1], added[1:], added, [*added, gone[0]], [*added, gone[1]]):
+    for halfway in ([], added[:1], added[1:], added, *([*added, own] for own in gone), [*added, *gone[:2]]):
         path = shutil.copytree(tmp_path / "before" / "rotten", tmp_path / str(len(os.listdir(tmp_path))) / "rotten")
         for name in halfway:
             (path / name).unlink() if name in gone else shutil.copy(folder.path / name, path / name)
@@ -258,7 +272,7 @@ def test_two_that_tidy_at_once_take_the_same_away(tmp_path, monkeypatch):
 
 def test_names_in_both_folders_are_those_of_one_moment(tmp_path, monkeypatch):
     """Another process tidies between the listings."""
-    monkeypatch.setattr(design, "_BLOCK_SAMPLES", 5 * 4096)
+    cut_small(monkeypatch, 4)
     sc.run(study_with(), tmp_path, threads=1)
     folder = opening.create(tmp_path, study_with(replications=9000))
     for block in folder.missing():
@@ -310,6 +324,6 @@ def test_sums_within_others_must_agree_with_them(run):
     study = study_with(keep=None, name="sums")
     path = sc.run(study, run.parent, threads=1).path
     shelf, (place, _), table = first_block(path, "blocks")
-    shelf.put(place._replace(count=512), changed(table, "e1_high"))
+    shelf.put([place._replace(count=512)], changed(table, "e1_high"))
     with pytest.raises(DamagedError, match="different results of cell 0, replications 0..1023"):
         sc.run(study, run.parent, threads=1)

@@ -9,6 +9,7 @@ import simcore as sc
 from simcore import design, opening, shards
 from simcore.errors import DamagedError, IncompleteError, UsageError
 from tests.kills import snapshot
+from tests.running import cut_small
 from tests.test_cli import simcore
 
 ENTRIES = {
@@ -24,7 +25,7 @@ PRECISION = {"measure": "mae", "relative_mcse": 0.05, "max_replications": 20_000
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(design, "_BLOCK_SAMPLES", 5 * 1024)
+    cut_small(monkeypatch, 1)
 
 
 def study_with(**changes):
@@ -44,9 +45,9 @@ def test_shares_make_up_the_study_and_are_as_equal_as_blocks_allow(count):
     study = study_with()
     found, cells = shares(study, count), design.cells(study)
     blocks = [block for own in found.values() for block in own]
-    assert sorted(map(str, blocks)) == sorted(map(str, design.lacking(study, {}))) and len(blocks) == 18
-    loads = [sum(block.count * cells[block.cell].size for block in own) for own in found.values()]
-    largest = max(block.count * cells[block.cell].size for block in blocks)
+    assert sorted(map(str, blocks)) == sorted(map(str, design.lacking(study, {}))) and len(blocks) == 12
+    loads = [sum(design.cost(cells[block.cell], block) for block in own) for own in found.values()]
+    largest = max(design.cost(cells[block.cell], block) for block in blocks)
     assert max(loads) - min(loads) <= largest
     assert shares(study, count) == found
 
@@ -114,7 +115,7 @@ def test_more_replications_are_shared_too(tmp_path):
 
 def test_merging_what_is_not_there(tmp_path):
     run = sc.run(study_with(), tmp_path, threads=1, shard="1/2").path
-    with pytest.raises(IncompleteError, match=r"missing: 9 blocks \(.*finish with: simcore run"):
+    with pytest.raises(IncompleteError, match=r"missing: 6 blocks \(.*finish with: simcore extend"):
         sc.merge(run)
     sc.run(study_with(), tmp_path, threads=1, shard="2/2")
     sc.merge(run)

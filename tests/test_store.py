@@ -16,6 +16,8 @@ import pytest
 import simcore as sc
 from simcore import codes, design, execute, opening, runs, sums, tidying
 from simcore.errors import DamagedError, UsageError
+from simcore.shelves import by_place
+from tests.kills import snapshot
 
 STUDY = {
     "name": "store",
@@ -73,7 +75,7 @@ def pair_bits(run_study, node):
 
 def places(run, folder="blocks"):
     """(first, count) of each file."""
-    return sorted(place[1:] for place in run.shelves[folder].listing().own)
+    return sorted(place[1:] for place in by_place(run.shelves[folder].listing().own))
 
 
 def test_nodes_come_back_to_the_bit(tmp_path):
@@ -174,8 +176,10 @@ def test_an_extension_takes_from_the_block_before_what_both_have(tmp_path):
     run.commit(result_of(study, 2048, 2952))
     assert run.missing() == [] and places(run) == [(0, 3000), (2048, 2952)]
     tidying.tidy(run)
-    assert places(run) == places(run, "estimates") == [(0, 2048), (2048, 2952)] and run.missing() == []
-    once = result_of(study, 0, 5000)
+    assert places(run) == places(run, "estimates") == [(0, 5000)] and run.missing() == []
+    fresh, (once,) = stored(tmp_path / "fresh", study, (0, 5000))
+    for folder in ("blocks", "estimates"):
+        assert snapshot(run.path / folder) == snapshot(fresh.path / folder)
     total = sums.total(read(run, 5000), 1024)
     assert same(total, sums.total(once.nodes, 1024))
     found = pq.read_table(run.path / "estimates", partitioning=None)
@@ -184,7 +188,7 @@ def test_an_extension_takes_from_the_block_before_what_both_have(tmp_path):
 
 
 @pytest.mark.parametrize("folders", [("blocks",), ("estimates",), ("blocks", "estimates")], ids=str)
-def test_a_run_killed_before_the_older_block_was_cut(tmp_path, folders):
+def test_a_run_killed_before_the_older_block_was_removed(tmp_path, folders):
     """Both files are there: each replication counts once, and the rest of the run is the same."""
     study = study_with(keep="estimates")
     run, _ = stored(tmp_path / "run", study, (0, 3000))
@@ -195,7 +199,7 @@ def test_a_run_killed_before_the_older_block_was_cut(tmp_path, folders):
     tidying.tidy(run)
     for folder in folders:
         shutil.copytree(tmp_path / "before" / folder, run.path / folder, dirs_exist_ok=True)
-        assert len(places(run, folder)) == 3
+        assert places(run, folder) == [(0, 3000), (0, 5000)]
     assert run.missing() == []
     (cell,), once = design.cells(study), result_of(study, 0, 5000)
     present = run.present()[cell.key]
@@ -204,7 +208,7 @@ def test_a_run_killed_before_the_older_block_was_cut(tmp_path, folders):
     for errors, other in zip(run.read_errors(cell, present, 5000), once.estimates, strict=True):
         assert errors.tobytes() == np.sort(other - 2.0).tobytes()
     tidying.tidy(run)
-    assert places(run) == places(run, "estimates") == [(0, 2048), (2048, 2952)]
+    assert places(run) == places(run, "estimates") == [(0, 5000)]
 
 
 def test_reading_starts_no_thread(tmp_path):
@@ -216,7 +220,7 @@ from simcore import opening
 run = opening.open_folder({str(run.path)!r})
 before = len(os.listdir("/proc/self/task"))
 for shelf in run.shelves.values():
-    ((name,),) = shelf.listing().own.values()
+    (name,) = shelf.listing().own
     shelf.read(name)
 print(len(os.listdir("/proc/self/task")) - before)
 """
@@ -264,13 +268,12 @@ def test_fewer_replications_than_before_are_refused(tmp_path):
         opening.create(tmp_path, study_with(replications=4999))
 
 
-
-
 @pytest.mark.parametrize("keep", [None, "estimates"])
 @pytest.mark.parametrize("n, most", [(4, 1 << 20), (37, 1 << 20), (4, 2048), (11, 1024), (5, 256)])
 def test_going_on_is_the_same_as_a_fresh_run(tmp_path, monkeypatch, n, most, keep):
     """From R to 4 R: the summary has the same bytes, and at most a chunk is simulated twice."""
-    monkeypatch.setattr(design, "_MOST_REPLICATIONS", most)
+    for name, value in (("_MOST_KEPT", most), ("_MOST_SUMMED", most), ("_CHUNK", min(1024, most))):
+        monkeypatch.setattr(design, name, value)
     simulated = []
     run_block = execute.run_block
 
@@ -292,6 +295,7 @@ def test_going_on_is_the_same_as_a_fresh_run(tmp_path, monkeypatch, n, most, kee
     fresh = runs.run(large, tmp_path / "fresh", threads=1)
     one, other = ((tmp_path / name / "store" / "summary.parquet").read_bytes() for name in ("extended", "fresh"))
     assert one == other != before
+    assert snapshot(tmp_path / "extended" / "store" / "blocks") == snapshot(fresh.path / "blocks")
     simulated.clear()
     runs.run(large, tmp_path / "extended", threads=1)
     assert simulated == [] and fresh.folder.missing() == []

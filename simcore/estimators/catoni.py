@@ -77,4 +77,5 @@ PLUGIN = Estimator(
     numbers=numbers,
     carried_by=carried_by,
     estimand=lambda population, values: population.mean,
+    work=lambda q: 4,
 )

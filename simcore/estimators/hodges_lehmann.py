@@ -106,4 +106,5 @@ PLUGIN = Estimator(
     carried_by=carried_by,
     estimand=lambda population, values: population.median_of_averages(),
     influence=lambda population, values, x: population.median_of_averages_influence(x),
+    work=lambda q: 4,
 )

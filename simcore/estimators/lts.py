@@ -125,4 +125,5 @@ PLUGIN = Estimator(
     fit=fit,
     carried_by=lambda best: best,
     scaled=False,
+    work=lambda q: 100 * q * q,
 )

@@ -47,4 +47,5 @@ PLUGIN = Estimator(
     equivariant=False,
     scaled=False,
     estimand=lambda population, values: population.mean,
+    work=lambda q: 4 * q,
 )
