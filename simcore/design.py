@@ -16,13 +16,6 @@ from simcore.populations import estimand
 from simcore.registry import Quantity, plugins
 from simcore.scenario import MOST_PAIRED, Choice, Model
 
-_CHUNK = 1024
-_CHUNK_SAMPLES = 1 << 28
-_MOST_KEPT = 1 << 20  # replications of a block, where estimates are kept
-_MOST_SUMMED = 1 << 26  # where they are not
-_LEAST_CHUNKS = 1  # of a block
-_FILE_WORK = 1 << 30  # of a file, about: some seconds
-_MOST_FILES = 1 << 14  # about
 _MOST_BLOCKS = 1_000_000
 _MOST_WORK = 1 << 60
 _YEAR = 1 << 53  # of work, about
@@ -31,6 +24,23 @@ _DRAWING = 2  # work of an observation before any estimator has seen it
 _FITTING = 8  # and of a regression by each estimator, for each coefficient
 _STORING = 1 << 20  # work of storing a block
 _KEEPING = 1 << 8  # and of each estimate that is kept
+
+
+class Limits(NamedTuple):
+    """Of the pieces that work is cut into: replications of a chunk, and samples of them in all; replications of a block
+    where estimates are kept, and where they are not; chunks of a block, at least; work of a file, some seconds; files
+    of a run, about."""
+
+    chunk: int = 1024
+    samples: int = 1 << 28
+    kept: int = 1 << 20
+    summed: int = 1 << 26
+    least: int = 1
+    work: int = 1 << 30
+    files: int = 1 << 14
+
+
+LIMITS = Limits()
 
 
 class Cut(NamedTuple):
@@ -154,9 +164,14 @@ class Block:
 
 def cells(study):
     """The cells of a study, in the order of the scenario, each with its Cut."""
+    return list(_cut_up(study, LIMITS))
+
+
+@functools.lru_cache(maxsize=8)
+def _cut_up(study, limits):
     found = list(_cells(study))
     works = [_work(study, cell) for cell in found]
-    of_file, before = max(_FILE_WORK, sum(works) * study.replications // _MOST_FILES), 0
+    of_file, before = max(limits.work, sum(works) * study.replications // limits.files), 0
     for cell, work in zip(found, works, strict=True):
         cut = Cut(work, before, of_file, _block_size(study, cell, of_file // work))
         object.__setattr__(cell, "cut", cut)
@@ -180,8 +195,8 @@ def _fitting(choice, coefficients):
 
 def _block_size(study, cell, share):
     """A power of two, whole chunks."""
-    most = _MOST_KEPT if study.keep else _MOST_SUMMED
-    least = _LEAST_CHUNKS * chunk_size(cell.size)
+    most = LIMITS.kept if study.keep else LIMITS.summed
+    least = LIMITS.least * chunk_size(cell.size)
     return max(least, min(most, 1 << max(1, share).bit_length() - 1))
 
 
@@ -248,7 +263,7 @@ def pairs(study):
 
 def chunk_size(size):
     """Replications of a leaf of the tree of sums (see `sums`): a power of two that depends on the cell's size alone."""
-    return min(_CHUNK, max(64, 1 << max(1, _CHUNK_SAMPLES // size).bit_length() - 1))
+    return min(LIMITS.chunk, max(64, 1 << max(1, LIMITS.samples // size).bit_length() - 1))
 
 
 def count_blocks(study):

@@ -42,8 +42,8 @@ def move(path, folder):
     make_folder(folder)
     targets = (folder / (path.name + (f".{number}" if number else "")) for number in itertools.count())
     next(target for target in targets if _link(path, target))
-    _unlinked(path)
     _sync(folder)
+    _unlinked(path)
     _sync(path.parent)
 
 

@@ -19,35 +19,39 @@ def tidy(folder):
     with writing(folder.path):
         folder.unchanged()
         present, listed = folder.present(), {name: folder.shelves[name].listing() for name in kept}
-        reached = {cell.key: design.reach(cell, present.get(cell.key, ())) for cell in design.cells(folder.study)}
+        cells = design.cells(folder.study)
+        reached = {cell.key: design.reach(cell, present.get(cell.key, ())) for cell in cells}
+        holders = {name: _holders(listed[name].own) for name in kept}
         names = {name: set() for name in kept}
-        for bundle in _bundles(folder.study, reached):
+        for bundle in _bundles(folder.study, cells, reached):
             for name in reversed(kept):
-                names[name].add(_stored(folder, name, bundle, present, listed[name].own))
+                found = holders[name].get(tuple(block.place for block in bundle))
+                names[name].add(found or _put_together(folder, name, bundle, cells, present))
         spare = {name: _spare(listed[name], names[name], reached) for name in kept}
         _compare(folder, spare["blocks"], listed["blocks"].own)
         files.remove(*(folder.path / name / own for name in kept for own in sorted(spare[name])))
         files.clear(folder.path / "temporary")
 
 
-def _bundles(study, reached):
+def _bundles(study, cells, reached):
     """Blocks as a run of the same study leaves them that was never stopped, in groups for each file."""
-    lists = (design.blocks_between(cell, 0, reached[cell.key]) for cell in design.cells(study))
+    lists = (design.blocks_between(cell, 0, reached[cell.key]) for cell in cells)
     return design.bundles(study, [block for blocks in lists for block in blocks])
 
 
-def _stored(folder, name, bundle, present, listed):
-    """The name of the file of some blocks, put together from other files if there is none. listed: name -> Places."""
-    places = tuple(block.place for block in bundle)
-    found = next((own for own, there in listed.items() if there == places), None)
-    if found is None:
-        found = folder.put(name, [_together(folder, name, block, present[block.cell_key]) for block in bundle])
-    return found
+def _holders(named):
+    """Places -> the first name of a file that has just these, from name -> Places."""
+    return {places: name for name, places in sorted(named.items(), reverse=True)}
 
 
-def _together(folder, name, block, present):
-    """The result of a block, from whatever files have its parts."""
-    cell = design.cells(folder.study)[block.cell]
+def _put_together(folder, name, bundle, cells, present):
+    """The name of a new file of some blocks, from whatever files have their parts."""
+    return folder.put(
+        name, [_result(folder, name, block, cells[block.cell], present[block.cell_key]) for block in bundle]
+    )
+
+
+def _result(folder, name, block, cell, present):
     stop = block.first + block.count
     if name == "estimates":
         return execute.BlockResult(block, [], *folder.read_kept(cell, present, stop, block.first))

@@ -127,7 +127,4 @@ def _quiet(plain):
 
 def cut_small(patch, chunks):
     """Cut studies into blocks of so many chunks, and store each block in a file of its own."""
-    patch.setattr(design, "_LEAST_CHUNKS", chunks)
-    patch.setattr(design, "_MOST_KEPT", 1)
-    patch.setattr(design, "_MOST_SUMMED", 1)
-    patch.setattr(design, "_FILE_WORK", 1)
+    patch.setattr(design, "LIMITS", design.Limits(kept=1, summed=1, least=chunks, work=1))

@@ -129,6 +129,14 @@ def test_no_more_is_read_than_asked_for(folder, system):
         files.read(path, 10)
 
 
+def test_a_file_that_is_moved_is_in_its_new_folder_for_good_before_it_leaves_the_old_one(folder, system):
+    put(folder)
+    system.calls.clear()
+    files.move(folder / "blocks" / "name", folder / "temporary")
+    order = [("link", "name"), ("fsync", "temporary"), ("unlink", "name"), ("fsync", "blocks")]
+    assert [call for call in system.calls if call[0] in ("link", "fsync", "unlink")] == order
+
+
 def test_moving_and_folders(folder):
     quarantine = folder / "quarantine" / "blocks"
     for number, name in enumerate(("name", "name.1", "name.2")):

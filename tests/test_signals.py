@@ -5,8 +5,20 @@ import signal
 
 import pytest
 
-from simcore import signals
+import simcore as sc
+from simcore import design, opening, shelves, signals
+from simcore.engines import local
 from simcore.errors import Stopped
+
+ENTRIES = {
+    "name": "signals",
+    "problem": "location",
+    "seed": 3,
+    "replications": 64,
+    "keep": "estimates",
+    "factors": {"n": [5], "errors": [{"distribution": "cauchy"}]},
+    "estimators": [{"loss": "l1"}],
+}
 
 
 def send(number):
@@ -44,6 +56,20 @@ def test_while_a_result_is_stored(sent, heard, raised):
                 done.append(number)
         pytest.fail("it went on")
     assert len(done) == heard
+
+
+def test_a_block_that_is_being_stored_is_stored_whole(tmp_path, monkeypatch):
+    """Its estimates, and then its sums."""
+    study = sc.Study(**ENTRIES)
+    folder = opening.create(tmp_path, study)
+    (block,) = folder.missing()
+    result = local.execute.run_block(study, *design.cells(study), block, True)
+    put = shelves.Shelf.put
+    monkeypatch.setattr(shelves.Shelf, "put", lambda *arguments: send(signal.SIGTERM) or put(*arguments))
+    with pytest.raises(Stopped), signals.stoppable():
+        folder.commit(result)
+        pytest.fail("it went on")
+    assert folder.missing() == []
 
 
 def test_what_was_ignored_stays_so_as_under_nohup():

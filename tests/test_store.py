@@ -272,8 +272,7 @@ def test_fewer_replications_than_before_are_refused(tmp_path):
 @pytest.mark.parametrize("n, most", [(4, 1 << 20), (37, 1 << 20), (4, 2048), (11, 1024), (5, 256)])
 def test_going_on_is_the_same_as_a_fresh_run(tmp_path, monkeypatch, n, most, keep):
     """From R to 4 R: the summary has the same bytes, and at most a chunk is simulated twice."""
-    for name, value in (("_MOST_KEPT", most), ("_MOST_SUMMED", most), ("_CHUNK", min(1024, most))):
-        monkeypatch.setattr(design, name, value)
+    monkeypatch.setattr(design, "LIMITS", design.Limits(kept=most, summed=most, chunk=min(1024, most)))
     simulated = []
     run_block = execute.run_block
 
