@@ -167,7 +167,7 @@ def cells(study):
     return list(_cut_up(study, LIMITS))
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=2)
 def _cut_up(study, limits):
     found = list(_cells(study))
     works = [_work(study, cell) for cell in found]

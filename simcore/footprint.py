@@ -93,9 +93,10 @@ def of(study, threads=None, replications=None):
             "replications": sum(
                 files[cell.size, cell.cut.block, count] for cell, count in zip(cells, counts, strict=True)
             )
-            - first,
+            - first
+            + _FILE * (_count_files(cells, counts) - 1),
             "keep": int(kept * sum(counts) * _FILE_KEPT),
-            "factors": first + _SUMMARY + rows * _SUMMARY_ROW,
+            "factors": first + _FILE + _SUMMARY + rows * _SUMMARY_ROW,
         },
         values={
             "factors.n": f"a sample of n = {max(study.n)} in each of {threads} threads",
@@ -196,6 +197,13 @@ def _work(study, cell, size, count, threads):
     return int(targets * (span * _HELD + stored) + work + _PARTS * chunks * columns * 8)
 
 
+def _count_files(cells, counts):
+    """Files of sums, about."""
+    blocks = sum(-(-count // cell.cut.block) for cell, count in zip(cells, counts, strict=True))
+    work = sum(count * cell.cut.work for cell, count in zip(cells, counts, strict=True))
+    return min(blocks, 1 + work // cells[0].cut.of_file)
+
+
 def _nodes(study, targets, longest, count):
     """Bytes of the sums of a cell that are held while it is summarised: with a precision all, else one by one."""
     blocks = -(-count // longest) if study.precision else max(1, count // longest).bit_length() + 1
@@ -213,7 +221,7 @@ def _files(study, cell, size, longest, count):
 def _file(study, cell, lengths):
     targets, pairs = len(design.targets(study)), len(design.target_pairs(study))
     rows = _FILE_ROW * (targets + pairs) + 8 * _joint_numbers(study, cell)
-    return int(_FILE + sum(rows + targets * bins(length) * _FILE_BIN for length in lengths))
+    return int(sum(rows + targets * bins(length) * _FILE_BIN for length in lengths))
 
 
 def _node_lengths(count, chunk):

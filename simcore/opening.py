@@ -1,6 +1,7 @@
 """Which run folder belongs to a study: that of the same scenario content, code, stream version and numeric policy, or
 one that the study only adds to. Anything else is refused, field by field."""
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,7 +42,8 @@ def open_folder(path):
     """The folder of a run, of an older simcore too. Raises UsageError where there is none, DamagedError."""
     path = Path(path)
     if not there_is_a_run(path):
-        _refuse_orphans(path)
+        with contextlib.suppress(OSError):
+            _refuse_orphans(path)
         raise UsageError(f"{path}: not a run directory (no {RECORD}); give results/<study name>")
     record, written = provenance.read(path / RECORD)
     study = provenance.study_of(record, path / RECORD)
@@ -54,10 +56,10 @@ def open_folder(path):
 
 def _new(path, study):
     """A new folder, or the one that another process has made at this moment."""
-    _refuse_orphans(path)
     folder = RunFolder(path, study, provenance.origin(study), dict.fromkeys(FOLDERS, frozenset()))
     folder = replace(folder, written=folder.record())
     try:
+        _refuse_orphans(path)
         files.make_folder(path / "blocks")
         made = files.put(path / RECORD, folder.written, path / "temporary")
     except OSError as error:
@@ -110,10 +112,6 @@ def _of_another(path, lines, hint=""):
 
 
 def _refuse_orphans(path):
-    """Raise DamagedError where there are results of which nothing says what they are."""
-    try:
-        found = any(files.names(path / name) for name in FOLDERS)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror}); choose another --out") from error
-    if found:
+    """Raise DamagedError where there are results of which nothing says what they are, OSError."""
+    if any(files.names(path / name) for name in FOLDERS):
         raise DamagedError(f"{path}: has results, but no {RECORD}; {command('repair', path)} restores it")

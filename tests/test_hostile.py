@@ -129,7 +129,7 @@ def test_many_errors_and_many_estimators_are_checked_at_once(law):
 def test_a_plan_of_billions_of_blocks_is_refused():
     study = parse(SMALL.replace("[10, 20]", "[10, 1_000_000]")).with_changes(replications=10**12)
     start = time.process_time()
-    with pytest.raises(UsageError, match=r"make 3907203675 blocks \(got more than 1000000\)"):
+    with pytest.raises(UsageError, match="333 years of work for a processor, and at most 128 can be"):
         forecast.forecast(study)
     assert time.process_time() - start < SECONDS
 

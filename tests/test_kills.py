@@ -104,7 +104,7 @@ def small_disk(tmp_path):
 
 def test_a_full_disk_is_told_and_freeing_it_is_enough(tmp_path, small_disk):
     (tmp_path / "tiny.toml").write_text(TINY)
-    (small_disk / "ballast").write_bytes(bytes(350_000))
+    (small_disk / "ballast").write_bytes(bytes(384_000))
     done = simcore("run", "tiny.toml", "--out", small_disk, cwd=tmp_path)
     assert done.returncode == 2 and "kB are free" in done.stderr and not (small_disk / "tiny").exists()
     program = "import simcore.footprint, simcore.cli; simcore.footprint.refuse = print; simcore.cli.main()"

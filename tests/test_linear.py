@@ -20,7 +20,7 @@ from simcore.lanes import WIDTH
 from simcore.registry import plugins
 from tests.oracles import linear as oracle
 from tests.oracles import streams as stream_oracle
-from tests.running import same_bits
+from tests.running import cut_small, same_bits
 
 LIMIT = 4.5  # standard errors; some 300 numbers are compared: one is beyond in one of 500 choices of the seeds
 JACKKNIFE_T = stats.t(sums.GROUPS - 1).ppf(0.975)
@@ -464,6 +464,7 @@ def test_a_design_file_that_changed_is_refused(tmp_path, monkeypatch):
 def test_a_design_file_that_changes_while_a_run_is_going_is_told(tmp_path, monkeypatch):
     """What was computed from it is not stored, and what was stored before stays."""
     monkeypatch.chdir(tmp_path)
+    cut_small(monkeypatch, 1)
     rng = np.random.default_rng(3)
     errors = [{"distribution": "normal"}, {"distribution": "cauchy"}]
     factors = {"n": [20], "errors": errors, "design": [{"design": "file", "path": "own.csv"}]}
