@@ -24,7 +24,7 @@ LAYERS = [
     ("recipes",),
     ("shelves", "block_tables", "provenance", "findings"),
     ("execute", "store", "fitting", "batches"),
-    ("engines", "outcomes", "rarity", "surfaces", "landscapes", "robustness", "opening"),
+    ("engines", "failures", "outcomes", "rarity", "surfaces", "landscapes", "robustness", "opening"),
     ("restoring", "tidying"),
     ("footprint",),
     ("summaries", "comparisons", "rounds", "forecast", "describe"),

@@ -3,8 +3,9 @@
 from simcore import design, execute, jit, signals
 
 
-def run(study, missing, commit, threads=None):
-    """Compute the missing blocks of a study and hand each result to `commit`; yields each finished block."""
+def run(study, missing, commit, threads=None, fail=None):
+    """Compute the missing blocks of a study and hand each result to `commit`; yields each finished block. What goes
+    wrong ends it: nothing is handed to `fail`."""
     if not missing:
         return
     jit.set_threads(threads)
