@@ -84,7 +84,8 @@ def _own(count):
     """A client of a cluster on this machine, and what starts its workers: so many processes of one thread."""
     with contextlib.ExitStack() as closing:
         scratch = closing.enter_context(tempfile.TemporaryDirectory(prefix="simcore-dask-", ignore_cleanup_errors=True))
-        resource_tracker.ensure_running()  # which lets the thread that starts it hear signals
+        with signals.deaf():
+            resource_tracker.ensure_running()  # first, because afterwards this thread hears signals again
         nannies = []
         with signals.deaf():
             cluster = distributed.LocalCluster(
@@ -202,20 +203,20 @@ def _pass(client, order, blocks, ahead, commit, fail, died):
 def compute(order, block):
     """In a worker: the result of a block, on as many threads as the worker has."""
     with _alone:
-        study, cells = _study_of(order)
-        jit.set_threads(distributed.get_worker().state.nthreads)
+        worker = distributed.get_worker()
+        study, cells = _study_of(order, worker.address)
+        jit.set_threads(worker.state.nthreads)
         return execute.run_block(study, cells[block.cell], block, study.keep == "estimates")
 
 
 @functools.lru_cache(maxsize=4)
-def _study_of(order):
+def _study_of(order, address):
     """(the study, its cells) that are ordered. Raises UsageError where they would have other numbers here."""
     study = scenario.parse(order.text).with_changes(order.replications, order.seed)
     asked, own = json.loads(order.origin), json.loads(_origin(study))
     differ = [f"{name}: there {own.get(name)}, here {asked[name]}" for name in asked if own.get(name) != asked[name]]
     if differ:
-        where = distributed.get_worker().address
-        raise UsageError(f"the worker at {where} would give other numbers; {'; '.join(differ)}; give it this simcore")
+        raise UsageError(f"the worker at {address} would give other numbers; {'; '.join(differ)}; give it this simcore")
     return study, design.cells(study)
 
 
@@ -233,5 +234,5 @@ def _refuse_others(client, order):
             raise UsageError(f"the worker at {address} cannot run simcore ({answer!r}); install this simcore there")
 
 
-def _able(order):
-    _study_of(order)
+def _able(order, dask_worker):
+    _study_of(order, dask_worker.address)
