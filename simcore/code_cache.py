@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import stat
 import sys
@@ -22,6 +23,7 @@ _FIRST_LINE = b"simcore kernel 1\n"
 _HEAD = len(_FIRST_LINE) + hashlib.sha256().digest_size
 _LARGEST = 1 << 26  # bytes of a sealed file; those of all kernels together are fewer
 _UNFINISHED = ".unfinished-"
+_UNUSED = 30 * 86_400  # seconds after which the kernels of another version of the code may go
 
 
 class CodeCache:
@@ -29,7 +31,7 @@ class CodeCache:
 
     def __init__(self, digest):
         self.digest, self.folder, self._complained = digest, None, False
-        self._work, self._held = None, None
+        self._work, self._held, self._used = None, None, None
         try:
             self.folder = base() / "simcore" / digest
         except (OSError, RuntimeError) as error:
@@ -63,7 +65,11 @@ class CodeCache:
                 return
             sizes = json.dumps({name: len(content) for name, content in files.items()}).encode()
             content = b"\n".join((self._title(function), sizes, b"".join(files.values())))
+            is_new = not self.folder.is_dir()
             _make_private(self.folder)
+            self._use()
+            if is_new:
+                _remove_unused(self.folder)
             _put(self.folder / _name(function), _FIRST_LINE + hashlib.sha256(content).digest() + content)
         except OSError as error:
             self._complain(error)
@@ -118,10 +124,19 @@ class CodeCache:
             _sweep(tempfile.gettempdir(), prefix)
             if self.folder is not None:
                 _sweep(self.folder, _UNFINISHED)
+                self._use()
             self._work = Path(tempfile.mkdtemp(prefix=prefix))
             self._held = os.open(self._work, os.O_RDONLY)
             _hold(self._held)
         return self._work
+
+    def _use(self):
+        """Show others that the kernels in the folder are in use, by a lock, and when they were: by its time."""
+        if self._used is None:
+            with contextlib.suppress(OSError):
+                self._used = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+                _hold(self._used, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                os.utime(self._used)
 
     def _leave(self):
         if self._work is not None:
@@ -130,9 +145,10 @@ class CodeCache:
 
     def _forget(self):
         """Leave the work folder to the process it belongs to: a child after a fork makes its own."""
-        if self._held is not None:
-            os.close(self._held)
-        self._work, self._held = None, None
+        for descriptor in (self._held, self._used):
+            if descriptor is not None:
+                os.close(descriptor)
+        self._work, self._held, self._used = None, None, None
 
     def _complain(self, trouble):
         if not self._complained:
@@ -196,10 +212,10 @@ def _put(path, content):
             os.unlink(unfinished)
 
 
-def _hold(descriptor):
+def _hold(descriptor, how=fcntl.LOCK_EX):
     """Show others that this process lives and needs what is open; not every file system has locks."""
     with contextlib.suppress(OSError):
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, how)
 
 
 def _sweep(folder, prefix):
@@ -208,6 +224,16 @@ def _sweep(folder, prefix):
         for path in [entry.path for entry in entries if entry.name.startswith(prefix)]:
             with contextlib.suppress(OSError):
                 _remove_unheld(path)
+
+
+def _remove_unused(folder):
+    """Remove the folders beside a new one that are of other versions of the code, that no process is known to use, and
+    that none has used for long. A clock that jumps costs no more than a compilation."""
+    latest = folder.stat().st_mtime - _UNUSED
+    for other in folder.parent.iterdir():
+        with contextlib.suppress(OSError):
+            if other != folder and re.fullmatch("[0-9a-f]{24}", other.name) and other.lstat().st_mtime < latest:
+                _remove_unheld(other)
 
 
 def _remove_unheld(path):

@@ -10,7 +10,7 @@ from simcore.errors import UsageError
 from simcore.intervals import Z, difference_error, share
 from simcore.outcomes import CellOutcomes
 from simcore.registry import plugins, unknown
-from simcore.statuses import INSUFFICIENT, OK, ROUGH, UNDEFINED, worse
+from simcore.statuses import INSUFFICIENT, NO_MCSE, OK, ROUGH, UNDEFINED, worse
 from simcore.summaries import FEWEST, moments
 
 # What to compare by, and the moment that each needs: losses, and of quantities without a true value their means.
@@ -57,8 +57,7 @@ def _cell_rows(study, cell, total, errors, measure):
             one, other, state = study.estimators[place], study.estimators[targets[j][0]], worse(states[i], states[j])
             adjusted = measure not in ("mae", "mean") and not views[i].why and not views[j].why
             own = [view.adjusted if adjusted else view.plain for view in (views[i], views[j])]
-            difference, mcse = _difference(measure, *own, sums, outcomes.shared(i, j, adjusted))
-            both = int(sums["both"])
+            found, both = _difference(measure, *own, outcomes.shared(i, j, adjusted)), int(sums["both"])
             if views[i].plain.failed or views[j].plain.failed:
                 state = worse(state, ROUGH)  # not quite the same samples
             smaller, larger = int(sums["smaller"]), int(sums["larger"])
@@ -76,41 +75,48 @@ def _cell_rows(study, cell, total, errors, measure):
                 "truth": truths[i],
                 "other_truth": truths[j],
                 "measure": measure,
-                **_judged(difference, mcse, state, both),
+                **_judged(*found, state, both),
                 "closer": closer,
                 "closer_mcse": closer_mcse,
             }
 
 
-def _difference(measure, a, b, sums, shared):
-    """(difference, mcse), both NaN where there are too few replications."""
-    both = int(sums["both"])
+def _difference(measure, a, b, shared):
+    """(difference, mcse, the most that the mcse may be), all NaN where there are too few replications."""
+    both = shared.count
     if both < 2:
-        return math.nan, math.nan
+        return math.nan, math.nan, math.nan
+    of, values, variances, cov = _ingredients(measure, a, b, shared)
+    unit = math.sqrt(both - 1)
+    unbiased = both / (both - 1) if measure == "variance" else 1.0
+    return (values[0] - values[1]) * unbiased, *shared.error(of, difference_error(*variances, cov) / unit, unit)
+
+
+def _ingredients(measure, a, b, shared):
+    """What `Pair.error` calls the losses, their means of both, and variances and the covariance as floats have them."""
     if measure == "mae":
-        product = (sums["a11_high"] + sums["a11_low"]) / both
-        variances = (own.plain.raw[2] - own.mean_size * own.mean_size for own in (a, b))
-        error = difference_error(*variances, product - a.mean_size * b.mean_size)
-        return a.mean_size - b.mean_size, error / math.sqrt(both - 1)
+        values = [own.mean_size for own in (a, b)]
+        variances = [own.plain.raw[2] - own.mean_size * own.mean_size for own in (a, b)]
+        return "sizes", values, variances, shared.size - values[0] * values[1]
     if measure == "mean":
-        product = (sums["e11_high"] + sums["e11_low"]) / both
-        means, variances = [own.plain.mean for own in (a, b)], [own.plain.central[2] for own in (a, b)]
-        return means[0] - means[1], difference_error(*variances, product - means[0] * means[1]) / math.sqrt(both - 1)
-    moments = [own.moments.raw if measure == "mse" else own.moments.central for own in (a, b)]
-    second, fourth = [own[2] for own in moments], [own[4] for own in moments]
-    variances = (m4 - m2 * m2 for m2, m4 in zip(second, fourth, strict=True))
-    cov = (shared[1] if measure == "mse" else shared[0]) - second[0] * second[1]
-    unbiased = 1.0 if measure == "mse" else both / (both - 1)
-    return (second[0] - second[1]) * unbiased, difference_error(*variances, cov) / math.sqrt(both - 1)
+        values = [own.plain.mean for own in (a, b)]
+        return "values", values, [own.plain.central[2] for own in (a, b)], shared.product - values[0] * values[1]
+    of, place, moments = ("squares", 1, "raw") if measure == "mse" else ("central", 0, "central")
+    second, fourth = ([getattr(own.moments, moments)[k] for own in (a, b)] for k in (2, 4))
+    variances = [m4 - m2 * m2 for m2, m4 in zip(second, fourth, strict=True)]
+    return of, second, variances, shared.squares[place] - second[0] * second[1]
 
 
-def _judged(difference, mcse, state, count):
+def _judged(difference, mcse, most, state, count):
     columns = dict.fromkeys(("difference", "mcse", "low", "high", "verdict"))
     if state == UNDEFINED:
         return columns | {"status": state}
-    if not math.isfinite(difference) or state in (OK, ROUGH) and (count < FEWEST or not math.isfinite(mcse)):
+    if not math.isfinite(difference) or state in (OK, ROUGH) and count < FEWEST:
         return columns | {"status": INSUFFICIENT}
     columns |= {"difference": difference, "status": state}
+    if state in (OK, ROUGH) and not math.isfinite(mcse):
+        within = abs(difference) <= Z * most
+        return columns | {"status": NO_MCSE, "verdict": "within error" if within else None}
     if state in (OK, ROUGH):
         low, high = difference - Z * mcse, difference + Z * mcse
         verdict = "smaller" if high < 0.0 else "larger" if low > 0.0 else "within error"

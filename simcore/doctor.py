@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
-from simcore import __version__, code_cache, footprint, jit
+from simcore import __version__, code_cache, footprint, jit, limits
 
 _LIBRARIES = ("numba", "llvmlite", "numpy", "pandas", "pyarrow", "matplotlib")
 _LITTLE_DISK = 100_000_000  # bytes
@@ -147,14 +147,14 @@ def _folder(place, out):
 
 
 def _disk(place):
-    free = footprint.free(place)
+    free = limits.free(place)
     if free < _LITTLE_DISK:
         return "disk", "warning", f"{footprint.told(free)} free for {place}", "free some, or choose another --out"
     return "disk", "ok", f"{footprint.told(free)} free for {place}"
 
 
 def _memory():
-    have, source = footprint.memory()
+    have, source = limits.memory()
     found = f"{source} {footprint.told(have)}"
     if have < footprint.LEAST:
         remedy = f"allow {footprint.told(footprint.BASE)} and what simcore plan says"
@@ -180,7 +180,7 @@ def _slurm():
 def _cpus():
     """(what says so, CPUs) of all that limits the CPUs of this process."""
     yield "by affinity", len(os.sched_getaffinity(0))
-    quota = min(map(_quota, footprint.control_group_files("cpu", "cpu.max", "cpu.cfs_quota_us")), default=math.inf)
+    quota = min(map(_quota, limits.control_group_files("cpu", "cpu.max", "cpu.cfs_quota_us")), default=math.inf)
     if quota < math.inf:
         yield "by control group", max(1, math.ceil(quota))
     granted = os.environ.get("SLURM_CPUS_PER_TASK", "")

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import hashlib
 import itertools
+import math
 import os
 import stat
 import uuid
@@ -17,6 +18,10 @@ from pathlib import Path
 system = os  # the calls of the operating system
 _PATIENCE = 5  # a temporary file may be cleared away by another process that has finished
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+
+
+class Unfit(OSError):
+    """No regular file, or one that is too long: `strerror` says which."""
 
 
 def put(path, data, temporary):
@@ -76,18 +81,33 @@ def names(folder):
         return []
 
 
-def read(path):
-    """The bytes of a regular file; never waits for a pipe or a device. Raises OSError."""
+def read(path, most=math.inf):
+    """The bytes of a regular file, no more than `most`; never waits for a pipe or a device. Raises OSError, Unfit where
+    it is not such a file."""
+    _check_fit(path, os.stat(path), most)  # a device does not take notice of that
     descriptor = system.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(0, "not a regular file", str(path))
-        parts = []
-        while part := system.read(descriptor, 1 << 24):
+        _check_fit(path, os.fstat(descriptor), most)
+        parts, left = [], most
+        while left >= 0 and (part := system.read(descriptor, min(1 << 24, left + 1))):
             parts.append(part)
+            left -= len(part)
+        if left < 0:
+            raise _too_long(path, most)
         return b"".join(parts)
     finally:
         system.close(descriptor)
+
+
+def _check_fit(path, facts, most):
+    if not stat.S_ISREG(facts.st_mode):
+        raise Unfit(errno.EINVAL, "not a regular file", str(path))
+    if facts.st_size > most:
+        raise _too_long(path, most)
+
+
+def _too_long(path, most):
+    return Unfit(errno.EFBIG, f"longer than {most} bytes", str(path))
 
 
 def sha256(data):

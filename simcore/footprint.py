@@ -5,18 +5,21 @@ then summarises, cell by cell.
 """
 
 import itertools
-import os
-import resource
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from simcore import design, execute, histograms, jit, recipes, sums
 from simcore.errors import UsageError
 from simcore.lanes import WIDTH
+from simcore.limits import addresses, free, mapped, memory
 from simcore.registry import plugins
 
 BASE = 390_000_000  # a process that compiles, whatever the study
 LEAST = 250_000_000  # a process that finds everything compiled
+_ADDRESSES, _THREAD_ADDRESSES = 810_000_000, 76_000_000  # that a process maps, and each thread that Numba starts
+_LIBRARIES = {"pyarrow": 240_000_000, "numba": 180_000_000}  # what each still maps where it is not loaded
+_RESERVED = 1 << 30  # addresses that Arrow takes at once, if they are there
 _HELD = 8 + 4  # bytes of an estimate and its state
 _KEPT_BLOCK = 70  # of a kept estimate, while its block is written
 _KEPT_READ = 36  # of a kept estimate, while its block is read
@@ -24,7 +27,8 @@ _KEPT_CELL = 40  # of a kept estimate, while its cell is summarised
 _BIN = 60  # of a bin of a histogram, while its block is written
 _NODE_BIN = 16  # of a bin of a sum that was read
 _PARTS = 2.5  # sums of chunks: as they come, and together while they are added up
-_ROW = 1_900  # of a row of the summary
+_ROW = 750  # of a row of the summary
+_LOOSE_ROW, LOOSE_ROWS = 1_600, 1 << 14  # of a row that is not yet in columns, and how many are held: pages end there
 _FILE, _FILE_ROW, _FILE_BIN, _FILE_KEPT = 15_500, 150, 0.85, 8.3  # on the disk
 _SUMMARY, _SUMMARY_ROW = 6_000, 24
 _SURE = 0.8  # of the disk that is estimated, this much at least is taken
@@ -82,7 +86,7 @@ def of(study, threads=None, replications=None):
         summarising={
             "keep": kept * (max(counts) * _KEPT_CELL + longest * _KEPT_READ),
             "replications": max(_nodes(study, targets, *pair) for pair in sizes),
-            "factors": rows * _ROW,
+            "factors": rows * _ROW + min(rows, LOOSE_ROWS) * _LOOSE_ROW,
         },
         sample=sample,
         disk={
@@ -108,24 +112,12 @@ def refusal(footprint, folder):
 
 
 def refuse(study, threads, folder):
-    """Raise UsageError where a run of the study in a folder cannot fit into the memory or onto the disk."""
+    """Raise UsageError where a run of the study in a folder cannot fit into the memory or onto the disk, or where files
+    that it reads are not as they must be."""
     why = refusal(of(study, threads), folder)
     if why:
         raise UsageError(why)
-
-
-def memory():
-    """Bytes of memory that this process may use, and what says so."""
-    return min(_limits())
-
-
-def free(path):
-    """Free bytes of the file system that holds a path, or will."""
-    path = Path(path).absolute()
-    while not path.exists():
-        path = path.parent
-    found = os.statvfs(path)
-    return found.f_bavail * found.f_frsize
+    recipes.check_inputs(study.seed, design.cells(study))
 
 
 def _too_little_memory(footprint):
@@ -134,11 +126,25 @@ def _too_little_memory(footprint):
         return None
     (have, source), need = memory(), LEAST + sum(parts.values())
     if need <= have:
-        return None
+        return _too_few_addresses(footprint, parts)
     key = max(parts, key=parts.get)
     if key == "threads" and need - parts[key] + footprint.sample > have:
         key = "factors.n"
     return _message(footprint, key, need, "memory", f"{source} {told(have)}")
+
+
+def _too_few_addresses(footprint, parts):
+    """A limit of addresses, as of `ulimit -v`, counts what is mapped: far more than what is in memory."""
+    still = sum(size for name, size in _LIBRARIES.items() if name not in sys.modules)
+    least = max(_ADDRESSES + jit.threads_of() * _THREAD_ADDRESSES, mapped() + still)  # all threads are started
+    need, limit = least + sum(parts.values()), addresses()
+    need += _RESERVED if limit > least + _RESERVED else 0
+    if need <= limit:
+        return None
+    if least > limit:
+        remedy = "raise it (ulimit -v), or set NUMBA_NUM_THREADS lower"
+        return f"RLIMIT_AS: allows {told(limit)} of addresses, a run maps {told(least)} or more; {remedy}"
+    return _message(footprint, max(parts, key=parts.get), need, "addresses", f"RLIMIT_AS allows {told(limit)}")
 
 
 def _too_little_disk(footprint, folder):
@@ -234,28 +240,3 @@ def _summary_rows(study, cell):
     p = cell.coefficients
     jointly = sum(p * (p - 1) // 2 if plugin.pairwise else 1 for plugin in measures if plugin.joint) if p > 1 else 0
     return len(study.estimators) * (of_targets + jointly)
-
-
-def _limits():
-    """(bytes, what says so) of all that limits the memory of this process."""
-    yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), "this machine has"
-    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    if limit != resource.RLIM_INFINITY:
-        yield limit, "RLIMIT_AS allows"
-    for path in control_group_files("memory", "memory.max", "memory.limit_in_bytes"):
-        text = path.read_text().strip() if path.is_file() else "max"
-        if text.isdecimal():
-            yield int(text), "the control group allows"
-
-
-def control_group_files(controller, new, old, root=Path("/sys/fs/cgroup"), own=Path("/proc/self/cgroup")):
-    """Files by which control groups may limit this process, of its group and of all above it, there or not.
-
-    controller: memory, say. new, old: the file's name in version 2 and in version 1 of control groups.
-    """
-    for line in own.read_text().splitlines() if own.is_file() else ():
-        number, controllers, path = line.split(":", 2)
-        top, name = (root, new) if number == "0" else (root / controller, old)
-        if number == "0" or controller in controllers.split(","):
-            group = top / path.strip("/")
-            yield from (folder / name for folder in (group, *group.parents) if folder.is_relative_to(top))

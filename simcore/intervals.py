@@ -35,21 +35,22 @@ def share(part, count):
     return p, math.sqrt(p * (1 - p) / count), max(0.0, low), min(1.0, high)
 
 
-def mean_square(m2, m4, m6, largest, count):
-    """(low, high) for the mean of y = e^2, from the moments of e and the largest y of `count`.
+def mean_square(squares, largest, count):
+    """(low, high) for the mean of y = e^2, from `moments.Squares` and the largest y of `count`.
 
     Squares are skewed, and what makes them so is rare. So the interval is that of Hall (1992), which takes the skewness
     of y into account, and half an observation as large as the largest is added to the moments of y: chances are one in
     count that the next one is larger still. Without the skewness (NaN) the interval is symmetric.
     """
+    m2 = squares.mean
     if not m2 > 0.0:
         return m2, m2
-    kurtosis, extreme = m4 / m2 / m2, largest / m2 - 1.0  # of e in units of its spread, which may be tiny or huge
-    variance = kurtosis - 1.0 + 0.5 * extreme * extreme / count
+    extreme = largest / m2 - 1.0  # in units of the mean, which may be tiny or huge
+    variance = squares.relative + 0.5 * extreme * extreme / count
     if not variance > 0.0:
         return m2, m2
     spread = math.sqrt(variance)
-    third = m6 / m2 / m2 / m2 - 3.0 * kurtosis + 2.0 + 0.5 * extreme * extreme * extreme / count
+    third = squares.third + 0.5 * extreme * extreme * extreme / count
     skewness = third / (variance * spread)
     low, high = (1.0 - _hall(z / math.sqrt(count), skewness, count) * spread for z in (Z, -Z))
     return m2 * max(0.0, low), m2 * max(0.0, high)

@@ -9,9 +9,11 @@ import math
 
 import numpy as np
 
+from simcore.moments import LEAST
 from simcore.sums import GROUPS
 
 _HIDDEN = 1e-11  # of the mean square: rounding of plain sums leaves no digits of a variance below
+_MOST = math.ldexp(1.0, 1000)  # of a sum of squares: as many of them as there are groups can be added up
 _T = 2.0395134463964077  # quantile 0.975 of Student's t with GROUPS - 1 degrees of freedom
 
 
@@ -28,6 +30,7 @@ class Covariances:
         self.p, self.explained = p, explained
         self.counts, own = sums[0], sums[begin : begin + columns]
         self.first, self.second = own[:p], own[p:]
+        self._overflowed = not np.all(np.abs(own) < _MOST)
 
     @functools.cached_property
     def whole(self):
@@ -40,7 +43,10 @@ class Covariances:
         return [self._matrix([group for group in range(GROUPS) if group != without]) for without in range(GROUPS)]
 
     def _matrix(self, kept):
-        """Of the groups that are kept; NaN where the bias is so large that rounding hides the spread."""
+        """Of the groups that are kept; NaN where the bias is so large that rounding hides the spread, or where squares
+        of the errors are larger or smaller than floats are."""
+        if self._overflowed:
+            return [[math.nan] * self.p for _ in range(self.p)]
         kept = list(kept)
         count = math.fsum(self.counts[kept])
         means = [math.fsum(row[kept]) / count for row in self.first]
@@ -50,12 +56,14 @@ class Covariances:
             for k in range(j + 1):
                 raw = math.fsum(self.second[at][kept]) / count
                 spread = (raw - means[j] * means[k]) * count / (count - 1.0)
-                if j == k and not spread > _HIDDEN * raw and raw > 0.0:
-                    spread = math.nan if self.explained is None else spread
                 known = 0.0 if self.explained is None else self.explained[j][k]
+                hidden = raw > 0.0 and not spread + known > _HIDDEN * raw
+                if j == k and (hidden or raw * count < LEAST and means[j] != 0.0):
+                    spread = math.nan
                 rows[j][k] = rows[k][j] = spread + known
                 at += 1
-        return rows
+        known = [not math.isnan(row[j]) for j, row in enumerate(rows)]
+        return [[x if known[j] and known[k] else math.nan for k, x in enumerate(row)] for j, row in enumerate(rows)]
 
 
 def jackknife(function, *covariances):
@@ -67,8 +75,10 @@ def jackknife(function, *covariances):
     if not all(map(math.isfinite, (value, *parts))):
         return math.nan, math.nan, math.nan, math.nan
     mean = math.fsum(parts) / GROUPS
-    spread = math.fsum((part - mean) * (part - mean) for part in parts)
-    mcse = math.sqrt((GROUPS - 1) / GROUPS * spread)
+    apart = [part - mean for part in parts]
+    exponent = math.frexp(max(map(abs, apart)))[1]  # of a unit in which squares neither overflow nor vanish
+    spread = math.fsum(math.ldexp(part, -exponent) * math.ldexp(part, -exponent) for part in apart)
+    mcse = math.ldexp(math.sqrt((GROUPS - 1) / GROUPS * spread), exponent)
     return value, mcse, value - _T * mcse, value + _T * mcse
 
 

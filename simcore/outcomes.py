@@ -7,10 +7,12 @@ information I. So T - S / I has the mean of T, and Var(T) = 1 / I + Var(T - S / 
 
 import math
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from simcore import codes, design, recipes
 from simcore.histograms import Ranked, Sorted
-from simcore.moments import Moments, mean_of_squares, moments
+from simcore.moments import Moments, means, moments
+from simcore.pairs import Pair
 from simcore.sums import ERRORS, PAIRS
 
 
@@ -19,11 +21,11 @@ class Outcome:
     """What became of one target, a parameter of an estimator, in one cell: all that a measure may read.
 
     good, failed: replications with and without an estimate. codes: how many of each of `codes.NAMES`. plain: moments of
-    the errors e = T - truth; mean_size: mean of |e|; errors: e in order (`histograms.Ranked` or `Sorted`).
+    the errors e = T - truth; mean_size: mean of |e|, exact_size: as a fraction; errors: e in order
+    (`histograms.Ranked` or `Sorted`).
     moments: plain, or those of e less its control variate, which explains the variance `explained`.
     bound: of Cramér and Rao for the variance, None where there is none. reference: the Outcome of the same parameter of
-    the reference estimator, None if it is this one; shared_central, shared_raw: `moments.mean_of_squares` with it;
-    shared_size: the mean of |e f|, f its errors.
+    the reference estimator, None if it is this one; shared: the `pairs.Pair` of its errors and these.
     """
 
     good: int
@@ -34,14 +36,13 @@ class Outcome:
     most_iterations: float
     plain: Moments
     mean_size: float
+    exact_size: Fraction | None
     errors: object
     moments: Moments
     explained: float
     bound: float | None
     reference: "Outcome | None" = None
-    shared_central: float = math.nan
-    shared_raw: float = math.nan
-    shared_size: float = math.nan
+    shared: Pair | None = None
 
 
 @dataclass(frozen=True)
@@ -104,16 +105,11 @@ class CellOutcomes:
         return {exchanged.get(name, name): value for name, value in sums.items()}
 
     def shared(self, row, other, adjusted=False):
-        """`moments.mean_of_squares` of two targets that were paired."""
-        sums, outcomes = self.pair(row, other), self._adjusted if adjusted else self._plain
-        letter, a, b = "u" if adjusted else "e", outcomes[row].moments, outcomes[other].moments
-        products = [sums[f"{letter}{powers}_{part}"] for powers in (11, 21, 12, 22) for part in ("high", "low")]
-        return mean_of_squares(a, b, int(sums["both"]), products)
-
-    def shared_size(self, row, other):
-        """The mean of |e f| of two targets that were paired, NaN without replications."""
-        sums = self.pair(row, other)
-        return (sums["a11_high"] + sums["a11_low"]) / sums["both"] if sums["both"] else math.nan
+        """The `pairs.Pair` of two targets that were paired."""
+        outcomes = self._adjusted if adjusted else self._plain
+        a, b = outcomes[row], outcomes[other]
+        sizes = a.exact_size, b.exact_size
+        return Pair(a.moments, b.moments, sizes, self.pair(row, other), "u" if adjusted else "e")
 
     def _alone(self, row, bound, errors):
         sums = dict(zip(ERRORS.columns, self._total.errors[row].tolist(), strict=True))
@@ -129,6 +125,7 @@ class CellOutcomes:
             most_iterations=sums["most_iterations"],
             plain=plain,
             mean_size=(sums["a1_high"] + sums["a1_low"]) / good if good else math.nan,
+            exact_size=means(good, [sums["a1_high"], sums["a1_low"]])[0] if plain.exact else None,
             errors=Ranked(*self._total.bins[row]) if errors is None else Sorted(errors[row]),
             moments=plain,
             explained=0.0,
@@ -146,9 +143,7 @@ class CellOutcomes:
         own, other = outcomes[row], outcomes[reference]
         if row == reference:
             return own
-        central, raw = self.shared(row, reference, adjusted)
-        size = self.shared_size(row, reference)
-        return replace(own, reference=other, shared_central=central, shared_raw=raw, shared_size=size)
+        return replace(own, reference=other, shared=self.shared(reference, row, adjusted))
 
 
 def _why_plain(control, equivariant, outcome):

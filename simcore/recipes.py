@@ -312,6 +312,13 @@ def bare_regression(n, p, x=None):
     )
 
 
+def check_inputs(seed, cells):
+    """Read once what designs read beside the scenario. Raises UsageError where it is not as it must be."""
+    for cell in {(cell.n, cell.design): cell for cell in cells}.values():
+        if _fingerprint(cell):
+            given_design(seed, cell)
+
+
 def given_design(seed, cell):
     """(X, R) of a cell whose design is the same in every sample: float64 (n, p) and (p, p), X = Q R; R is None where
     columns depend on each other."""

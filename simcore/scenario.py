@@ -35,6 +35,8 @@ DEFAULT_REPLICATIONS = 10_000
 DEFAULT_MOST_REPLICATIONS = 10_000_000  # with a precision
 MOST_CELLS = 100_000
 MOST_ESTIMATORS = 1000
+MOST_MEASURES = 1000  # with their parameters crossed
+MOST_POINTS = 1000  # at which values are predicted
 MOST_REPLICATIONS = 10**12  # of a cell
 MOST_PAIRED = 16  # estimators that are all compared with each other; of more, each with the reference alone
 
@@ -455,7 +457,10 @@ class _ScenarioChecks(Checks):
             return self.wrong(("beta",), "has no slope", right, data["beta"])
         if columns > 20:
             return self.wrong(("beta",), "is too long", "at most 20 columns and an intercept fit", len(beta))
-        for path, point in self.items(("predict",), data["predict"]) if "predict" in data else ():
+        asked = self.items(("predict",), data["predict"]) if "predict" in data else ()
+        if len(asked) > MOST_POINTS:
+            return self.wrong(("predict",), "is too long", f"at most {MOST_POINTS} points fit", len(asked))
+        for path, point in asked:
             row = self.number(path, point, Parameter("", "a point of the design", Vector(REAL)))
             if row and len(row) != columns:
                 self.wrong(path, f"has not one value for each of the {columns} columns", _POINTS, point)
@@ -614,6 +619,9 @@ class _ScenarioChecks(Checks):
     def measures(self, data, problem):
         """Every measure of a problem, at the parameters that the scenario gives or at its defaults."""
         entries = [] if data is None else self.entries(("measures",), data, {"measure": "measures"})
+        if (size := sum(entry.size for entry in entries)) > MOST_MEASURES:
+            self.wrong(("measures",), "are too many", f"at most {MOST_MEASURES} fit in a scenario", size)
+            return ()
         given = self.choices(entries)
         for entry in entries:
             if not entry.plugin.parameters:

@@ -12,7 +12,7 @@ MEANINGS = {
     ROUGH: "the error is rough: itself heavy-tailed, or outliers or failures too rare to be seen matter",
     NO_MCSE: "the value exists, its Monte Carlo error does not",
     UNDEFINED: "does not exist: the moment is infinite in theory, or there is no bound, so no number is shown",
-    INSUFFICIENT: "too few good replications",
+    INSUFFICIENT: "too few good replications, or nothing left of the value by rounding",
 }
 
 

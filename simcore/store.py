@@ -117,7 +117,13 @@ class RunFolder:
         return design.lacking(self.study, self.present())
 
     def commit(self, result):
-        """Store the result of a block for good; a signal waits for that. Raises IncompleteError."""
+        """Store the result of a block for good; a signal waits for that. Raises IncompleteError, DamagedError where a
+        file that it was computed from is not what it was when the run was started."""
+        if provenance.inputs(self.study).get("inputs") != self.origin.get("inputs"):
+            raise DamagedError(
+                f"{self.path}: a file of the study's designs has changed while it ran; nothing was stored since. Put "
+                "the file back and run the same command again, or choose another --out"
+            )
         place = result.block.place
         with signals.shielded(), writing(self.path):
             if result.estimates is not None:

@@ -1,12 +1,14 @@
 """From merged sums to the long table: every measure with its MCSE, or the reason why there is none."""
 
 import functools
+import itertools
 import math
 
 import numpy as np
 import pandas as pd
 
 from simcore import design, joint, recipes, robustness
+from simcore.footprint import LOOSE_ROWS
 from simcore.intervals import Z
 from simcore.outcomes import CellOutcomes
 from simcore.rarity import ENOUGH, swept_away
@@ -27,11 +29,28 @@ def summarise(study, parts, plain=False):
     without the control variate.
     """
     if plugins("problems")[study.problem].exact:
-        rows = list(robustness.rows(study, functools.partial(_cell_columns, study)))
+        rows = robustness.rows(study, functools.partial(_cell_columns, study))
     else:
-        rows = [row for cell, total, errors in parts for row in cell_rows(study, cell, total, errors)]
-    table = _typed(pd.DataFrame(rows, columns=[*_columns(study), *_PLAIN]), study)
-    return table if plain else table.drop(columns=[*_PLAIN])
+        rows = (row for cell, total, errors in parts for row in cell_rows(study, cell, total, errors))
+    names = (*_columns(study), *_PLAIN) if plain else _columns(study)
+    batches = [_typed(pd.DataFrame(batch, columns=names), study) for batch in _batched(rows, LOOSE_ROWS)]
+    return _in_one(batches or [_typed(pd.DataFrame(columns=names), study)])
+
+
+def _batched(rows, size):
+    """Lists of so many rows; the last is shorter."""
+    rows = iter(rows)
+    while batch := list(itertools.islice(rows, size)):
+        yield batch
+
+
+def _in_one(batches):
+    """One table of typed tables, which it takes apart column by column."""
+    if len(batches) == 1:
+        return batches[0]
+    names = [*batches[0]]
+    columns = {name: pd.concat([batch.pop(name) for batch in batches], ignore_index=True) for name in names}
+    return pd.DataFrame(columns, copy=False)
 
 
 def status(order, exist_below):
@@ -135,7 +154,7 @@ def _joint_rows(study, cell, total, all_views, states):
                 result = joint.jackknife(
                     functools.partial(_of_pair, plugin.joint, pair), chosen[place], chosen[reference]
                 )
-                value, mcse, low, high, now = _honest(result, state, own.plain.good)
+                value, mcse, low, high, now = _honest(result, state, own.plain.good, plugin.order)
                 yield {
                     "parameter": ",".join(names[j] for j in reversed(pair)) or "beta",
                     "estimator": choice.label,
@@ -164,9 +183,11 @@ def _numbers(measure, views, state):
     """What the columns say of one measure; `state` is what theory says of it."""
     plugin = plugins("measures")[measure.name]
     good = views.plain.good + (views.plain.failed if plugin.of_all else 0)
-    plain = _honest(measured(measure, views.plain), state, good)
+    plain = _honest(measured(measure, views.plain), state, good, plugin.order)
     why = views.why_not_compared if plugin.compares else views.why
-    adjusted = plain if why or not plugin.adjustable else _honest(measured(measure, views.adjusted), state, good)
+    adjusted = (
+        plain if why or not plugin.adjustable else _honest(measured(measure, views.adjusted), state, good, plugin.order)
+    )
     value, mcse, low, high, state = adjusted
     gain = None
     if plugin.adjustable and not why and mcse and plain[1]:
@@ -185,12 +206,14 @@ def _numbers(measure, views, state):
     }
 
 
-def _honest(result, state, good):
-    """(value, mcse, low, high, status) with nothing shown that does not exist or is not known."""
+def _honest(result, state, good, order):
+    """(value, mcse, low, high, status) with nothing shown that does not exist or is not known: also not the error of a
+    number made from moments, of an order above 0, that rounding hides."""
     value, mcse, low, high = result
     if value is None or state == UNDEFINED:
         return None, None, None, None, UNDEFINED
-    if mcse is None:
+    hidden = order and state in (OK, ROUGH) and good >= FEWEST and math.isfinite(value)
+    if mcse is None or hidden and not math.isfinite(mcse):
         state = NO_MCSE
     elif not math.isfinite(value) or state in (OK, ROUGH) and not (math.isfinite(mcse) and good >= FEWEST):
         state = INSUFFICIENT

@@ -8,11 +8,10 @@ for valid TOML, and for any text up to the first mistake that `tomllib` reports.
 import contextlib
 import itertools
 import json
-import os
 import re
-import stat
 import tomllib
 
+from simcore import files
 from simcore.errors import ScenarioError
 
 MOST_BYTES = 2**20
@@ -36,16 +35,12 @@ _TOKEN = re.compile(
 
 
 def read(path):
-    """The text of a regular file of UTF-8 no longer than MOST_BYTES; never waits for a pipe or a device."""
+    """The text of a regular file of UTF-8 no longer than MOST_BYTES."""
     name = printable(path)
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise ScenarioError([f"{name}: is not a regular file, give the path of a scenario file"])
-        with open(path, "rb", opener=lambda file, flags: os.open(file, flags | getattr(os, "O_NONBLOCK", 0))) as file:
-            data = file.read(MOST_BYTES + 1) or b""
-        if len(data) > MOST_BYTES:
-            raise ScenarioError([f"{name}: is longer than {MOST_BYTES} bytes, a scenario is a short text"])
-        return data.decode("utf-8-sig")
+        return files.read(path, MOST_BYTES).decode("utf-8-sig")
+    except files.Unfit as error:
+        raise ScenarioError([f"{name}: is {error.strerror}, give the path of a scenario file, a short text"]) from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         got = f"got byte 0x{error.object[error.start]:02x}"

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -375,6 +376,38 @@ def test_what_living_processes_hold_is_not_swept(cache, tmp_path):
     assert "old" in "".join(os.listdir(tmp_path))
     CodeCache("digest").unseal(right)
     assert "old" not in "".join(os.listdir(tmp_path)) and held.is_dir()
+
+
+def test_unused_kernels_of_other_code_go_when_new_code_comes(tmp_path, monkeypatch):
+    """Those that nobody has used for a month, nobody uses now, and that are ours by name; not with a warm start."""
+    monkeypatch.setenv("SIMCORE_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    month, now = 31 * 86_400, time.time()
+
+    def compiled(digest, age=0):
+        cache = CodeCache(digest)
+        (cache.unseal(right) / "code").write_bytes(b"code")
+        cache.seal(right)
+        os.utime(cache.folder, (now - age, now - age))
+        return cache
+
+    unused, used, recent, warm = (compiled(letter * 24) for letter in "abcd")
+    strange = tmp_path / "simcore/notes"
+    strange.mkdir()
+    (strange / "text").write_text("text")
+    for cache in (unused, recent, warm):
+        cache._leave()
+    for path in (unused.folder, used.folder, warm.folder, strange):
+        os.utime(path, (now - month, now - month))
+    again = CodeCache("d" * 24)
+    assert (again.unseal(right) / "code").read_bytes() == b"code"
+    again._leave()
+    assert unused.folder.is_dir(), "nothing is new"
+    assert warm.folder.stat().st_mtime > now - 60
+    compiled("e" * 24)._leave()
+    assert {path.name[0] for path in (tmp_path / "simcore").iterdir()} == {"b", "c", "d", "e", "n"}
+    assert (used.folder / code_cache._name(right)).is_file()
+    used._leave()
 
 
 def test_options_that_change_the_code_have_a_folder_of_their_own(place):

@@ -136,7 +136,7 @@ def test_blocks_of_a_study():
     study = study_with(replications=600, factors={"n": [LARGE, SMALL], "errors": [{"distribution": "normal"}]})
     cut = [(block.cell, block.first, block.count) for block in design.lacking(study, {})]
     assert cut == [(0, 0, 256), (0, 256, 256), (0, 512, 88), (1, 0, 600)]
-    with pytest.raises(UsageError, match="more than 1000000"):
+    with pytest.raises(UsageError, match="at most 1000000 can be"):
         design.count_blocks(study.with_changes(replications=256_000_001))
 
 

@@ -115,6 +115,20 @@ def test_nothing_waits_for_a_pipe(tmp_path):
             files.read(tmp_path / name)
 
 
+def test_no_more_is_read_than_asked_for(folder, system):
+    """Neither of a file that is longer nor of one that grows meanwhile."""
+    put(folder, b"0123456789")
+    path = folder / "blocks" / "name"
+    assert files.read(path) == files.read(path, 10) == b"0123456789"
+    system.calls.clear()
+    with pytest.raises(OSError, match="longer than 9 bytes"):
+        files.read(path, 9)
+    assert not system.calls
+    system.instead["read"] = lambda descriptor, size: b"more"
+    with pytest.raises(OSError, match="longer than 10 bytes"):
+        files.read(path, 10)
+
+
 def test_moving_and_folders(folder):
     quarantine = folder / "quarantine" / "blocks"
     for number, name in enumerate(("name", "name.1", "name.2")):

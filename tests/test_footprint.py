@@ -1,6 +1,7 @@
 """What a study takes is known before it starts: estimates against real processes and files, refusals name their key."""
 
 import json
+import math
 import os
 import re
 import subprocess
@@ -9,7 +10,7 @@ import sys
 import pytest
 
 import simcore as sc
-from simcore import design, footprint, jit
+from simcore import design, footprint, jit, limits
 from simcore.errors import UsageError
 
 STUDY = {
@@ -50,7 +51,7 @@ MEMORY = [
     ("threads", {"factors": with_n(10**6)}, 16, 0.40, "in each of 16"),
     ("keep", {"keep": "estimates", "replications": 10**8}, 1, 4, "200000000 estimates"),
     ("estimators", {"estimators": HUBER, "replications": 10**6}, 1, 0.28, "40 estimates"),
-    ("factors", {"factors": with_n(*range(2, 3002), errors=[STUDENT]), "replications": 10}, 1, 4, "90000 cells"),
+    ("factors", {"factors": with_n(*range(2, 3002), errors=[STUDENT]), "replications": 10}, 1, 2, "90000 cells"),
 ]
 
 
@@ -115,11 +116,11 @@ def test_limits_of_control_groups_are_found(tmp_path):
     own = tmp_path / "cgroup"
     own.write_text("4:cpu,memory:/c\n2:cpuset:/d\n0::/a/b\n")
     names = "memory", "memory.max", "memory.limit_in_bytes"
-    files = footprint.control_group_files(*names, tmp_path, own)
+    files = limits.control_group_files(*names, tmp_path, own)
     found = [path.relative_to(tmp_path) for path in files if path.is_file()]
     texts = [(tmp_path / path).read_text().strip() for path in found]
     assert texts == ["70", "max", "5000"]
-    assert list(footprint.control_group_files(*names, tmp_path, tmp_path / "none")) == []
+    assert list(limits.control_group_files(*names, tmp_path, tmp_path / "none")) == []
 
 
 def limited(arguments, cwd, limit):
@@ -138,6 +139,32 @@ def test_under_a_limit_run_and_plan_say_the_same(tmp_path):
     assert run.stderr == plan.stderr and run.stderr.startswith("keep: ") and "RLIMIT_AS allows 4.0 GB" in run.stderr
     assert "100,000,000 per cell" in plan.stdout and "not tried out" in plan.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["small.toml"]
+
+
+def test_addresses_are_more_than_memory(tmp_path):
+    """A limit that cannot do is told before anything is started, in time; one that is said to do does."""
+    (tmp_path / "small.toml").write_text(study_of().text)
+    done = limited(["run", "small.toml"], tmp_path, 600_000_000)
+    assert done.returncode == 2 and done.stderr.startswith("RLIMIT_AS: allows 600 MB of addresses"), done.stderr
+    assert not (tmp_path / "results").exists()
+    needed = footprint._ADDRESSES + jit.threads_of() * footprint._THREAD_ADDRESSES + 10**8
+    done = limited(["run", "small.toml"], tmp_path, needed)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("held", [0, 10**10])
+def test_what_is_mapped_already_counts_against_a_limit_of_addresses(machine, monkeypatch, held):
+    """And what Arrow takes at once where it finds it; without a limit nothing of it matters."""
+    machine()
+    need = footprint.of(study_of(keep="estimates", replications=10**7), 2)
+    monkeypatch.setattr(footprint, "mapped", lambda: held)
+    monkeypatch.setattr(footprint, "_LIBRARIES", {})
+    mapped = footprint._ADDRESSES + jit.threads_of() * footprint._THREAD_ADDRESSES
+    own = max(held, mapped) + need.memory_bytes - footprint.BASE
+    for limit, fits in ((0.99 * own, False), (1.01 * (own + footprint._RESERVED), True), (math.inf, True)):
+        monkeypatch.setattr(footprint, "addresses", lambda limit=limit: limit)
+        why = footprint.refusal(need, ".")
+        assert (why is None) == fits and (fits or "RLIMIT_AS allows" in why and why.startswith("keep: "))
 
 
 def measured(study, place):
@@ -162,6 +189,27 @@ MEASURED = {
 }
 
 
+def test_a_table_takes_less_than_a_kilobyte_a_row(tmp_path):
+    """Of 1,600 cells with 66 rows each, all of the same sums; rows that are not yet in columns are not many."""
+    program = (
+        "import sys, simcore as sc; from simcore import design, execute, summaries, sums;"
+        "study = sc.load('study.toml'); cells = design.cells(study); block = design.Block(0, cells[0].key, 0, 64);"
+        "total = sums.total(execute.run_block(study, cells[0], block).nodes, design.chunk_size(10));"
+        "peak = lambda: int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0]) * 1024;"
+        "summaries.summarise(study, [(cells[0], total, None)]); before = peak();"
+        "print(len(summaries.summarise(study, ((cell, total, None) for cell in cells))), peak() - before)"
+    )
+    estimators = [{"loss": "l2"}, {"loss": "l1"}, {"loss": "huber"}]
+    errors = [STUDENT | {"df": STUDENT["df"][:16]}]
+    study = study_of(factors=with_n(*range(5, 105), errors=errors), estimators=estimators)
+    (tmp_path / "study.toml").write_text(study.text)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows, more = map(int, done.stdout.split())
+    assert rows == 1600 * 66
+    assert more <= 900 * rows + footprint.LOOSE_ROWS * 2000, more / rows
+
+
 @pytest.mark.parametrize("changes", MEASURED.values(), ids=MEASURED)
 def test_estimates_are_near_what_a_run_takes(tmp_path, changes):
     study = study_of(**changes)
@@ -175,7 +223,7 @@ def test_the_largest_grid_and_sample_are_judged_without_listing_their_blocks(mon
     monkeypatch.setattr(design, "blocks_between", None)
     big = study_of(factors=with_n(*range(2, 3332), errors=[STUDENT]), replications=10)
     assert len(design.cells(big)) == 99_900
-    assert footprint.of(big, 2).summarising["factors"] > 5 * GB
+    assert footprint.of(big, 2).summarising["factors"] > 3 * GB
     many = study_of(replications=10**12)
     assert design.count_blocks(many) == 953_675
     assert footprint.of(many, 2).memory_bytes < GB and footprint.of(many, 2).disk_bytes > 20 * GB

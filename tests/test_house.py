@@ -11,7 +11,7 @@ from simcore import jit, registry
 
 PACKAGE = Path(registry.__file__).parent
 LAYERS = [
-    ("errors", "code_cache", "jit", "registry", "codes", "statuses", "outliers", "files", "signals"),
+    ("errors", "code_cache", "jit", "registry", "codes", "statuses", "outliers", "files", "limits", "signals"),
     ("lanes", "lanes_llvm", "fmath", "streams", "variates", "order", "networks_llvm", "quadrature", "roots"),
     ("special", "histograms", "sums", "moments", "intervals", "tails", "dense", "breakdown", "refinement", "joint"),
     ("lad", "lp_regression", "m_location", "m_regression", "subsets", "weighted", "s_regression"),
@@ -24,7 +24,7 @@ LAYERS = [
     ("recipes",),
     ("shelves", "block_tables", "provenance", "findings"),
     ("execute", "store", "fitting", "batches"),
-    ("engines", "failures", "outcomes", "rarity", "surfaces", "landscapes", "robustness", "opening"),
+    ("engines", "failures", "outcomes", "pairs", "rarity", "surfaces", "landscapes", "robustness", "opening"),
     ("restoring", "tidying"),
     ("footprint",),
     ("summaries", "comparisons", "rounds", "forecast", "describe"),

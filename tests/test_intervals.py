@@ -9,6 +9,7 @@ from scipy.stats import binom, binomtest, gamma, norm
 
 from simcore.histograms import DROPPED_BITS, Ranked, Sorted
 from simcore.intervals import Z, difference_error, mean_square, quantile, ratio, share
+from simcore.moments import Squares
 from simcore.tails import hill
 
 
@@ -71,6 +72,11 @@ def test_share_of_nothing():
     assert all(map(math.isnan, share(0, 0)))
 
 
+def _in_floats(m2, m4, m6):
+    """Squares of errors with these moments."""
+    return Squares(m2, m4 - m2 * m2, m4 / m2 / m2 - 1.0, m6 / m2 / m2 / m2 - 3.0 * m4 / m2 / m2 + 2.0)
+
+
 def _squares(rng, count, runs):
     """Means (2, 4, 6) and the largest square of `runs` samples of normal errors."""
     e = rng.standard_normal((runs, count))
@@ -96,25 +102,26 @@ def _by_root(m2, m4, m6, largest, count):
 @pytest.mark.parametrize("m6", [1.2, 3.0, 15.0, 1e3])
 def test_mean_square_inverts_hall(count, largest, m6):
     """Skewness of both signs and an outlier: the cubic of Hall, solved by bisection, to 1e-9; units do not matter."""
-    low, high = mean_square(1.0, 1.6, m6, largest, count)
+    low, high = mean_square(_in_floats(1.0, 1.6, m6), largest, count)
     assert [low, high] == pytest.approx(_by_root(1.0, 1.6, m6, largest, count), rel=1e-9, abs=1e-9)
-    in_other_units = mean_square(1e-8, 1.6e-16, m6 * 1e-24, largest * 1e-8, count)
+    in_other_units = mean_square(_in_floats(1e-8, 1.6e-16, m6 * 1e-24), largest * 1e-8, count)
     assert in_other_units == pytest.approx((1e-8 * low, 1e-8 * high), rel=1e-9, abs=1e-17)
 
 
 def test_mean_square_without_skewness():
     """No sixth moment: Z standard errors to both sides, the largest square counted half again; none negative."""
     spread = math.sqrt((2.0 + 0.5 * 24.0**2 / 1000) / 1000)
-    assert mean_square(1.0, 3.0, math.nan, 25.0, 1000) == pytest.approx((1.0 - Z * spread, 1.0 + Z * spread), rel=1e-14)
-    assert mean_square(1.0, 3.0, math.nan, 25.0, 4)[0] == 0.0
-    assert mean_square(4.0, 16.0, 64.0, 4.0, 50) == (4.0, 4.0)
+    squares = _in_floats(1.0, 3.0, math.nan)
+    assert mean_square(squares, 25.0, 1000) == pytest.approx((1.0 - Z * spread, 1.0 + Z * spread), rel=1e-14)
+    assert mean_square(squares, 25.0, 4)[0] == 0.0
+    assert mean_square(_in_floats(4.0, 16.0, 64.0), 4.0, 50) == (4.0, 4.0)
 
 
 @pytest.mark.parametrize("count, most", [(20, 0.965), (100, 0.97)])
 def test_mean_square_covers(count, most):
     """20000 normal samples: at least 94 % hold 1, no more than `most`, and each side misses 1 to 5 % (MCSE 0.15 %)."""
     rows = zip(*_squares(np.random.default_rng(6), count, 20_000), strict=True)
-    low, high = np.array([mean_square(*map(float, row), count) for row in rows]).T
+    low, high = np.array([mean_square(_in_floats(*map(float, row[:3])), float(row[3]), count) for row in rows]).T
     assert 0.94 <= np.mean((low <= 1.0) & (high >= 1.0)) <= most
     assert 0.01 <= np.mean(low > 1.0) <= 0.05 and 0.01 <= np.mean(high < 1.0) <= 0.05
 

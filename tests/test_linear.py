@@ -2,14 +2,19 @@
 
 import itertools
 import math
+import os
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from scipy import stats
 
 import simcore as sc
 from simcore import design, execute, jit, linear_kernels, recipes, streams, summaries, sums
 from simcore.codes import FIRST_FAILURE, ITERATION
+from simcore.errors import DamagedError, UsageError
 from simcore.kernels import aligned_rows
 from simcore.lanes import WIDTH
 from simcore.registry import plugins
@@ -392,6 +397,51 @@ def test_a_design_file(tmp_path, monkeypatch):
         recipes.given_design(1, design.cells(study_of({"design": "file", "path": "none.csv"}))[0])
 
 
+NUMBERS = np.random.default_rng(3).normal(size=(20, 2))
+WRONG_FILES = {
+    "endless": (lambda path: path.symlink_to("/dev/zero"), "not a regular file"),
+    "pipe": (os.mkfifo, "not a regular file"),
+    "folder": (os.mkdir, "directory|not a regular file"),
+    "none": (lambda path: None, "No such file"),
+    "huge": (lambda path: os.truncate(os.open(path, os.O_CREAT | os.O_WRONLY), 10**12), "longer than 536870912 bytes"),
+    "bytes": (lambda path: path.write_bytes(b"a,b\n" + bytes(range(256)) * 20), "cannot be read as CSV"),
+    "escapes": (lambda path: path.write_bytes(b"a,\x1b[31mb\n" + 20 * b"1,\x1b[2J\n"), r"\\x1b"),
+    "ragged": (lambda path: path.write_text("a,b\n1,2\n3\x07\n"), r"cannot be read as CSV .*3\\x07"),
+    "words": (lambda path: path.write_text("a,b\n" + 20 * "1,one\n"), "column 'b' must hold numbers only"),
+    "lacking": (lambda path: path.write_text("a,b\n" + 20 * "1,\n"), "column 'b'"),
+    "infinite": (lambda path: path.write_text("a,b\n" + 20 * "1,inf\n"), "must be finite"),
+    "empty": (lambda path: path.write_bytes(b""), "cannot be read as CSV"),
+    "short": (lambda path: path.write_text("a,b\n1,2\n"), "must have n = 20 rows"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_FILES)
+def test_a_wrong_design_file_is_refused_before_anything_is_written(tmp_path, monkeypatch, kind):
+    """At once, in plain text on one line, and with exit code 2."""
+    make, said = WRONG_FILES[kind]
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path / "own.csv")
+    with pytest.raises(UsageError, match=rf"^design: own\.csv: .*{said}") as told:
+        sc.run(study_of({"design": "file", "path": "own.csv"}, replications=64), "out")
+    assert str(told.value).isprintable() and len(str(told.value)) < 250 and told.value.exit_code == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_parquet_file_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
+    """By its shape, however few bytes a constant takes; and one that is right is read to the bit."""
+    monkeypatch.chdir(tmp_path)
+    many = pa.repeat(1.0, 10**6)
+    pq.write_table(pa.table({"a": many, "b": many}), "own.parquet")
+    study = study_of({"design": "file", "path": "own.parquet"}, replications=64)
+    monkeypatch.setattr(pq.ParquetFile, "read", lambda *_, **__: pytest.fail("unpacked"))
+    with pytest.raises(UsageError, match="got 1000000 rows and 2 columns"):
+        sc.run(study, "out")
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    pq.write_table(pa.table({"a": NUMBERS[:, 0], "b": NUMBERS[:, 1]}), "own.parquet")
+    assert np.array_equal(recipes.given_design(1, design.cells(study)[0])[0][:, 1:], NUMBERS)
+
+
 def test_a_design_file_that_changed_is_refused(tmp_path, monkeypatch):
     """Results of two designs are never mixed, whatever the name of the file."""
     monkeypatch.chdir(tmp_path)
@@ -401,14 +451,34 @@ def test_a_design_file_that_changed_is_refused(tmp_path, monkeypatch):
     before = sc.run(study, "out").summary()
     assert sc.open("out/regression").summary().equals(before)
     np.savetxt("own.csv", rng.normal(size=(20, 2)), delimiter=",", header="a,b", comments="")
-    with pytest.raises(sc.SimcoreError, match="another scenario"):
+    with pytest.raises(sc.SimcoreError, match="something else"):
         sc.run(study, "out", replications=128)
-    with pytest.raises(sc.SimcoreError, match="another scenario"):
+    with pytest.raises(sc.SimcoreError, match="something else"):
         sc.open("out/regression")
     after = sc.run(study, "elsewhere").summary()  # in the same process, nothing of the old file is remembered
     of_variance = [table[table["measure"] == "variance"]["value"].iloc[0] for table in (before, after)]
     x = np.column_stack([np.ones(20), np.loadtxt("own.csv", delimiter=",", skiprows=1)])
     assert of_variance[1] == pytest.approx(np.linalg.inv(x.T @ x)[0, 0], rel=1e-9) != of_variance[0]
+
+
+def test_a_design_file_that_changes_while_a_run_is_going_is_told(tmp_path, monkeypatch):
+    """What was computed from it is not stored, and what was stored before stays."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(3)
+    errors = [{"distribution": "normal"}, {"distribution": "cauchy"}]
+    factors = {"n": [20], "errors": errors, "design": [{"design": "file", "path": "own.csv"}]}
+    study = study_of(factors=factors, predict=None, replications=64)
+    np.savetxt("own.csv", rng.normal(size=(20, 2)), delimiter=",", header="a,b", comments="")
+    right = Path("own.csv").read_bytes()
+
+    def change(*_):
+        np.savetxt("own.csv", rng.normal(size=(20, 2)), delimiter=",", header="a,b", comments="")
+
+    with pytest.raises(DamagedError, match="has changed while it ran; nothing was stored since"):
+        sc.run(study, "out", progress=change)
+    Path("own.csv").write_bytes(right)
+    assert len(list(Path("out/regression/blocks").iterdir())) == 1
+    assert sc.run(study, "out").summary().equals(sc.run(study, "fresh").summary())
 
 
 def test_a_run_from_file_to_table(tmp_path):

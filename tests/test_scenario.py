@@ -437,6 +437,20 @@ def test_the_limits_themselves_are_allowed():
     assert "are too many" in problems(many.replace("1000]", "1000, 1001]"))[0]
 
 
+def test_measures_and_points_have_a_limit_too():
+    shares = [k / 1002 for k in range(1, 1002)]
+    some, one_more = (SMALL + f'[[measures]]\nmeasure = "quantile"\np = {own}\n' for own in (shares[:-1], shares))
+    assert sum(choice.name == "quantile" for choice in parse(some).measures) == 1000
+    (said,) = problems(one_more)
+    assert said.startswith("s.toml:8: measures: are too many (got 1001), at most 1000")
+    line = SMALL.replace('"location"', '"linear"\nbeta = [1.0, 2.0]\npredict = POINTS')
+    line = line.replace("errors = ", 'design = [{ design = "gaussian" }]\nerrors = ')
+    points = [[float(k)] for k in range(1001)]
+    assert len(parse(line.replace("POINTS", str(points[:-1]))).model.points) == 1000
+    (said,) = problems(line.replace("POINTS", str(points)))
+    assert said.startswith("s.toml:4: predict: is too long (got 1001), at most 1000 points")
+
+
 # The line of every key
 
 # Each @ becomes the number of its line, and each Q three single quotes.

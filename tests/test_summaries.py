@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 import simcore as sc
-from simcore import design, execute, rarity, summaries, sums
+from simcore import design, execute, rarity, runs, shelves, summaries, sums
 from simcore.histograms import DROPPED_BITS
 from simcore.registry import plugins
 
@@ -59,6 +59,31 @@ def simulated(study):
         nodes = [node for block in blocks for node in execute.run_block(study, cell, block).nodes]
         parts.append((cell, sums.total(nodes, design.chunk_size(cell.n)), None))
     return summaries.summarise(study, parts, plain=True).set_index(["errors", "n", "estimator", "measure"])
+
+
+@pytest.mark.parametrize("rows", [1, 7, 10**6])
+def test_tables_are_the_same_however_many_rows_are_put_into_columns_at_once(monkeypatch, rows):
+    """To the byte of the file that is stored; of no row too, and where a column holds nothing in many rows."""
+    errors = [{"distribution": name} for name in ("normal", "cauchy", "gumbel")]
+    simulated_study = study_with(factors={"n": [5, 6], "errors": errors}, replications=24)
+    exact = sc.Study(
+        name="exact",
+        problem="sensitivity",
+        factors={"n": [11], "at": [1.0, 50.0], "outliers": [1], "errors": [{"distribution": "normal"}]},
+        estimators=[{"loss": "l2"}, {"loss": "l1"}],
+    )
+    expected = [stored(simulated_study), stored(exact)]
+    monkeypatch.setattr(summaries, "LOOSE_ROWS", rows)
+    assert [stored(simulated_study), stored(exact)] == expected
+    assert len(summaries.summarise(simulated_study, ())) == 0
+
+
+def stored(study):
+    parts = []
+    for cell in design.cells(study) if study.problem == "location" else ():
+        nodes = execute.run_block(study, cell, design.Block(cell.number, cell.key, 0, 24)).nodes
+        parts.append((cell, sums.total(nodes, design.chunk_size(cell.n)), None))
+    return shelves.parquet(runs.as_arrow(summaries.summarise(study, parts)))
 
 
 def study_with(**changes):

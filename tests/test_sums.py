@@ -5,6 +5,7 @@ import itertools
 import math
 from dataclasses import replace
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from simcore import codes, jit, kernels, sums
 from simcore.histograms import DROPPED_BITS
 from simcore.lanes import WIDTH
+from simcore.measures import efficiency_bound
 from simcore.moments import mean_of_squares, moments
 from simcore.sums import ERRORS, PAIRS
 from tests.running import same_bits
@@ -440,6 +442,26 @@ def test_adverse_moments_are_right_or_unknown(name):
         if not math.isnan(got.central[k]):
             assert abs(Fraction(got.central[k]) - about) <= about / 8 and math.isfinite(got.central[k])
     assert not any(math.isnan(got.central[k]) for k in KNOWN.get(name, ())), "what is known is shown"
+
+
+@pytest.mark.parametrize("exponent", range(-500, 501, 50))
+def test_absolute_efficiency_at_any_scale(exponent):
+    """Bound over variance of errors of up to 10^150 and down to 10^-150: the same number whatever their unit, or none;
+    a standard error is the same too, or there is none."""
+    own, expected = efficiency_of(exponent), efficiency_of(0)
+    assert expected[0] == pytest.approx(1.0, rel=0.2) and expected[1] > 0.0
+    for number, right in zip(own, expected, strict=True):
+        assert math.isnan(number) or number == pytest.approx(right, rel=2.0**-50)
+    assert math.isfinite(own[0]) == (exponent <= 250)
+    assert math.isfinite(own[1]) == (abs(exponent) <= 250)
+
+
+def efficiency_of(exponent):
+    errors = np.ldexp(np.stack([_NOISE] * 3), exponent)
+    row = _rows(errors, np.zeros((3, COUNT), np.uint32), chunk=1024, truth=0.0)[0]
+    own = _moments_of(sums.fold(ERRORS, row)[0])
+    outcome = SimpleNamespace(moments=own, explained=0.0, bound=math.ldexp(1.0, 2 * exponent))
+    return efficiency_bound.PLUGIN.value(outcome)[:2]
 
 
 @pytest.mark.parametrize("name", ADVERSE)

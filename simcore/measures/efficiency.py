@@ -15,8 +15,9 @@ def value(outcome):
         return math.nan, math.nan
     a = other.central[2] * other.count / (other.count - 1) + outcome.reference.explained
     b = own.central[2] * own.count / (own.count - 1) + outcome.explained
-    cov = (outcome.shared_central - own.central[2] * other.central[2]) / max(own.count, other.count)
-    return ratio(a, b, _variance(other), _variance(own), cov)
+    cov = (outcome.shared.squares[0] - own.central[2] * other.central[2]) / max(own.count, other.count)
+    value, mcse = ratio(a, b, _variance(other), _variance(own), cov)
+    return value, outcome.shared.error("central", mcse, b * math.sqrt(max(own.count, other.count)), value)[0]
 
 
 def _variance(m):

@@ -3,6 +3,7 @@
 import math
 
 from simcore.intervals import mean_square
+from simcore.moments import LEAST
 from simcore.registry import Measure
 
 
@@ -13,13 +14,14 @@ def value(outcome):
         return None, None
     if m.count < 2:
         return math.nan, math.nan
-    m2, m4, unbiased = m.central[2], m.central[4], m.count / (m.count - 1)
-    variance = m2 * unbiased + known
+    unbiased = m.count / (m.count - 1)
+    variance = m.central[2] * unbiased + known
     if not variance > 0.0:
         return math.nan, math.nan
     far = max(m.high - m.mean, m.mean - m.low)
-    low, high = (end * unbiased + known for end in mean_square(m2, m4, m.central[6], far * far, m.count))
-    mcse = outcome.bound * math.sqrt(max(m4 - m2 * m2, 0.0) / m.count) * unbiased / (variance * variance)
+    low, high = (end * unbiased + known for end in mean_square(m.around, far * far, m.count))
+    mcse, square = outcome.bound * math.sqrt(m.around.variance / m.count) * unbiased, variance * variance
+    mcse = mcse / square if LEAST < square < math.inf else mcse / variance / variance
     return outcome.bound / variance, mcse, outcome.bound / high, outcome.bound / low if low > 0.0 else math.inf
 
 

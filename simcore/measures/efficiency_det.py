@@ -8,8 +8,15 @@ from simcore.registry import Measure
 
 def joint(v, reference):
     """(det reference / det v)^(1/p): how many times as many observations T needs."""
-    own, other = determinant(v), determinant(reference)
+    exponents = [math.frexp(row[j])[1] // 2 for j, row in enumerate(v)]
+    own, other = (determinant(_in_units(matrix, exponents)) for matrix in (v, reference))
     return nth_root(other / own, len(v)) if own > 0.0 else math.nan
+
+
+def _in_units(v, exponents):
+    """A covariance matrix in units of powers of two: products of variances then neither overflow nor vanish."""
+    of_rows = zip(v, exponents, strict=True)
+    return [[math.ldexp(x, -j - k) for x, k in zip(row, exponents, strict=True)] for row, j in of_rows]
 
 
 def determinant(v):

@@ -13,8 +13,9 @@ def value(outcome):
     own, other = outcome, outcome.reference
     if min(own.good, other.good) < 2:
         return math.nan, math.nan
-    cov = (outcome.shared_size - own.mean_size * other.mean_size) / max(own.good, other.good)
-    return ratio(other.mean_size, own.mean_size, _variance(other), _variance(own), cov)
+    cov = (outcome.shared.size - own.mean_size * other.mean_size) / max(own.good, other.good)
+    value, mcse = ratio(other.mean_size, own.mean_size, _variance(other), _variance(own), cov)
+    return value, outcome.shared.error("sizes", mcse, own.mean_size * math.sqrt(max(own.good, other.good)), value)[0]
 
 
 def _variance(outcome):

@@ -14,8 +14,9 @@ def value(outcome):
     if min(own.count, other.count) < 2:
         return math.nan, math.nan
     a, b = other.raw[2] + outcome.reference.explained, own.raw[2] + outcome.explained
-    cov = (outcome.shared_raw - own.raw[2] * other.raw[2]) / max(own.count, other.count)
-    return ratio(a, b, _variance(other), _variance(own), cov)
+    cov = (outcome.shared.squares[1] - own.raw[2] * other.raw[2]) / max(own.count, other.count)
+    value, mcse = ratio(a, b, _variance(other), _variance(own), cov)
+    return value, outcome.shared.error("squares", mcse, b * math.sqrt(max(own.count, other.count)), value)[0]
 
 
 def _variance(m):

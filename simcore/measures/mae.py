@@ -2,6 +2,7 @@
 
 import math
 
+from simcore.moments import variance_of_sizes
 from simcore.registry import Measure
 
 
@@ -10,7 +11,7 @@ def value(outcome):
     count, mean = outcome.good, outcome.mean_size
     if count < 2:
         return mean, math.nan
-    return mean, math.sqrt(max(outcome.plain.raw[2] - mean * mean, 0.0) / (count - 1))
+    return mean, math.sqrt(variance_of_sizes(outcome.plain, mean, outcome.exact_size) / (count - 1))
 
 
 PLUGIN = Measure(

@@ -9,12 +9,11 @@ from simcore.registry import Measure
 def value(outcome):
     """(mean of e^2, the standard error of that mean, low, high); a control variate as for the variance."""
     m, known = outcome.moments, outcome.explained
-    m2, m4 = m.raw[2], m.raw[4]
     if m.count < 2:
-        return m2 + known, math.nan
+        return m.raw[2] + known, math.nan
     far = max(m.high, -m.low)
-    low, high = mean_square(m2, m4, m.raw[6], far * far, m.count)
-    return m2 + known, math.sqrt(max(m4 - m2 * m2, 0.0) / (m.count - 1)), low + known, high + known
+    low, high = mean_square(m.squares, far * far, m.count)
+    return m.raw[2] + known, math.sqrt(m.squares.variance / (m.count - 1)), low + known, high + known
 
 
 PLUGIN = Measure(

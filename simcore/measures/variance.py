@@ -14,10 +14,10 @@ def value(outcome):
     m, known = outcome.moments, outcome.explained
     if m.count < 2:
         return math.nan, math.nan
-    m2, m4, unbiased = m.central[2], m.central[4], m.count / (m.count - 1)
+    m2, unbiased = m.central[2], m.count / (m.count - 1)
     far = max(m.high - m.mean, m.mean - m.low)
-    low, high = mean_square(m2, m4, m.central[6], far * far, m.count)
-    mcse = math.sqrt(max(m4 - m2 * m2, 0.0) / m.count)
+    low, high = mean_square(m.around, far * far, m.count)
+    mcse = math.sqrt(m.around.variance / m.count)
     return m2 * unbiased + known, mcse * unbiased, low * unbiased + known, high * unbiased + known
 
 
