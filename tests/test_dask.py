@@ -281,6 +281,26 @@ def test_workers_of_other_code_are_refused(client, tmp_path, monkeypatch, late):
     assert not (tmp_path / "spread" / "blocks").exists() or not [*(tmp_path / "spread" / "blocks").iterdir()]
 
 
+def test_a_design_file_that_a_worker_has_otherwise(client, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.csv").write_text("a\n1\n2\n4\n3\n")
+    (tmp_path / "elsewhere").mkdir()
+    factors = {"n": [4], "design": [{"design": "file", "path": "x.csv"}], "errors": [{"distribution": "normal"}]}
+    study = study_with(problem="linear", beta=[1.0, 2.0], replications=64, factors=factors)
+    try:
+        client.run(os.chdir, str(tmp_path / "elsewhere"))
+        with pytest.raises(UsageError, match="the worker at .* cannot compute this: design: x.csv: cannot be read"):
+            sc.run(study, tmp_path / "run", engine=client)
+        (tmp_path / "elsewhere" / "x.csv").write_text("a\n1\n2\n4\n5\n")
+        with pytest.raises(UsageError, match="the worker at .* would give other numbers; inputs: there"):
+            sc.run(study, tmp_path / "run", engine=client)
+        client.run(os.chdir, str(tmp_path))
+        run = sc.run(study, tmp_path / "run", engine=client)
+    finally:
+        client.run(os.chdir, str(ROOT))
+    assert snapshot(run.path) == serial(tmp_path, study)
+
+
 def test_jobs_of_slurm_as_workers(slurm, tmp_path, monkeypatch):
     jobqueue = pytest.importorskip("dask_jobqueue", reason="needs dask-jobqueue")
     monkeypatch.setenv("SLURM_CONF", slurm.environment["SLURM_CONF"])
