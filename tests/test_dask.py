@@ -407,10 +407,16 @@ def test_what_goes_with_no_engine(client, tmp_path):
     assert done.returncode == 2 and "--scheduler: needs --engine dask" in done.stderr
 
 
-def test_work_that_is_cancelled(client, tmp_path):
-    def progress(*_):
-        client.cancel([distributed.Future(key, client) for key in [*client.futures]])
+@pytest.mark.parametrize("how", ["cancelled", "closed"])
+def test_work_that_is_taken_away(client, tmp_path, how):
+    with distributed.Client(client.scheduler.address, set_as_default=False) as own:
 
-    with faulty(client, Faulty(slow)), pytest.raises(IncompleteError, match="cancelled the work"):
-        sc.run(study_with(), tmp_path / "run", engine=client, progress=progress)
+        def progress(*_):
+            if how == "closed":
+                own.close()
+            else:
+                own.cancel([distributed.Future(key, own) for key in [*own.futures]])
+
+        with faulty(client, Faulty(slow)), pytest.raises(IncompleteError, match="cancelled the work"):
+            sc.run(study_with(), tmp_path / "run", engine=own, progress=progress)
     assert snapshot(sc.run(study_with(), tmp_path / "run", engine=client).path) == serial(tmp_path, study_with())

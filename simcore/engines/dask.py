@@ -30,7 +30,7 @@ _DEATHS = 3  # of workers of our own, before a block is given up; others' schedu
 _SCHEDULER = {"allowed_failures": _DEATHS - 1, "dashboard": False, "dashboard_address": "127.0.0.1:0"}
 _ENDED = (distributed.Status.failed, distributed.Status.closed)
 _SECONDS = 10  # to reach a scheduler
-_GONE = (distributed.CancelledError, distributed.client.ClosedClientError, OSError)
+_GONE = (distributed.CancelledError, OSError)
 _alone = threading.Lock()  # in a worker: not every threading layer of Numba takes two callers
 
 
@@ -156,6 +156,7 @@ def run(client, start, study, missing, commit, fail):
     if not missing:
         return
     order = Order(study.text, study.replications, study.seed, _origin(study))
+    address = client.scheduler.address
     try:
         if start:
             start()
@@ -166,7 +167,7 @@ def run(client, start, study, missing, commit, fail):
         yield from _pass(client, order, suspects, 1, commit, fail, fail)
     except _GONE as error:
         raise IncompleteError(
-            f"the scheduler at {client.scheduler.address} is lost, or it has cancelled the work; what is finished is "
+            f"the scheduler at {address} is lost, or it has cancelled the work; what is finished is "
             "kept: run the same command again"
         ) from error
 
@@ -178,6 +179,8 @@ def _pass(client, order, blocks, ahead, commit, fail, died):
     done = distributed.as_completed(loop=client.loop)
 
     def send():
+        if client.status != "running":
+            raise ConnectionError(f"the client is {client.status}")
         free = ahead * max(1, sum(client.nthreads().values())) - len(sent)
         for block in itertools.islice(blocks, max(0, free)):
             future = client.submit(compute, order, block, key=f"simcore-block-{uuid.uuid4().hex}")
@@ -200,7 +203,8 @@ def _pass(client, order, blocks, ahead, commit, fail, died):
                 fail(block, f"{type(error).__name__}: {error}")
             send()
     finally:
-        client.cancel([*sent])
+        if client.status == "running":
+            client.cancel([*sent])
 
 
 def compute(order, block):
