@@ -74,15 +74,27 @@ _threads = click.option("--threads", type=click.IntRange(min=1), help="Threads; 
 @_seed
 @_threads
 @click.option("--shard", help="I/N: only the I-th of N shares of the work; simcore merge summarises them.")
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "dask"]),
+    default="local",
+    show_default=True,
+    help="dask: in a process for each CPU, or by the workers of --scheduler.",
+)
+@click.option("--scheduler", help="Address of a scheduler of Dask, such as tcp://host:8786.")
 @_as_json
-def run(scenario, out, replications, seed, threads, shard, as_json):
-    """Compute what is missing of SCENARIO, summarise it and print the table."""
+def run(scenario, out, replications, seed, threads, shard, engine, scheduler, as_json):
+    """Compute what is missing of SCENARIO, summarise it and print the table. Exit code 1 where some of it failed."""
+    if scheduler and engine != "dask":
+        raise UsageError("--scheduler: needs --engine dask")
     study = _load(scenario, replications, seed)
     from simcore import runs, shards
 
     shard = shard and shards.parse(shard)
+    if scheduler:
+        engine = scheduler if "://" in scheduler else f"tcp://{scheduler}"
     with _Progress(f"{study.name}, {shard}" if shard else study.name) as progress:
-        result = runs.run(study, out, threads, progress=progress, shard=shard)
+        result = runs.run(study, out, threads, progress=progress, shard=shard, engine=engine)
     if shard:
         _print_shard(result, shard, as_json)
     else:
@@ -106,7 +118,7 @@ def merge(run, as_json):
 @_as_json
 @click.pass_context
 def status(ctx, run, shards, indices, as_json):
-    """Say how far RUN has come: what is stored and missing of each cell, and which shards are unfinished.
+    """Say how far RUN has come: what is stored, missing and failed of each cell, and which shards are unfinished.
 
     Exit code 3 while something is missing.
     """

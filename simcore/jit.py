@@ -22,11 +22,11 @@ prange = range  # in compiled drivers: numba.prange
 _OPTIONS = {"error_model": "numpy"}
 FACES = (  # modules and folders that decide no stored number
     *("__init__", "__main__", "audit", "block_tables", "breakdown", "checks", "cli", "comparisons", "curves"),
-    *("describe", "doctor", "errors", "files", "findings", "fitting", "footprint", "forecast", "intervals", "joint"),
-    *("limits", "meanwhile", "measures", "opening", "panels", "progress", "provenance", "rarity", "refinement"),
-    *("repairs", "replay_tables", "replays", "restoring", "runs", "scenario", "shards", "sheets", "shelves"),
-    *("signals", "slurm", "statuses", "store", "summaries", "surface_figures", "surfaces", "tables", "tails"),
-    *("tidying", "toml_text", "uncertainty"),
+    *("describe", "doctor", "engines", "errors", "failures", "files", "findings", "fitting", "footprint", "forecast"),
+    *("intervals", "joint", "limits", "meanwhile", "measures", "opening", "panels", "progress", "provenance"),
+    *("rarity", "refinement", "repairs", "replay_tables", "replays", "restoring", "runs", "scenario", "shards"),
+    *("sheets", "shelves", "signals", "slurm", "statuses", "store", "summaries", "surface_figures", "surfaces"),
+    *("tables", "tails", "tidying", "toml_text", "uncertainty"),
 )
 _NUMBA_OPTIONS = ("CPU_NAME", "CPU_FEATURES", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX", "BOUNDSCHECK")
 _LAYERS = {"tbb": "tbbpool", "omp": "omppool", "workqueue": "workqueue"}  # Numba's modules

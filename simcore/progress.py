@@ -3,18 +3,25 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from simcore import design, opening, rounds, shards
+from simcore import design, failures, opening, rounds, shards
 from simcore.meanwhile import Changed, Vanished, settled
 
 
 @dataclass(frozen=True)
 class CellProgress:
     """replications: stored, from the first on without a gap. missing: blocks to be computed, with a precision those of
-    the next round."""
+    the next round. failed: a Failure for each of them that was tried in vain."""
 
     cell: design.Cell
     replications: int
     missing: tuple[design.Block, ...]
+    failed: tuple[failures.Failure, ...]
+
+    def facts(self):
+        """For JSON."""
+        failed = [{"why": own.why, "replay": own.replay} for own in self.failed]
+        counts = {"missing_blocks": len(self.missing), "failed_blocks": len(self.failed), "failures": failed}
+        return {"cell": self.cell.number, "replications": self.replications} | counts
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,11 @@ class Progress:
         return sum(len(own.missing) for own in self.cells)
 
     @property
+    def failed(self):
+        """Every Failure."""
+        return [failure for own in self.cells for failure in own.failed]
+
+    @property
     def finished(self):
         return self.summarised and not self.missing
 
@@ -44,10 +56,7 @@ class Progress:
             "path": str(self.path),
             "finished": self.finished,
             "replications": None if self.study.precision else self.study.replications,
-            "cells": [
-                {"cell": own.cell.number, "replications": own.replications, "missing_blocks": len(own.missing)}
-                for own in self.cells
-            ],
+            "cells": [own.facts() for own in self.cells],
             "shards": self.shards,
             "unfinished_shards": list(self.unfinished),
         }
@@ -60,9 +69,10 @@ def status(path, count=None):
     present, missing = folder.present(), {}
     for block in rounds.missing(folder, present):
         missing.setdefault(block.cell, []).append(block)
-    cells = tuple(
-        CellProgress(cell, design.reach(cell, present.get(cell.key, ())), tuple(missing.get(cell.number, ())))
-        for cell in design.cells(folder.study)
-    )
+    cells = []
+    for cell in design.cells(folder.study):
+        own = tuple(missing.get(cell.number, ()))
+        failed = tuple(failures.of(folder.path, own).values())
+        cells.append(CellProgress(cell, design.reach(cell, present.get(cell.key, ())), own, failed))
     unfinished = tuple(shards.unfinished(folder, count)) if count else ()
-    return Progress(folder.path, folder.study, cells, folder.finished, count, unfinished)
+    return Progress(folder.path, folder.study, tuple(cells), folder.finished, count, unfinished)

@@ -1,14 +1,14 @@
 """Running, opening and reading studies: what the command line and the Python API have in common."""
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from simcore import design, footprint, jit, opening, rounds, scenario, shards, signals, tidying
-from simcore.engines import local
+from simcore import design, engines, failures, footprint, jit, opening, rounds, scenario, shards, signals, tidying
 from simcore.errors import DamagedError, IncompleteError, UsageError
 from simcore.meanwhile import Vanished, settled
 from simcore.registry import plugins
-from simcore.store import there_is_a_run
+from simcore.store import there_is_a_run, writing
 
 
 @dataclass(frozen=True)
@@ -95,16 +95,19 @@ def as_arrow(table):
     return pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata()
 
 
-def run(study, out="results", threads=None, replications=None, seed=None, progress=None, shard=None):
+def run(study, out="results", threads=None, replications=None, seed=None, progress=None, shard=None, engine="local"):
     """Compute what is missing of a study, summarise it, and return the Run.
 
     study: a Study or the path of a scenario file. threads: None for every CPU of this process. progress: called with
     (finished blocks, all blocks, Block) after each block. shard: "I/N", the I-th of N shares of the work alone, after
     which nothing is summarised; `merge` does that when all are done, and any may be computed at once, or again.
+    engine: "dask" for a process on each CPU, or the workers of a distributed.Client, or of the scheduler at an address;
+    no bit depends on it.
 
     Ctrl-C, SIGTERM, SIGHUP or SIGUSR1 stops after the call of a kernel in flight, a fraction of a second; finished
     blocks are kept, and the same call goes on from there. Raises ScenarioError, UsageError, DamagedError, Stopped, and
-    IncompleteError where the disk does not take the results.
+    IncompleteError where the disk does not take the results or a scheduler is lost, and `failures.FailedError` in the
+    end, where the workers could not compute some blocks.
     """
     if not isinstance(study, scenario.Study):
         study = scenario.load(study)
@@ -112,11 +115,11 @@ def run(study, out="results", threads=None, replications=None, seed=None, progre
         study = study.with_changes(replications, seed)
     _refuse(study, out, threads)
     shard = shards.parse(shard) if isinstance(shard, str) else shard
-    with signals.stoppable():
+    with signals.stoppable(), engines.opened(engine, threads) as compute:
         folder = opening.create(out, study)
         if shard is None:
-            return _finished(folder, threads, progress)
-        _compute(folder, lambda: shards.missing(folder, shard), threads, progress)
+            return _finished(folder, compute, progress)
+        _compute(folder, lambda: shards.missing(folder, shard), compute, progress)
         return Run(folder)
 
 
@@ -148,8 +151,8 @@ def extend(study, out="results", threads=None, replications=None, progress=None)
     if replications is not None:
         study = study.with_changes(replications)
     _refuse(study, out, threads)
-    with signals.stoppable():
-        return _finished(opening.extend(path, study), threads, progress)
+    with signals.stoppable(), engines.opened(threads=threads) as compute:
+        return _finished(opening.extend(path, study), compute, progress)
 
 
 def _refuse(study, out, threads):
@@ -160,20 +163,34 @@ def _refuse(study, out, threads):
     footprint.refuse(study, threads, Path(out) / study.name)
 
 
-def _finished(folder, threads, progress):
+def _finished(folder, compute, progress):
     """The Run of a folder, all that was missing computed."""
-    _compute(folder, lambda: rounds.missing(folder), threads, progress)
+    _compute(folder, lambda: rounds.missing(folder), compute, progress)
     return _merged(folder)
 
 
-def _compute(folder, missing, threads, progress):
-    """Compute the blocks that `missing` gives, round by round, until it gives none."""
-    while blocks := missing():
+def _compute(folder, missing, compute, progress):
+    """Compute the blocks that `missing` gives, round by round, until it gives none but those that failed.
+
+    compute: `run` of an engine. Raises FailedError.
+    """
+    failed = {}
+
+    def fail(block, why):
+        with writing(folder.path):
+            failed[block] = failures.record(folder.path, block, why)
+
+    while blocks := [block for block in missing() if block not in failed]:
         folder.unfinish()
-        stored = sum(map(len, folder.present().values()))
-        for done, block in enumerate(local.run(folder.study, blocks, folder.commit, threads), stored + 1):
-            if progress is not None:
-                progress(done, stored + len(blocks), block)
+        before, stored = failures.of(folder.path, blocks), sum(map(len, folder.present().values()))
+        with contextlib.closing(compute(folder.study, blocks, folder.commit, fail=fail)) as finished:
+            for done, block in enumerate(finished, stored + 1):
+                if block in before:
+                    failures.forget(folder.path, block)
+                if progress is not None:
+                    progress(done, stored + len(blocks), block)
+    if failed:
+        raise failures.FailedError(folder.path, failed.values())
 
 
 def _merged(folder):

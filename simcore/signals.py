@@ -59,6 +59,17 @@ def leave():
         signal.signal(number, signal.SIG_DFL if number == signal.SIGINT else signal.SIG_IGN)
 
 
+@contextlib.contextmanager
+def deaf():
+    """Like `shielded`; and threads and processes that start within hear none of the signals, ever."""
+    with shielded():
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def check():
     """Stop now if a signal came and was not heard: while shielded, or within a callback that lets nothing through."""
     if _State.installed and _State.came is not None and threading.current_thread() is threading.main_thread():

@@ -12,6 +12,7 @@ from simcore.registry import plugins
 from simcore.shards import listed
 from simcore.statuses import INSUFFICIENT, MEANINGS, NO_MCSE, ROUGH, UNDEFINED
 
+_MOST_FAILURES = 10  # in a table
 _ROUNDING = 1e-13
 _SEARCHED = 1e-9  # rounding of fits with outliers far off
 _SHORT = {UNDEFINED: "does not exist", INSUFFICIENT: "too few replications"}
@@ -206,10 +207,12 @@ def _plain_cell(row):
 
 
 def print_progress(found, console=None):
-    """Print a row for each cell of a `progress.Progress`: replications that are stored, blocks that are missing."""
+    """Print a row for each cell of a `progress.Progress`: replications that are stored, blocks that are missing, and,
+    where there are any, those of them that failed."""
     console = console or terminal()
     printed = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for k, name in enumerate(("cell", "", "replications", "blocks missing")):
+    names = ("cell", "", "replications", "blocks missing", "failed")[: 5 if found.failed else 4]
+    for k, name in enumerate(names):
         printed.add_column(name, justify="left" if k == 1 else "right", no_wrap=k != 1)
     asked = "" if found.study.precision else f" of {found.study.replications:,}"
     for own in found.cells:
@@ -217,9 +220,11 @@ def print_progress(found, console=None):
         design = {"design": cell.design.label} if cell.design else {}
         row = {"errors": cell.errors.label, "contamination": cell.contamination.label, "n": cell.n}
         title = cell_title(pd.Series(row | design | cell.setting))
-        missing = f"{len(own.missing):,}" if own.missing else ""
-        printed.add_row(f"{cell.number}", Text(title), f"{own.replications:,}{asked}", missing)
+        counts = [f"{len(blocks):,}" if blocks else "" for blocks in (own.missing, own.failed)]
+        printed.add_row(f"{cell.number}", Text(title), f"{own.replications:,}{asked}", *counts[: len(names) - 3])
     console.print(printed)
+    for failure in found.failed[:_MOST_FAILURES]:
+        console.print(Text(f"failed: {failure}"), soft_wrap=True)
     console.print(Text(_where(found)), soft_wrap=True)
 
 

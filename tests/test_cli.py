@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import simcore as sc
+from simcore.errors import UsageError
 
 TINY = """
 name = "tiny"
@@ -286,3 +287,12 @@ def test_a_signal_stops_soon_and_the_run_goes_on_later(place, tmp_path, number, 
     assert process.returncode == code and "Traceback" not in messages
     assert time.monotonic() - asked < 10  # 2 s on an idle machine
     assert any(blocks.iterdir()) and not (tmp_path / "results" / "long" / "summary.parquet").exists()
+
+
+def test_dask_is_not_installed(place, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    monkeypatch.delitem(sys.modules, "simcore.engines.dask", raising=False)
+    monkeypatch.delattr("simcore.engines.dask", raising=False)
+    with pytest.raises(UsageError, match=r"distributed is not installed here; .* pip install 'simcore\[dask\]'"):
+        sc.run(place / "tiny.toml", tmp_path, engine="dask")
+    assert not [*tmp_path.iterdir()]

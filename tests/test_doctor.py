@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from simcore import doctor, footprint, jit
+from simcore import doctor, jit, limits
 from tests.test_cli import simcore
 
 NAMES = ["versions", "kernels", "threads", "threading", "temporary", "cache", "results", "disk", "memory", "slurm"]
@@ -78,8 +78,8 @@ def test_a_disk_that_fails_is_wrong(look, monkeypatch, number):
 
 
 def test_little_disk_and_little_memory(look, monkeypatch):
-    monkeypatch.setattr(footprint, "free", lambda _: 5_000_000)
-    monkeypatch.setattr(footprint, "memory", lambda: (100_000_000, "the control group allows"))
+    monkeypatch.setattr(limits, "free", lambda _: 5_000_000)
+    monkeypatch.setattr(limits, "memory", lambda: (100_000_000, "the control group allows"))
     assert look("disk").level == "warning" and look("disk").found.startswith("5,000 kB free")
     found = look("memory")
     assert found.level == "wrong" and found.found.startswith("the control group allows 100 MB; a run takes 250 MB")
@@ -133,7 +133,7 @@ def test_threads_are_held_against_cpus(look, monkeypatch, environment, threads, 
 def test_the_affinity_and_control_groups_of_a_process_count(look, tmp_path, monkeypatch):
     files = tmp_path / "cpu.max", tmp_path / "none", tmp_path / "cpu.cfs_quota_us"
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
-    monkeypatch.setattr(footprint, "control_group_files", lambda *_: iter(files))
+    monkeypatch.setattr(limits, "control_group_files", lambda *_: iter(files))
     files[0].write_text("max 100000\n")
     assert look("threads").found == "8 (CPUs: 8 by affinity)"
     files[0].write_text("250000 100000\n")

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import simcore as sc
-from simcore import design, runs
+from simcore import design, execute, runs
 from simcore.errors import DamagedError, IncompleteError, UsageError
 from tests.kills import snapshot, unlike
 from tests.running import cut_small
@@ -64,8 +64,8 @@ def test_an_extension_is_the_run_that_had_it_all_from_the_start(tmp_path, change
     changes = {"keep": kept} | changes
     with pytest.MonkeyPatch.context() as patch:
         computed = []
-        run_block = runs.local.execute.run_block
-        patch.setattr(runs.local.execute, "run_block", lambda *a: computed.append(a[2]) or run_block(*a))
+        run_block = execute.run_block
+        patch.setattr(execute, "run_block", lambda *a: computed.append(a[2]) or run_block(*a))
         extended = sc.extend(study_with(**changes), tmp_path / "own", threads=1)
     fresh = sc.run(study_with(**changes), tmp_path / "fresh", threads=1)
     assert extended.summary().equals(fresh.summary())
@@ -129,7 +129,7 @@ def test_what_only_looks_different_is_the_same(out):
         "factors": {"n": [5], "errors": ENTRIES["factors"]["errors"][::-1]},
     }
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs.local.execute, "run_block", None)  # nothing is computed
+        patch.setattr(execute, "run_block", None)  # nothing is computed
         run = sc.run(study_with(**turned), out, threads=1)
     before = snapshot(out / "own" / "blocks")
     assert snapshot(sc.run(study_with(**turned), out / "fresh", threads=1).path / "blocks") == before
@@ -198,7 +198,7 @@ def test_no_run_shrinks_a_study_whose_extension_was_killed(out):
         sc.extend(longer, out)
     folder = sc.open(out / "own").folder
     cell = design.cells(longer)[0]
-    folder.commit(runs.local.execute.run_block(longer, cell, design.Block(0, cell.key, 0, 1024)))
+    folder.commit(execute.run_block(longer, cell, design.Block(0, cell.key, 0, 1024)))
     with pytest.raises(UsageError, match="2500"):
         sc.run(study_with(estimators=LONGER, replications=1024), out)
 

@@ -25,7 +25,7 @@ LAYERS = [
     ("recipes",),
     ("shelves", "block_tables", "provenance", "findings"),
     ("execute", "store", "fitting", "batches"),
-    ("engines", "outcomes", "pairs", "rarity", "surfaces", "landscapes", "robustness", "opening"),
+    ("engines", "failures", "outcomes", "pairs", "rarity", "surfaces", "landscapes", "robustness", "opening"),
     ("restoring", "tidying"),
     ("footprint",),
     ("summaries", "comparisons", "rounds", "forecast", "describe"),

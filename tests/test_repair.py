@@ -12,6 +12,7 @@ from simcore import (
     audit,
     cli,
     design,
+    execute,
     files,
     meanwhile,
     opening,
@@ -161,7 +162,7 @@ def test_both_texts_lost(run):
 def test_a_restored_record_knows_what_an_extension_left_behind(run):
     fresh = sc.run(study_with(estimators=MORE), run.parent / "fresh", threads=1).path
     folder = opening.extend(run, study_with(estimators=MORE))
-    folder.commit(runs.local.execute.run_block(folder.study, *design.cells(folder.study), folder.missing()[0], True))
+    folder.commit(execute.run_block(folder.study, *design.cells(folder.study), folder.missing()[0], True))
     before = snapshot(run)
     (run / "run.json").unlink()
     assert restoring.restore(run) and snapshot(run) == before
@@ -255,7 +256,7 @@ def test_two_that_tidy_at_once_take_the_same_away(tmp_path, monkeypatch):
     folder = sc.run(study_with(), tmp_path, threads=1).folder
     folder = opening.create(tmp_path, study_with(replications=9000))
     for block in folder.missing():
-        folder.commit(runs.local.execute.run_block(folder.study, *design.cells(folder.study), block, True))
+        folder.commit(execute.run_block(folder.study, *design.cells(folder.study), block, True))
     shutil.copytree(folder.path, tmp_path / "before" / "rotten")
     tidying.tidy(folder)
     after = snapshot(folder.path)
@@ -276,7 +277,7 @@ def test_names_in_both_folders_are_those_of_one_moment(tmp_path, monkeypatch):
     sc.run(study_with(), tmp_path, threads=1)
     folder = opening.create(tmp_path, study_with(replications=9000))
     for block in folder.missing():
-        folder.commit(runs.local.execute.run_block(folder.study, *design.cells(folder.study), block, True))
+        folder.commit(execute.run_block(folder.study, *design.cells(folder.study), block, True))
     listing = shelves.Shelf.listing
 
     def tidied(shelf):

@@ -1,1 +1,32 @@
-"""Where blocks are computed: one file per engine."""
+"""Who computes the missing blocks of a study: this process, or the workers of a Dask cluster.
+
+An engine is a generator function `run(study, missing, commit, fail=...)`. It hands the results of blocks that are
+stored together (see `design.bundles`) to `commit`, and yields these blocks; one that cannot be computed it hands to
+`fail`, with the reason, and goes on. Whatever ends it, what is finished is stored first.
+"""
+
+import contextlib
+import functools
+
+from simcore.engines import local
+from simcore.errors import UsageError
+
+
+@contextlib.contextmanager
+def opened(engine="local", threads=None):
+    """Within, `run` of an engine: "local"; "dask", a process for each CPU here; or others' workers, those of a
+    distributed.Client or of the scheduler at an address. threads: of this machine, None for every CPU.
+
+    Raises UsageError.
+    """
+    if engine == "local":
+        yield functools.partial(local.run, threads=threads)
+        return
+    try:
+        from simcore.engines import dask
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"engine: {error.name} is not installed here; install it with: pip install 'simcore[dask]'"
+        ) from error
+    with dask.opened(engine, threads) as run:
+        yield run

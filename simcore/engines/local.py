@@ -3,9 +3,10 @@
 from simcore import design, execute, jit, signals
 
 
-def run(study, missing, commit, threads=None):
+def run(study, missing, commit, threads=None, fail=None):
     """Compute the missing blocks of a study and hand the results of those that are stored together to `commit`; yields
-    each block that is stored. Where a signal stops that, what is finished is stored first."""
+    each block that is stored. Where a signal stops that, what is finished is stored first. What goes wrong ends it:
+    nothing is handed to `fail`."""
     if not missing:
         return
     jit.set_threads(threads)
