@@ -1,8 +1,10 @@
 """What sharing a study out costs: balance and overhead of shards, and the time to store and to merge many blocks.
 
-    python scripts/scaling.py shards --scenario scenarios/princeton.toml --replications 1000000 --shards 64
+    python scripts/scaling.py balance --replications 100000000 --shards 64
+    python scripts/scaling.py shards --replications 1000000 --shards 8
     python scripts/scaling.py merge --blocks 100000
 
+`balance` measures how long a replication of each cell takes, and adds up what each of so many shards would take.
 `shards` runs each share in a process of its own, one after the other, and compares its time with the mean of all and
 their sum with that of one process. `merge` stores the sums of one block as those of so many cells, then merges them.
 """
@@ -20,7 +22,38 @@ from dataclasses import replace
 from pathlib import Path
 
 import simcore as sc
-from simcore import design, execute, opening
+from simcore import design, execute, jit, opening
+from simcore.shards import dealt
+
+
+def balance(scenario, replications, count):
+    """Seconds of each shard on one thread, from a measured rate of each cell and what is dealt to it."""
+    study = sc.load(scenario).with_changes(replications)
+    cells, loads = design.cells(study), [0.0] * count
+    jit.set_threads(1)
+    rates = [_rate(study, cell) for cell in cells]
+    owner = dealt(study, count)
+    blocks = design.lacking(study, {})
+    for block in blocks:
+        loads[owner(block) - 1] += block.count * rates[block.cell]
+    foretold = [rate / cell.cut.work for rate, cell in zip(rates, cells, strict=True)]
+    return {
+        "shards": count,
+        "files": len(design.bundles(study, blocks)),
+        "core hours": round(sum(loads) / 3600, 2),
+        "slowest over mean": round(max(loads) * count / sum(loads), 3),
+        "seconds of a file": round(cells[0].cut.of_file * sum(foretold) / len(foretold), 2),
+        "work, slowest over quickest cell": round(max(foretold) / min(foretold), 2),
+    }
+
+
+def _rate(study, cell):
+    """Seconds of a replication."""
+    count = max(1024, (1 << 21) // cell.size // 1024 * 1024)
+    execute.run_block(study, cell, design.Block(cell.number, cell.key, 0, 64))
+    start = time.perf_counter()
+    execute.run_block(study, cell, design.Block(cell.number, cell.key, 0, count))
+    return (time.perf_counter() - start) / count
 
 
 def shards(scenario, replications, count, threads, out):
@@ -88,16 +121,18 @@ def merge(count, out):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["shards", "merge"])
+    parser.add_argument("what", choices=["balance", "shards", "merge"])
     parser.add_argument("--scenario", default="scenarios/princeton.toml")
     parser.add_argument("--replications", type=int, default=1_000_000)
-    parser.add_argument("--shards", type=int, default=64)
+    parser.add_argument("--shards", type=int, default=8)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--blocks", type=int, default=100_000)
     options = parser.parse_args()
     out = Path(tempfile.mkdtemp())
     try:
-        if options.what == "shards":
+        if options.what == "balance":
+            found = balance(options.scenario, options.replications, options.shards)
+        elif options.what == "shards":
             found = shards(options.scenario, options.replications, options.shards, options.threads, out)
         else:
             found = merge(options.blocks, out)

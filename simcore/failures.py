@@ -56,7 +56,10 @@ def forget(path, block):
 
 def of(path, blocks):
     """Block -> Failure, of those blocks that have failed."""
-    there = set(files.names(path / FOLDER))
+    try:
+        there = set(files.names(path / FOLDER))
+    except OSError:  # of no importance to the run
+        there = set()
     return {block: _read(path, block) for block in blocks if _name(block) in there}
 
 

@@ -114,8 +114,9 @@ def end(path, most):
     """The last bytes of a regular file, at most so many. Raises OSError."""
     descriptor = system.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
-        system.lseek(descriptor, max(0, os.fstat(descriptor).st_size - most), os.SEEK_SET)
-        return system.read(descriptor, most)
+        size = os.fstat(descriptor).st_size
+        system.lseek(descriptor, max(0, size - most), os.SEEK_SET)
+        return system.read(descriptor, min(size, most))
     finally:
         system.close(descriptor)
 

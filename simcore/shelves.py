@@ -26,7 +26,7 @@ _NAME = re.compile(
     r"(?:(?P<cell>[0-9a-f]{16})-(?P<first>\d{13,})|blocks-(?P<places>[0-9a-f]{16}))-(?P<count>\d+)"
     r"-(?P<series>[0-9a-f]{16})-(?P<sha>[0-9a-f]{64})\.parquet"
 ).fullmatch
-_FOOTER = 1 << 20  # bytes from the end in which all of it lies
+_TAIL = 8  # bytes at the end of a Parquet file: how long its footer is, and a mark
 _SUFFIX = ".parquet"  # what readers of the folder would take for results
 
 
@@ -141,7 +141,8 @@ def places_in(folder, name):
     if match["cell"]:
         return (Place(match["cell"], int(match["first"]), int(match["count"])),)
     try:
-        metadata = pq.read_metadata(pa.BufferReader(files.end(folder / name, _FOOTER))).metadata or {}
+        length = int.from_bytes(files.end(folder / name, _TAIL)[:4], "little")
+        metadata = pq.read_metadata(pa.BufferReader(files.end(folder / name, length + _TAIL))).metadata or {}
         written = metadata.get(b"places", b"")
         if files.sha256(written)[:16] != match["places"]:
             raise Broken("its footer does not say which blocks it has")

@@ -70,7 +70,7 @@ def test_too_little_memory_is_refused_by_the_key_to_change(
 DISK = [
     ("keep", {"keep": "estimates", "replications": 10**7}, 30),
     ("replications", {"replications": 10**12}, 10),
-    ("factors", {"factors": with_n(*range(2, 102), errors=[STUDENT])}, 30),
+    ("factors", {"factors": with_n(*range(2, 102), errors=[STUDENT]), "replications": 10}, 3),
 ]
 
 
