@@ -339,7 +339,7 @@ def slurm(scenario, out, replications, seed, submitting, as_json, **options):
     """
     from pathlib import Path
 
-    from simcore import slurm
+    from simcore import shards, slurm
 
     study = _load(scenario, replications, seed)
     options["memory"] = options["memory"] or slurm.memory(study, options["cpus"])
@@ -347,6 +347,10 @@ def slurm(scenario, out, replications, seed, submitting, as_json, **options):
     batch = slurm.Batch(study.name, replications=replications, seed=seed, **places, **options)
     slurm.check(batch, slurm.most_tasks() if submitting else None)
     *scripts, submit = map(str, slurm.write(batch, study))
+    if (busy := shards.most(study)) < batch.tasks:
+        idle = batch.tasks - busy
+        told = f"{idle} of {batch.tasks} will find nothing to do, for there are {busy} files of some seconds to compute"
+        click.echo(f"--tasks: {told}", err=True)
     jobs = slurm.submit(submit) if submitting else {}
     if as_json:
         click.echo(json.dumps({"scripts": [*scripts, submit], "jobs": jobs}))

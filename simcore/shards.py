@@ -45,13 +45,20 @@ def unfinished(folder, count):
     return sorted({owner(block) for block in rounds.missing(folder)})
 
 
+def most(study):
+    """How many shards can have something to compute, at most: pieces of some seconds of work are dealt whole."""
+    return len(set(map(_dealt_with(study), design.lacking(study, {}))))
+
+
+def _dealt_with(study):
+    """A function: Block -> what names the piece of work that it is dealt with."""
+    number = design.bundle_numbers(study)
+    return lambda block: number(replace(block, first=0) if study.precision else block)
+
+
 def dealt(study, count):
     """A function: Block -> number of the shard, of `count`, that computes it."""
-    cells, number, costs = design.cells(study), design.bundle_numbers(study), {}
-
-    def dealt_with(block):
-        return number(replace(block, first=0) if study.precision else block)
-
+    cells, dealt_with, costs = design.cells(study), _dealt_with(study), {}
     for block in design.lacking(study, {}):
         costs[dealt_with(block)] = costs.get(dealt_with(block), 0) + design.cost(cells[block.cell], block)
     loads, owners = [(0, shard) for shard in range(1, count + 1)], {}

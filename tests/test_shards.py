@@ -52,6 +52,12 @@ def test_shares_make_up_the_study_and_are_as_equal_as_blocks_allow(count):
     assert shares(study, count) == found
 
 
+def test_how_many_shards_have_work_at_most():
+    for study in (study_with(), study_with(precision=PRECISION)):
+        found = shares(study, 100)
+        assert shards.most(study) == sum(map(bool, found.values())) == (4 if study.precision else 12)
+
+
 def test_cells_of_one_kind_do_not_all_go_to_the_same_shard():
     """Of as many shards as there are kinds of errors, in a grid where each has blocks of the same cost."""
     errors = [{"distribution": "student_t", "df": df} for df in (3, 4, 5, 6)]

@@ -109,7 +109,9 @@ def test_the_command_line_writes_them_beside_the_run(tmp_path):
     assert done.returncode == 0, done.stderr
     place = folder / "results" / "tiny" / "slurm"
     assert done.stdout.split("\n")[:-1] == [str(place / name) for name in ("array.sbatch", "merge.sbatch", "submit.sh")]
-    assert done.stderr == f"submit with: bash '{place / 'submit.sh'}'\n"
+    idle, submit = done.stderr.splitlines()
+    assert idle.startswith("--tasks: 2 of 3 will find nothing to do, for there are 1 files")
+    assert submit == f"submit with: bash '{place / 'submit.sh'}'"
     text = (place / "array.sbatch").read_text()
     for line in ("mem=1G", "array=1-3", "partition=long", "qos=x"):
         assert f"\n#SBATCH --{line}\n" in text
