@@ -174,6 +174,6 @@ def test_the_command_line_submits(slurm, tmp_path):
     slurm.ask("scancel", jobs["array"], jobs["merge"])
     refused = slurm.run(*command, "--partition=none", cwd=tmp_path, env=environment)
     assert refused.returncode == 1
-    assert refused.stderr.startswith("--submit: Slurm refused the scripts: sbatch: error: invalid partition")
+    assert "\n--submit: Slurm refused the scripts: sbatch: error: invalid partition" in refused.stderr
     refused = slurm.run(*command, "--tasks=1001", cwd=tmp_path, env=environment)
     assert refused.returncode == 2 and "--tasks: an array has at most 1000 tasks (this cluster" in refused.stderr
