@@ -4,12 +4,11 @@ They are for people, and decide nothing: whoever computes the run next tries the
 """
 
 import json
-import shlex
 from typing import NamedTuple
 
 from simcore import files
 from simcore.design import Block
-from simcore.errors import SimcoreError
+from simcore.errors import SimcoreError, command
 
 FOLDER = "failed"
 _MOST_TOLD = 10
@@ -41,7 +40,7 @@ class FailedError(SimcoreError):
 
 def record(path, block, why):
     """Write down that a block of the run in a folder failed, and return the Failure. Raises OSError."""
-    replay = f"simcore replay {shlex.quote(str(path))} --cell {block.cell} --replication {block.first}"
+    replay = command("replay", path, "--cell", block.cell, "--replication", block.first)
     failure = Failure(block, " ".join(why.split()), replay)
     entries = {"cell": block.cell, "first": block.first, "count": block.count, "why": failure.why, "replay": replay}
     files.make_folder(path / FOLDER)

@@ -67,12 +67,13 @@ def status(path, count=None):
     """The Progress of a run. count: of the shards to say which are unfinished. Raises UsageError, DamagedError."""
     folder = opening.open_folder(path)
     present, missing = folder.present(), {}
-    for block in rounds.missing(folder, present):
+    blocks = rounds.missing(folder, present)
+    for block in blocks:
         missing.setdefault(block.cell, []).append(block)
-    cells = []
+    cells, given_up = [], failures.of(folder.path, blocks)
     for cell in design.cells(folder.study):
         own = tuple(missing.get(cell.number, ()))
-        failed = tuple(failures.of(folder.path, own).values())
+        failed = tuple(given_up[block] for block in own if block in given_up)
         cells.append(CellProgress(cell, design.reach(cell, present.get(cell.key, ())), own, failed))
-    unfinished = tuple(shards.unfinished(folder, count)) if count else ()
+    unfinished = tuple(shards.unfinished(folder.study, count, blocks)) if count else ()
     return Progress(folder.path, folder.study, tuple(cells), folder.finished, count, unfinished)

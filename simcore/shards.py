@@ -39,10 +39,9 @@ def missing(folder, shard):
     return [block for block in rounds.missing(folder) if owner(block) == shard.number]
 
 
-def unfinished(folder, count):
-    """The numbers of those of `count` shards that have something to compute, sorted."""
-    owner = dealt(folder.study, count)
-    return sorted({owner(block) for block in rounds.missing(folder)})
+def unfinished(study, count, blocks):
+    """The numbers of those of `count` shards that have some of these blocks to compute, sorted."""
+    return sorted(set(map(dealt(study, count), blocks)))
 
 
 def most(study):

@@ -66,7 +66,7 @@ class RunFolder:
 
     def before(self):
         """The blocks of sums of before the study was extended: cell key -> pairs (first, count)."""
-        return design.by_cell(by_place(self.shelves["blocks"].listing().earlier))
+        return design.by_cell(by_place(self.shelves["blocks"].listing().earlier)) if self.earlier["blocks"] else {}
 
     def present(self):
         """The blocks that are stored: cell key -> {(first, count): folder -> name of its file}; where the study asks to
