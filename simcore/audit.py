@@ -33,7 +33,7 @@ def _report(folder, sample, threads):
     if folder.finished:
         findings += [Finding("blocks", "lacks what was there", tuple(missing))] * bool(missing)
         missing = []
-    if folder.origin["code"] == jit.source_digest():
+    if folder.of_this_code:
         jit.set_threads(threads)
         whole = [*shelves["blocks"].whole]
         recomputed = tuple(random.sample(whole, min(sample, len(whole))))

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from simcore import audit, files, jit, opening, restoring, rounds, signals, tidying
+from simcore import audit, files, opening, restoring, rounds, signals, tidying
 from simcore.engines import local
-from simcore.errors import DamagedError
 from simcore.findings import QUARANTINE, Repair
 from simcore.runs import Run, as_arrow
 from simcore.shelves import Broken, parquet
@@ -21,8 +20,7 @@ def repair(path, sample=3, threads=None, progress=None):
     with signals.stoppable():
         record = restoring.restore(path)
         folder = opening.open_folder(path)
-        if folder.origin["code"] != jit.source_digest():
-            raise DamagedError(f"{path}: was made by another version of simcore; repair it with that one")
+        folder.refuse_other_code("repair")
         report, restored = audit.verify(path, sample, threads), []
         wrong = {found.name: found for found in report.findings if found.name not in FOLDERS}
         with writing(path):

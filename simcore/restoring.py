@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from simcore import design, files, jit, provenance, scenario
+from simcore import design, files, provenance, scenario
 from simcore.errors import DamagedError, SimcoreError, UsageError, command
 from simcore.findings import QUARANTINE
 from simcore.shelves import Broken, Shelf, places_in, series, stamp_of
@@ -29,8 +29,7 @@ def restore(path):
         raise
     except DamagedError:
         folder = _folder(path, _stamps(path))
-    if folder.origin["code"] != jit.source_digest():
-        raise DamagedError(f"{path}: was made by another version of simcore; repair it with that one")
+    folder.refuse_other_code("repair")
     if not folder.study.precision:
         replications = max(folder.reached(), _summarised(path) or folder.study.replications)
         folder = replace(folder, study=folder.study.with_changes(replications))

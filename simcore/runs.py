@@ -4,7 +4,7 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from simcore import design, engines, failures, footprint, jit, opening, rounds, scenario, shards, signals, tidying
+from simcore import design, engines, failures, footprint, opening, rounds, scenario, shards, signals, tidying
 from simcore.errors import DamagedError, IncompleteError, UsageError
 from simcore.meanwhile import Vanished, settled
 from simcore.registry import plugins
@@ -81,8 +81,7 @@ class Run:
     def write_summary(self):
         """Recompute summary.parquet from the blocks and return the table. Raises DamagedError where another version of
         simcore made them."""
-        if self.folder.origin["code"] != jit.source_digest():
-            raise DamagedError(f"{self.path}: was made by another version of simcore; summarise it with that one")
+        self.folder.refuse_other_code("summarise")
         table = self.summary()
         self.folder.finish(as_arrow(table))
         return table

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from simcore import block_tables, design, files, provenance, scenario, signals
+from simcore import block_tables, design, files, jit, provenance, scenario, signals
 from simcore.errors import DamagedError, IncompleteError, UsageError, command
 from simcore.meanwhile import PATIENCE, Changed
 from simcore.shelves import Broken, Shelf, by_place, parquet
@@ -47,6 +47,16 @@ class RunFolder:
                 f"{self.path}: another process has changed what this run is, while this one was at work; what is "
                 f"finished is kept: {command('status', self.path)} says how far it is now"
             )
+
+    @property
+    def of_this_code(self):
+        """Whether this version of simcore makes the same numbers."""
+        return self.origin["code"] == jit.source_digest()
+
+    def refuse_other_code(self, what):
+        """Raise DamagedError unless this version of simcore made the run. what: to be done to it, in a word."""
+        if not self.of_this_code:
+            raise DamagedError(f"{self.path}: was made by another version of simcore; {what} it with that one")
 
     def record(self):
         """The bytes of its run.json, as this simcore writes it."""
