@@ -1,0 +1,95 @@
+"""Commands about a study before it is run: what can stand in it, what it says, what it will cost."""
+
+import json
+
+import click
+
+from simcore import registry, scenario
+from simcore.cli import options
+from simcore.cli.group import main
+from simcore.errors import UsageError
+
+
+@main.command("list")
+@click.argument("kind", required=False)
+@options.as_json
+def list_(kind, as_json):
+    """What can stand in a scenario: problems, designs, distributions, contamination, losses, estimators, measures."""
+    if kind is not None and kind not in registry.KINDS:
+        raise UsageError(f"list: unknown kind (got {kind!r}), {registry.unknown(kind, registry.KINDS)}")
+    kinds = [kind] if kind else registry.KINDS
+    if as_json:
+        click.echo(json.dumps({kind: [_described(kind, p) for p in registry.plugins(kind).values()] for kind in kinds}))
+        return
+    for kind in kinds:
+        click.echo(click.style(kind, bold=True))
+        for plugin in registry.plugins(kind).values():
+            only, source = registry.only_for(plugin), plugin.source
+            about = f"{plugin.meaning}{f' ({only} only)' if only else ''}{f'  [{source}]' if source else ''}"
+            click.echo(f"  {plugin.name:<20} {about}")
+            for parameter in scenario.parameters_of(kind, plugin):
+                default = "required" if parameter.default is None else f"default {_short(parameter.default)}"
+                words = "".join(f' or "{word}"' for word in parameter.words)
+                click.echo(f"  {'':<20}   {parameter.name}: {parameter.meaning}; {parameter.domain}{words}, {default}")
+
+
+def _short(default):
+    if isinstance(default, bool):
+        return str(default).lower()
+    if isinstance(default, str | registry.Derived):
+        return str(default)
+    return ", ".join(f"{value:g}" for value in scenario.as_values(default))
+
+
+def _plain(default):
+    return str(default) if isinstance(default, registry.Derived) else default
+
+
+def _described(kind, plugin):
+    parameters = [
+        {"name": p.name, "meaning": p.meaning, "domain": str(p.domain), "default": _plain(p.default)}
+        for p in scenario.parameters_of(kind, plugin)
+    ]
+    own = {"name": plugin.name, "meaning": plugin.meaning, "source": plugin.source, "parameters": parameters}
+    return own | {"problem": registry.only_for(plugin)}
+
+
+@main.command()
+@click.argument("scenario", type=click.Path())
+@options.as_json
+def describe(scenario, as_json):
+    """Say in words what SCENARIO (or a run directory) does: aims, data, estimands, methods, measures (ADEMP)."""
+    from pathlib import Path
+
+    if Path(scenario).is_dir():
+        from simcore import runs
+
+        study = runs.open_run(scenario).study
+    else:
+        study = options.load(scenario, None, None)
+    from simcore import describe
+
+    text = describe.describe(study)
+    click.echo(json.dumps({"study": study.name, "text": text}) if as_json else text, nl=as_json)
+
+
+@main.command()
+@options.scenario
+@options.out
+@options.replications
+@options.seed
+@options.threads
+@options.as_json
+def plan(scenario, out, replications, seed, threads, as_json):
+    """Say what SCENARIO would cost: cells, blocks, time from a short pilot, memory, disk. Writes nothing.
+
+    Exit code 2 where it cannot fit into the memory or onto the disk.
+    """
+    study = options.load(scenario, replications, seed)
+    from simcore import forecast
+
+    facts = forecast.forecast(study, threads, out)
+    lines = [f"{name:<14} {value}" for name, value in forecast.sentences(study, facts)]
+    click.echo(json.dumps(facts, indent=2) if as_json else "\n".join(lines))
+    if facts["refused"]:
+        raise UsageError(facts["refused"])

@@ -1,0 +1,116 @@
+"""Commands that compute: what is missing, what was added, what is damaged."""
+
+import click
+
+from simcore.cli import options, output
+from simcore.cli.group import main
+from simcore.errors import UsageError
+
+
+@main.command()
+@options.scenario
+@options.out
+@options.replications
+@options.seed
+@options.threads
+@click.option("--shard", help="I/N: only the I-th of N shares of the work; simcore merge summarises them.")
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "dask"]),
+    default="local",
+    show_default=True,
+    help="dask: in a process for each CPU, or by the workers of --scheduler.",
+)
+@click.option("--scheduler", help="Address of a scheduler of Dask, such as tcp://host:8786.")
+@options.as_json
+def run(scenario, out, replications, seed, threads, shard, engine, scheduler, as_json):
+    """Compute what is missing of SCENARIO, summarise it and print the table. Exit code 1 where some of it failed."""
+    if scheduler and engine != "dask":
+        raise UsageError("--scheduler: needs --engine dask")
+    study = options.load(scenario, replications, seed)
+    from simcore import runs, shards
+
+    shard = shard and shards.parse(shard)
+    if scheduler:
+        engine = scheduler if "://" in scheduler else f"tcp://{scheduler}"
+    with output.Progress(f"{study.name}, {shard}" if shard else study.name) as progress:
+        result = runs.run(study, out, threads, progress=progress, shard=shard, engine=engine)
+    if shard:
+        output.print_shard(result, shard, as_json)
+    else:
+        output.print_result(result, as_json)
+
+
+@main.command()
+@options.run
+@options.as_json
+def merge(run, as_json):
+    """Summarise RUN, whose shards are all done, and print the table. Exit code 3 while blocks are missing."""
+    from simcore import runs
+
+    output.print_result(runs.merge(run), as_json)
+
+
+@main.command()
+@options.scenario
+@options.out
+@options.replications
+@options.threads
+@options.as_json
+def extend(scenario, out, replications, threads, as_json):
+    """Go on from the results of a study that SCENARIO only adds to: replications, cells, estimators.
+
+    What was there keeps every bit. SCENARIO may be the run directory itself, with --replications.
+    """
+    from simcore import runs
+
+    with output.Progress(f"extend {scenario}") as progress:
+        result = runs.extend(scenario, out, threads, replications, progress)
+    output.print_result(result, as_json)
+
+
+@main.command()
+@options.run
+@options.as_json
+def summarise(run, as_json):
+    """Recompute the summary of RUN from what is stored, and print it."""
+    from simcore import runs
+
+    output.print_summary(runs.open_run(run).write_summary(), as_json)
+
+
+@main.command()
+@options.run
+@options.sample
+@options.threads
+@options.as_json
+@click.pass_context
+def verify(ctx, run, sample, threads, as_json):
+    """Check that every file of RUN is what was written, and that some blocks, computed anew, have the same bits.
+
+    Exit code 4 where something is wrong, 3 where the run is not finished.
+    """
+    from simcore import audit
+
+    report = audit.verify(run, sample, threads)
+    output.print_report(report, as_json)
+    ctx.exit(4 if report.findings else 0 if report.finished else 3)
+
+
+@main.command()
+@options.run
+@options.sample
+@options.threads
+@options.as_json
+@click.pass_context
+def repair(ctx, run, sample, threads, as_json):
+    """Move what is wrong with RUN to its folder quarantine, and compute exactly that anew.
+
+    Exit code 3 where the run is not finished after that.
+    """
+    from simcore import repairs
+
+    with output.Progress(f"repair {run}") as progress:
+        done = repairs.repair(run, sample, threads, progress)
+    output.print_report(done, as_json)
+    ctx.exit(0 if done.finished else 3)

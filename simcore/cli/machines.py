@@ -1,0 +1,74 @@
+"""Commands for where studies run: this machine, and clusters."""
+
+import json
+import shlex
+
+import click
+
+from simcore.cli import options
+from simcore.cli.group import main
+
+
+@main.command()
+@options.out
+@options.threads
+@options.as_json
+@click.pass_context
+def doctor(ctx, out, threads, as_json):
+    """Look at all that a run depends on here: versions, threads, cache, file system, memory, Slurm; and how to mend it.
+
+    Exit code 1 where something is wrong; a warning is no reason.
+    """
+    from simcore import doctor
+
+    found = doctor.examine(out, threads)
+    if as_json:
+        click.echo(json.dumps([finding.facts() for finding in found], indent=2))
+    else:
+        for finding in found:
+            remedy = f"\n{'':<20} remedy: {finding.remedy}" if finding.remedy else ""
+            click.echo(f"{finding.level:<8} {finding.name:<11} {finding.found}{remedy}")
+    ctx.exit(1 if any(finding.level == "wrong" for finding in found) else 0)
+
+
+@main.command()
+@options.scenario
+@click.option("--tasks", required=True, type=click.IntRange(min=1), help="Tasks of the array, one shard each.")
+@click.option("--cpus", default=4, show_default=True, type=click.IntRange(min=1), help="CPUs, and threads, of a task.")
+@click.option("--time", default="1:00:00", show_default=True, help="Time limit of a task; it queues again for more.")
+@click.option("--memory", help="Memory of a task, such as 4G; default: what is estimated, half as much again.")
+@click.option("--partition", help="As sbatch takes it.")
+@click.option("--account", help="As sbatch takes it.")
+@click.option("--array-limit", type=click.IntRange(min=1), help="Tasks that run at the same time, at most.")
+@click.option("--sbatch", multiple=True, help="Another option of sbatch, such as --sbatch=--qos=long (repeatable).")
+@options.out
+@options.replications
+@options.seed
+@click.option("--submit", "submitting", is_flag=True, help="Hand the scripts to Slurm at once.")
+@options.as_json
+def slurm(scenario, out, replications, seed, submitting, as_json, **wanted):
+    """Write batch scripts that compute SCENARIO as a job array, then merge it, into the run directory.
+
+    Submit them with the submit.sh among them, or with --submit. They may be edited.
+    """
+    from pathlib import Path
+
+    from simcore import shards, slurm
+
+    study = options.load(scenario, replications, seed)
+    wanted["memory"] = wanted["memory"] or slurm.memory(study, wanted["cpus"])
+    places = {"command": slurm.command(), "folder": Path.cwd(), "out": Path(out).absolute()}
+    batch = slurm.Batch(study.name, replications=replications, seed=seed, **places, **wanted)
+    slurm.check(batch, slurm.most_tasks() if submitting else None)
+    *scripts, submit = map(str, slurm.write(batch, study))
+    if (busy := shards.most(study)) < batch.tasks:
+        idle = batch.tasks - busy
+        told = f"{idle} of {batch.tasks} will find nothing to do, for there are {busy} files of some seconds to compute"
+        click.echo(f"--tasks: {told}", err=True)
+    jobs = slurm.submit(submit) if submitting else {}
+    if as_json:
+        click.echo(json.dumps({"scripts": [*scripts, submit], "jobs": jobs}))
+        return
+    click.echo("\n".join([*scripts, submit, *(f"{name} {job}" for name, job in jobs.items())]))
+    if not jobs:
+        click.echo(f"submit with: bash {shlex.quote(submit)}", err=True)

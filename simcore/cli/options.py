@@ -1,0 +1,29 @@
+"""Arguments and options that several commands take."""
+
+import os
+
+import click
+
+from simcore import scenario as scenarios
+from simcore.errors import UsageError, command
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+scenario = click.argument("scenario", type=click.Path())
+out = click.option("--out", default="results", show_default=True, type=click.Path(), help="Folder of run directories.")
+sample = click.option(
+    "--sample", default=3, show_default=True, type=click.IntRange(min=0), help="Blocks to compute anew."
+)
+run = click.argument("run", type=click.Path())
+replications = click.option("--replications", type=int, help="Replications per cell, instead of the scenario's.")
+seed = click.option("--seed", type=int, help="Seed, instead of the scenario's.")
+threads = click.option("--threads", type=click.IntRange(min=1), help="Threads; default: every CPU of this process.")
+
+
+def load(path, replications, seed):
+    if os.path.isfile(os.path.join(path, "run.json")):
+        raise UsageError(
+            f"{path}: is the directory of a run, not a scenario file; {command('extend', path)} --replications N goes "
+            f"on from it, {command('show', path)} prints it"
+        )
+    study = scenarios.load(path)
+    return study if replications is None and seed is None else study.with_changes(replications, seed)
