@@ -15,6 +15,7 @@ import types
 from pathlib import Path
 
 from simcore import code_cache
+from simcore.errors import UsageError
 
 prange = range  # in compiled drivers: numba.prange
 
@@ -23,7 +24,7 @@ _OPTIONS = {"error_model": "numpy"}
 FACES = (  # modules and folders that decide no stored number
     *("__init__", "__main__", "audit", "block_tables", "breakdown", "checks", "cli", "comparisons", "curves"),
     *("describe", "doctor", "engines", "errors", "failures", "files", "findings", "fitting", "footprint", "forecast"),
-    *("intervals", "joint", "limits", "meanwhile", "measures", "opening", "panels", "progress", "provenance"),
+    *("intervals", "joint", "limits", "meanwhile", "measures", "opening", "own", "panels", "progress", "provenance"),
     *("rarity", "refinement", "repairs", "replay_tables", "replays", "restoring", "runs", "scenario", "shards"),
     *("sheets", "shelves", "signals", "slurm", "statuses", "store", "summaries", "surface_figures", "surfaces"),
     *("tables", "tails", "tidying", "toml_text", "uncertainty"),
@@ -31,6 +32,7 @@ FACES = (  # modules and folders that decide no stored number
 _NUMBA_OPTIONS = ("CPU_NAME", "CPU_FEATURES", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX", "BOUNDSCHECK")
 _LAYERS = {"tbb": "tbbpool", "omp": "omppool", "workqueue": "workqueue"}  # Numba's modules
 _lane_functions, _inlined, _lowerings = [], set(), []
+_own_sources = {}  # module or package of a user's plugins -> SHA-256
 
 
 def lane(function):
@@ -62,14 +64,53 @@ def entry(template, signature, name, **bindings):
     spells each argument: u (pointer to uint64), d (pointer to double) or i (integer); the template sees pointers and
     makes arrays of them with `carray(pointer, shape)`. Returns the object that owns the code, at its `.address`.
     """
-    numba = _numba()
+    numba, own = _numba(), _sources_of(bindings.values())
     # Numba finds a function on disk by its name and code alone, so the name must say what is bound.
     name = "_".join([name, *(f"{value.__module__}_{value.__qualname__}" for value in bindings.values())])
+    name = "_".join([name, *(digest[:16] for digest in own.values())])
     name = "".join(letter if letter.isalnum() else "_" for letter in name)
     types_of = {"u": numba.types.CPointer(numba.uint64), "d": numba.types.CPointer(numba.float64), "i": numba.int64}
     c_signature = numba.void(*(types_of[letter] for letter in signature))
     function = rebound(template, name, carray=numba.carray, **bindings)
-    return _compiled(function, lambda cache: numba.cfunc(c_signature, cache=cache, **_OPTIONS)(function))
+    try:
+        return _compiled(function, lambda cache: numba.cfunc(c_signature, cache=cache, **_OPTIONS)(function))
+    except Exception as error:
+        if not own:
+            raise
+        raise UsageError(f"{' and '.join(own)}: cannot be compiled: {_in_short(str(error))}") from error
+
+
+def own_source(module, digest):
+    """Have what is compiled of the functions of a user's module, or package, be known by the SHA-256 of its source."""
+    _own_sources[module] = digest
+
+
+def own_sources():
+    """The modules and packages of users' plugins."""
+    return [*_own_sources]
+
+
+def _sources_of(functions):
+    """Those whose functions can be reached from functions by the global names in their code: name -> SHA-256."""
+    found, seen, left = set(), set(), [*functions]
+    while left and _own_sources:
+        function = left.pop()
+        function = getattr(function, "py_func", function)
+        if isinstance(function, types.FunctionType) and function not in seen:
+            seen.add(function)
+            found.add(function.__globals__.get("__name__", "").partition(".")[0])
+            left += [function.__globals__.get(name) for name in function.__code__.co_names]
+    return {name: _own_sources[name] for name in sorted(found & _own_sources.keys())}
+
+
+def _in_short(message):
+    """What Numba says of code that it cannot compile, without the way there."""
+    lines = [line.strip() for line in message.splitlines()]
+    idle = "Failed in", "During:", "This error", "<source", "-"
+    said = [line for line in lines if line and not line.startswith(idle)]
+    place = next((line for line in lines if line.startswith("File ")), "")
+    told = " ".join(said[:3]) if not place else f"{said[0]} {place.rstrip(':')}"
+    return told if len(told) <= 500 else told[:497] + "..."
 
 
 @functools.cache

@@ -177,12 +177,18 @@ def _location(study, cell, compiled):
 def location_fits(choices, compiled):
     """The fit functions of estimators of location."""
     problem = plugins("problems")["location"]
-    return [kernels.fit_function(choice.name, *problem.fit(choice), compiled, drawn(choice)) for choice in choices]
+    return [kernels.fit_function(choice.name, *problem.fit(choice), compiled, _sees(choice)) for choice in choices]
 
 
 def drawn(choice):
     """Whether an estimator of location sees samples as they were drawn."""
-    return choice.loss is None and plugins("estimators")[choice.name].drawn
+    return _sees(choice) != "sorted"
+
+
+def _sees(choice):
+    """How it sees them: a key of `kernels.FIT_ENTRIES`."""
+    own = plugins("estimators").get(choice.name) if choice.loss is None else None
+    return "sorted" if own is None else "alone" if own.scalar else "drawn" if own.drawn else "sorted"
 
 
 def _regression(study, cell, compiled):
