@@ -121,7 +121,7 @@ def refuse(study, threads, folder):
     why = refusal(of(study, threads), folder)
     if why:
         raise UsageError(why)
-    recipes.check_inputs(study.seed, design.cells(study))
+    recipes.check_inputs(study, design.cells(study))
 
 
 def _too_little_memory(footprint):

@@ -11,6 +11,7 @@ import hashlib
 import importlib
 import os
 import platform
+import re
 import types
 from pathlib import Path
 
@@ -32,6 +33,7 @@ FACES = (  # modules and folders that decide no stored number
 _NUMBA_OPTIONS = ("CPU_NAME", "CPU_FEATURES", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX", "BOUNDSCHECK")
 _LAYERS = {"tbb": "tbbpool", "omp": "omppool", "workqueue": "workqueue"}  # Numba's modules
 _lane_functions, _inlined, _lowerings = [], set(), []
+_FAILED = re.compile(r"(\w*Error: )|Failed in ")
 _own_sources = {}  # module or package of a user's plugins -> SHA-256
 
 
@@ -77,7 +79,7 @@ def entry(template, signature, name, **bindings):
     except Exception as error:
         if not own:
             raise
-        raise UsageError(f"{' and '.join(own)}: cannot be compiled: {_in_short(str(error))}") from error
+        raise UsageError(_in_short(str(error))) from error
 
 
 def own_source(module, digest):
@@ -103,14 +105,23 @@ def _sources_of(functions):
     return {name: _own_sources[name] for name in sorted(found & _own_sources.keys())}
 
 
+_HINTS = {
+    "Untyped global name": "mark functions that it calls with @lane or @njit",
+    "f64x8": "that is a lane value: simcore.lanes and simcore.fmath have what can be done with it",
+}
+
+
 def _in_short(message):
-    """What Numba says of code that it cannot compile, without the way there."""
-    lines = [line.strip() for line in message.splitlines()]
-    idle = "Failed in", "During:", "This error", "<source", "-"
-    said = [line for line in lines if line and not line.startswith(idle)]
-    place = next((line for line in lines if line.startswith("File ")), "")
-    told = " ".join(said[:3]) if not place else f"{said[0]} {place.rstrip(':')}"
-    return told if len(told) <= 500 else told[:497] + "..."
+    """What Numba says of code of a user that it cannot compile, without the way there: "file:line: what"."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    told = [(k, line.partition("Error: ")[2] or line) for k, line in enumerate(lines) if _FAILED.match(line)]
+    place, said = told[-1] if told else (0, lines[0])
+    if said.startswith("Failed in"):
+        said = lines[place + 1]
+    files = re.search(r'File "(.+)", line (\d+)', message)
+    where = f"{Path(files[1]).name}:{files[2]}: " if files else ""
+    hint = next((f"; {hint}" for sign, hint in _HINTS.items() if sign in said), "")
+    return f"{where}cannot be compiled: {said[:400]}{hint}"
 
 
 @functools.cache

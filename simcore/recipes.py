@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from simcore import breakdown, jit, joint, kernels, linear_kernels, scores, trial_kernels
+from simcore import breakdown, jit, joint, kernels, linear_kernels, own, scores, trial_kernels
 from simcore.m_regression import INTERCEPT
 from simcore.registry import OneOf, plugins
 from simcore.scenario import Choice
@@ -318,11 +318,18 @@ def bare_regression(n, p, x=None):
     )
 
 
-def check_inputs(seed, cells):
-    """Read once what designs read beside the scenario. Raises UsageError where it is not as it must be."""
+def check_inputs(study, cells):
+    """Read once what designs read beside the scenario, and compile once what plugins of the user's own are in it.
+
+    Raises UsageError where these are not as they must be.
+    """
     for cell in {(cell.n, cell.design): cell for cell in cells}.values():
         if _fingerprint(cell):
-            given_design(seed, cell)
+            given_design(study.seed, cell)
+    if own.inputs(study) and not problem_of(study).exact:
+        chosen = {(cell.errors.name, cell.contamination.name, cell.design and cell.design.name): cell for cell in cells}
+        for cell in chosen.values():
+            kernel_cell(study, cell, jit.enabled())
 
 
 def given_design(seed, cell):
