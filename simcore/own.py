@@ -96,6 +96,12 @@ def inputs(study):
     return {name: _sources[name].digest for name, counts in stored.items() if counts}
 
 
+def words(study, run):
+    """The options that name a study's plugins to a command that has its run directory: files by their copies there."""
+    found = [Path(run) / "plugins" / source.name if source.text else source.name for source in needed(study)]
+    return [word for source in found for word in ("--plugin", source)]
+
+
 def refuse_lacking(wanted, run):
     """Raise UsageError where plugins that a run needs are not in use, or others. wanted: name -> SHA-256."""
     for name, digest in wanted.items():

@@ -65,7 +65,7 @@ class Batch:
     study: its name. command: the words that start simcore. folder: where it runs. out: the folder of run directories.
     All paths are absolute. tasks: of the array, each one shard. cpus: of each task. time, memory, partition, account,
     array_limit (tasks that run at a time), sbatch (more options): as sbatch takes them, None for what Slurm does by
-    itself. replications, seed: in place of the scenario's.
+    itself. replications, seed: in place of the scenario's. plugins: words that name the user's own.
     """
 
     study: str
@@ -82,6 +82,7 @@ class Batch:
     sbatch: tuple = ()
     replications: int | None = None
     seed: int | None = None
+    plugins: tuple = ()
 
     @property
     def run(self):
@@ -170,13 +171,14 @@ def _array(batch):
     arguments = ["run", batch.run / "scenario.toml", "--out", batch.out]
     for name in ("replications", "seed"):
         arguments += [] if getattr(batch, name) is None else [f"--{name}", getattr(batch, name)]
+    arguments += batch.plugins
     return _head(batch, own) + f"arguments=({_quoted(arguments)})\nshards={batch.tasks}\n" + _ARRAY
 
 
 def _merge(batch):
     own = ["# Puts the shards of a study together and writes its summary, when all have succeeded."]
     own += [*_options(batch, 1), "--output=logs/%j_merge.log"]
-    return _head(batch, own) + f'\nexec "${{simcore[@]}}" merge {_quoted([batch.run])}\n'
+    return _head(batch, own) + f'\nexec "${{simcore[@]}}" merge {_quoted([batch.run, *batch.plugins])}\n'
 
 
 def _options(batch, cpus):

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import distributed
 
-from simcore import design, execute, jit, provenance, scenario, signals
+from simcore import design, execute, jit, own, provenance, scenario, signals
 from simcore.errors import IncompleteError, UsageError
 
 _AHEAD = 2  # blocks sent out for each thread of the workers, so that none waits while a result is stored
@@ -35,12 +35,14 @@ _alone = threading.Lock()  # in a worker: not every threading layer of Numba tak
 
 
 class Order(NamedTuple):
-    """What a worker must know of a study. origin: what its numbers depend on (see `provenance`), as JSON."""
+    """What a worker must know of a study. origin: what its numbers depend on (see `provenance`), as JSON. plugins: the
+    user's own: the name and the bytes of a file each, None of an installed package."""
 
     text: str
     replications: int
     seed: int
     origin: str
+    plugins: tuple
 
 
 @contextlib.contextmanager
@@ -155,7 +157,8 @@ def run(client, start, study, missing, commit, fail):
     be got. Raises UsageError where they are other code than this, IncompleteError where the scheduler is lost."""
     if not missing:
         return
-    order = Order(study.text, study.replications, study.seed, _origin(study))
+    plugins = tuple((source.name, source.text) for source in own.needed(study))
+    order = Order(study.text, study.replications, study.seed, _origin(study), plugins)
     address = client.scheduler.address
     try:
         if start:
@@ -249,14 +252,16 @@ def compute(order, block):
 @functools.lru_cache(maxsize=4)
 def _study_of(order, address):
     """(the study, its cells) that are ordered. Raises UsageError where they would have other numbers here."""
-    asked, own = json.loads(order.origin), {"code": jit.source_digest()}
-    if own["code"] == asked["code"]:  # else the scenario may mean nothing here
+    asked, here = json.loads(order.origin), {"code": jit.source_digest()}
+    if here["code"] == asked["code"]:  # else the scenario may mean nothing here
         try:
+            for name, text in order.plugins:
+                own.use_text(name, text) if text else own.use(name)
             study = scenario.parse(order.text).with_changes(order.replications, order.seed)
-            own = json.loads(_origin(study))
+            here = json.loads(_origin(study))
         except UsageError as error:
             raise UsageError(f"the worker at {address} cannot compute this: {error}") from None
-    differ = [f"{name}: there {own[name]}, here {asked.get(name)}" for name in own if own[name] != asked.get(name)]
+    differ = [f"{name}: there {here[name]}, here {asked.get(name)}" for name in here if here[name] != asked.get(name)]
     if differ:
         raise UsageError(f"the worker at {address} would give other numbers; {'; '.join(differ)}; give it this simcore")
     return study, design.cells(study)
