@@ -15,6 +15,7 @@ _HOME = {
     "Study": ("scenario", "Study"),
     "load": ("scenario", "load"),
     "use": ("own", "use"),
+    "check": ("contracts", "check"),
     "Run": ("runs", "Run"),
     "run": ("runs", "run"),
     "extend": ("runs", "extend"),

@@ -87,9 +87,9 @@ def _bad_responses(seed, cell, _fingerprint):
     return None if moved else breakdown.bad_responses(x), breakdown.bad_responses_at_best(x)
 
 
-def simulate(cell):
+def simulate(cell, compiled=True):
     """The driver of a cell's problem."""
-    return jit.driver(_module(cell).simulate)
+    return jit.driver(_module(cell).simulate) if compiled else _module(cell).simulate
 
 
 def draw_sample(cell):

@@ -29,6 +29,7 @@ LAYERS = [
     ("restoring", "tidying"),
     ("footprint",),
     ("summaries", "comparisons", "rounds", "forecast", "describe"),
+    ("contracts",),
     ("panels", "shards"),
     ("sheets",),
     ("progress",),

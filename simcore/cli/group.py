@@ -15,8 +15,8 @@ class _Command(click.Command):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         told = "A Python file with plugins of your own, or the name of those of an installed package (repeatable)."
-        use = click.Option(["--plugin"], multiple=True, expose_value=False, is_eager=True, callback=_use, help=told)
-        self.params.append(use)
+        how = {"multiple": True, "expose_value": False, "is_eager": True, "callback": _use}
+        self.params.append(click.Option(["--plugin", "own_plugins"], help=told, **how))
 
 
 def _use(_ctx, _option, sources):
