@@ -62,13 +62,6 @@ class Job:
         return "\n".join([*self.notes(), *(f"{path.name}: {path.read_text()}" for path in logs)])
 
 
-@pytest.fixture
-def own_slurm(slurm):
-    """A cluster of a test's own, in which it may do harm."""
-    with cluster.shared(f"harmed-{os.getpid()}", node_timeout=3) as started:
-        yield started
-
-
 def test_an_array_computes_every_shard_once_then_they_are_merged(slurm, tmp_path):
     job = Job(slurm, tmp_path, 3)
     job.submit()
@@ -121,16 +114,6 @@ def test_after_a_failure_there_is_no_merge_until_that_task_has_succeeded(slurm, 
     job.submit("2")
     assert job.ended() == ["COMPLETED", "COMPLETED"]
     assert job.starts(1) == 1 and job.starts(2) == 2 and job.notes()[-1] == "merged"
-
-
-def test_a_node_that_dies_gives_its_task_to_another(own_slurm, tmp_path):
-    job = Job(own_slurm, tmp_path, 1, shard1="long at first")
-    job.submit()
-    job.started(1)
-    node = own_slurm.ask("squeue", "--noheader", "--format=%N", f"--jobs={job.array}")
-    own_slurm.kill_node(node)
-    assert job.ended() == ["COMPLETED", "COMPLETED"], job.told()
-    assert job.starts(1) == 2
 
 
 def test_a_task_that_is_preempted_saves_and_comes_back(own_slurm, tmp_path):
