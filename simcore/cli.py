@@ -65,6 +65,13 @@ _run = click.argument("run", type=click.Path())
 _replications = click.option("--replications", type=int, help="Replications per cell, instead of the scenario's.")
 _seed = click.option("--seed", type=int, help="Seed, instead of the scenario's.")
 _threads = click.option("--threads", type=click.IntRange(min=1), help="Threads; default: every CPU of this process.")
+_engine = click.option(
+    "--engine",
+    type=click.Choice(["local", "dask"]),
+    default="local",
+    show_default=True,
+    help="dask: in a process for each thread, or, of a run, by the workers of --scheduler.",
+)
 
 
 @main.command()
@@ -74,13 +81,7 @@ _threads = click.option("--threads", type=click.IntRange(min=1), help="Threads; 
 @_seed
 @_threads
 @click.option("--shard", help="I/N: only the I-th of N shares of the work; simcore merge summarises them.")
-@click.option(
-    "--engine",
-    type=click.Choice(["local", "dask"]),
-    default="local",
-    show_default=True,
-    help="dask: in a process for each CPU, or by the workers of --scheduler.",
-)
+@_engine
 @click.option("--scheduler", help="Address of a scheduler of Dask, such as tcp://host:8786.")
 @_as_json
 def run(scenario, out, replications, seed, threads, shard, engine, scheduler, as_json):
@@ -199,8 +200,9 @@ def repair(ctx, run, sample, threads, as_json):
 @_replications
 @_seed
 @_threads
+@_engine
 @_as_json
-def plan(scenario, out, replications, seed, threads, as_json):
+def plan(scenario, out, replications, seed, threads, engine, as_json):
     """Say what SCENARIO would cost: cells, blocks, time from a short pilot, memory, disk. Writes nothing.
 
     Exit code 2 where it cannot fit into the memory or onto the disk.
@@ -208,7 +210,7 @@ def plan(scenario, out, replications, seed, threads, as_json):
     study = _load(scenario, replications, seed)
     from simcore import forecast
 
-    facts = forecast.forecast(study, threads, out)
+    facts = forecast.forecast(study, threads, out, engine)
     lines = [f"{name:<14} {value}" for name, value in forecast.sentences(study, facts)]
     click.echo(json.dumps(facts, indent=2) if as_json else "\n".join(lines))
     if facts["refused"]:
