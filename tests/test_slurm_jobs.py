@@ -1,5 +1,6 @@
 """The batch scripts on a real Slurm: signals, requeues, kills and failures, with a stand-in for simcore."""
 
+import itertools
 import json
 import os
 import shutil
@@ -22,7 +23,7 @@ class Job:
 
     def __init__(self, slurm, folder, tasks, **plan):
         self.slurm, self.folder = slurm, folder / "with a blank"
-        self.folder.mkdir()
+        self.folder.mkdir(parents=True)
         shutil.copy(Path(__file__).with_name("fake_simcore.py"), self.folder)
         named = {f"{shard.removeprefix('shard')}/{tasks}": behaviour for shard, behaviour in plan.items()}
         (self.folder / "plan.json").write_text(json.dumps(named))
@@ -78,6 +79,21 @@ def test_before_the_time_is_up_a_task_saves_and_queues_again(slurm, tmp_path):
     assert [line.split()[0] for line in job.notes()] == ["start", "saved", "start", "done", "merged"]
     (log,) = (job.folder / "tiny" / "slurm" / "logs").glob("*_1.log")
     assert "start 0" in log.read_text() and "start 1" in log.read_text()
+
+
+def test_a_task_that_gets_nowhere_does_not_queue_again_for_ever(slurm, tmp_path):
+    """Its first start may store nothing, no other; one that stores something each time queues as often as it must."""
+    stuck = Job(slurm, tmp_path / "stuck", 1, shard1="long")
+    slow = Job(slurm, tmp_path / "slow", 1, shard1="stores, long twice")
+    for job in (stuck, slow):
+        job.submit()
+    for start, job in itertools.product((1, 2), (stuck, slow)):
+        assert cluster.wait(lambda job=job, start=start: job.starts(1) == start, 60), job.told()
+        slurm.ask("scancel", "--signal=USR1", "--batch", f"{job.array}_1")
+    assert stuck.ended() == ["FAILED", "CANCELLED"] and stuck.starts(1) == 2, stuck.told()
+    assert "s of start 1: the time is too short for one block\n" in stuck.told()
+    assert f"\nraise --time in {stuck.script.parent / 'array.sbatch'}, and submit again\n" in stuck.told()
+    assert slow.ended() == ["COMPLETED", "COMPLETED"] and slow.starts(1) == 3, slow.told()
 
 
 def test_a_signal_requeues_the_task_that_got_it_and_no_other(slurm, tmp_path):
