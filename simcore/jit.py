@@ -24,8 +24,8 @@ prange = range  # in compiled drivers: numba.prange
 _OPTIONS = {"error_model": "numpy"}
 FACES = (  # modules and folders that decide no stored number
     *("__init__", "__main__", "audit", "block_tables", "breakdown", "checks", "cli", "comparisons", "contracts"),
-    *("curves", "describe", "doctor", "engines", "errors", "failures", "files", "findings", "fitting", "footprint", "forecast"),
-    *("intervals", "joint", "limits", "meanwhile", "measures", "opening", "own", "panels", "progress", "provenance"),
+    *("curves", "describe", "doctor", "engines", "errors", "failures", "files", "findings", "fitting", "footprint"),
+    *("forecast", "intervals", "joint", "limits", "meanwhile", "measures", "opening", "own", "panels", "progress", "provenance"),
     *("rarity", "refinement", "repairs", "replay_tables", "replays", "restoring", "runs", "scenario", "shards"),
     *("sheets", "shelves", "signals", "slurm", "statuses", "store", "summaries", "surface_figures", "surfaces"),
     *("tables", "tails", "tidying", "toml_text", "uncertainty"),

@@ -66,6 +66,8 @@ def slurm(scenario, out, replications, seed, submitting, as_json, **wanted):
         idle = batch.tasks - busy
         told = f"{idle} of {batch.tasks} will find nothing to do, for there are {busy} files of some seconds to compute"
         click.echo(f"--tasks: {told}", err=True)
+    if told := slurm.too_short(batch, study):
+        click.echo(told, err=True)
     jobs = slurm.submit(submit) if submitting else {}
     if as_json:
         click.echo(json.dumps({"scripts": [*scripts, submit], "jobs": jobs}))
