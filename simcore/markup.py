@@ -76,7 +76,7 @@ def filters(lists):
     return (
         '<form class="controls" id="controls" hidden>\n<label>search<input type="search" autocomplete="off"></label>\n'
         + "".join(_choices(*own) for own in lists)
-        + '<button type="reset">Show all rows</button>\n</form>\n<p class="note" id="told" role="status"></p>\n'
+        + '<button type="button">Show all rows</button>\n</form>\n<p class="note" id="told" role="status"></p>\n'
     )
 
 

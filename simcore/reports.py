@@ -57,6 +57,8 @@ class Report:
         target = Path(path) if path is not None else self.run.path / NAME
         if not target.parent.is_dir():
             raise UsageError(f"{target}: there is no folder {target.parent}; make it, or choose another --out")
+        if target.is_dir():
+            raise UsageError(f"{target}: is a folder; write --out {target / NAME}")
         data = self.page().encode(errors="backslashreplace")
         try:
             files.replace(target, data, self.run.path / "temporary" if path is None else target.parent)
@@ -99,13 +101,18 @@ def _question(study):
 def _figures(run):
     """The figures of a run, as `plot` draws them."""
     with tempfile.TemporaryDirectory() as folder:
-        drawn, place = runs.plot(run, Path(folder) / "figures"), Path(folder) / "figures"
-        for name, figure in drawn.items():
-            data, kind = (place / f"{name}.svg").read_bytes(), "svg+xml"
-            if len(data) > MOST_SVG:
-                data, kind = (place / f"{name}.png").read_bytes(), "png"
-            size = [round(96 * inches) for inches in figure.get_size_inches()]
-            yield markup.image(data, kind, _alternative(figure), name.replace("_", " "), size)
+        place = Path(folder) / "figures"
+        for name, figure in runs.plot(run, place).items():
+            yield _figure(place, name, figure)
+
+
+def _figure(folder, name, figure):
+    """One of them, from its file."""
+    data, kind = (folder / f"{name}.svg").read_bytes(), "svg+xml"
+    if len(data) > MOST_SVG:
+        data, kind = (folder / f"{name}.png").read_bytes(), "png"
+    size = [round(96 * inches) for inches in figure.get_size_inches()]
+    return markup.image(data, kind, _alternative(figure), name.replace("_", " "), size)
 
 
 def _alternative(figure):

@@ -87,7 +87,8 @@ def ratios(cases):
     for name in cases[0].values:
         known = [case.values.get(name, (None, None)) for case in cases]
         if all(mcse is not None for _, mcse in known) and not any(case.measure == ROBUST for case in cases):
-            found[name] = max((*_ratio(case, *own), case.cell) for case, own in zip(cases, known, strict=True))
+            every = [(*_ratio(case, *own), case.cell) for case, own in zip(cases, known, strict=True)]
+            found[name] = max(every, key=lambda own: own[0])
     return dict(sorted(found.items(), key=lambda item: item[1]))
 
 

@@ -57,7 +57,10 @@
   selects.forEach((own) => own.addEventListener("change", filter));
   search.addEventListener("input", filter);
   controls.addEventListener("submit", (event) => event.preventDefault());
-  controls.addEventListener("reset", () => setTimeout(filter));
+  controls.querySelector("button").addEventListener("click", () => {
+    [search, ...selects].forEach((own) => { own.value = ""; });
+    filter();
+  });
   selects.filter((own) => own.dataset.first).forEach((own) => { own.value = own.dataset.first; });
   controls.hidden = false;
   filter();
