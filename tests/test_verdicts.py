@@ -140,6 +140,14 @@ def test_a_value_without_an_error_wins_nothing():
     assert case.winner is None and case.why == verdicts.UNKNOWN
 
 
+def test_who_beats_only_some_has_not_won():
+    """l1 beats huber, huber beats l2 by the median absolute error, l1 does not: two measures need not agree."""
+    cell = {"l2": (None, None, UNDEFINED), "l1": (0.5, 0.01), "huber": (0.8, 0.01)}
+    robust = {"l2": (0.52, 0.01), "l1": (0.5, 0.05), "huber": (0.3, 0.01)}
+    _, (case,), _, _ = decided(cell, robust=[robust])
+    assert case.winner is None and set(case.best) == {"l1", "l2"}
+
+
 def test_a_rough_error_is_told():
     _, (case,), _, notes = decided({"l2": (1.0, 0.01), "l1": (0.5, 0.01, ROUGH)})
     assert case.winner == "l1" and case.rough and notes == ["1 of these wins rests on an error that is itself rough."]
