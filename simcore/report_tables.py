@@ -3,6 +3,7 @@
 import pandas as pd
 
 from simcore import codes, markup, tables, verdicts
+from simcore.criteria import ROBUST
 from simcore.markup import Cell
 from simcore.registry import plugins
 from simcore.statuses import INSUFFICIENT, MEANINGS, NO_MCSE, OK, ROUGH, UNDEFINED
@@ -21,7 +22,7 @@ def winners(table, criterion, cases):
     factors = _varying(pd.DataFrame([{**case.place, "parameter": case.parameter} for case in cases]))
     head = ["cell", *factors, "best", "value" if exact else "value ± MCSE"]
     head += [] if exact else ["next best", "difference ± MCSE"]
-    robust = any(case.measure != criterion.measure for case in shown)
+    robust = any(case.stood_in for case in shown)
     head += ["by"] if robust else []
     numbers = {
         (row["cell"], row["parameter"], row["estimator"], row["measure"]): row
@@ -40,11 +41,18 @@ def winners(table, criterion, cases):
         row.append("" if found is None else _number(found, exact)[0])
         if not exact:
             row += [case.next or "", tables.with_error(*case.margin) if case.margin else ""]
-        rows.append(row + [case.measure.replace("_", " ")] * robust)
+        rows.append(row + [_by(case, criterion)] * robust)
     caption = f"Who has {criterion.best}"
     left = len(cases) - len(shown)
     more = markup.paragraph(f"{left:,} more are left out here; simcore compare prints them all.") if left else ""
     return markup.table(caption, head, rows, header=0) + more
+
+
+def _by(case, criterion):
+    """What a winner is the best by."""
+    names = (criterion.measure, ROBUST) if case.stood_in else (criterion.measure,)
+    names = (ROBUST,) if case.measure == ROBUST else names
+    return " and ".join(names).replace("_", " ") if case.winner else ""
 
 
 def _best(case, exact):
@@ -114,7 +122,8 @@ def failures(table, verdict):
         + [_plain(row["n_failed"])]
         for row in shown
     ]
-    caption = f"Fits that did not end as usual: the {len(shown)} largest shares of {len(own)}"
+    caption = "Fits that did not end as usual"
+    caption += f": the {len(shown)} largest shares of {len(own):,}" if len(shown) < len(own) else ""
     head = ["cell", *factors, "estimator", "what", "share ± MCSE", "fits without an estimate"]
     return markup.paragraph(text) + markup.table(caption, head, rows, header=head.index("estimator"))
 

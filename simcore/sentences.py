@@ -66,7 +66,8 @@ def _winners(verdict, criterion, cases):
     """The clause on who is best by a criterion."""
     if verdict.exact:
         return _exact_winners(criterion, cases)
-    wins, total = _by(cases, lambda case: case.winner), of_all(len(cases), cases)
+    wins = _by(cases, lambda case: None if case.stood_in else case.winner)
+    total = of_all(len(cases), cases)
     where = f"in the only {unit(cases)}" if len(cases) == 1 else f"in all {total}"
     if not wins:
         no_one = "no estimator can" if len(cases) == 1 else "can one estimator"
@@ -171,11 +172,11 @@ def _undecided(verdict, cases):
         own = [case for case in cases if case.why == why]
         if own and not (verdict.exact and why == TIED):
             found.append(f"{_so_many(own, cases)} {reason}{_among(own, cases, len(verdict.estimators), why)}")
-    missing = Counter(name for case in cases for name in case.robust)
-    if missing:
+    if missing := Counter(name for case in cases for name in case.robust):
+        stand = "where a loss or its Monte Carlo error does not exist, the median absolute error stands in"
+        best = Counter(case.winner for case in cases if case.stood_in)
         found.append(
-            "where a loss or its Monte Carlo error does not exist, median absolute errors decide: that is so for "
-            f"{named(missing)}"
+            f"{stand} ({named(missing)})" + (f", and judged with it the best is {named(best)}" if best else "")
         )
     return found
 
@@ -212,11 +213,18 @@ def _of_one(verdict):
     known = [case.values[name] for case in cases if name in case.values and case.measure == criterion.measure]
     text = f"There is one estimator, {name}, and nothing to compare it with"
     if known:
-        texts = [f"{value:.4g} ± {'?' if mcse is None else f'{mcse:.1e}'}" for value, mcse in (min(known), max(known))]
+        ends = min(known, key=lambda own: own[0]), max(known, key=lambda own: own[0])
+        texts = [_with_error(*own) for own in ends]
         text += f"; its {criterion.noun} is {texts[0] if len(known) == 1 else f'from {texts[0]} to {texts[1]}'}"
     wanting = len(cases) - len(known)
     second = f"In {wanting:,} of {of_all(len(cases), cases)} its {criterion.noun} does not exist."
     return [text + ".", second if wanting else f"Its {criterion.noun} exists in every {unit(cases)}."]
+
+
+def _with_error(value, mcse):
+    if mcse is not None and mcse <= 1e-13 * abs(value):
+        return f"{value:.4g} exact"  # the control variate has taken all of the error but rounding
+    return f"{value:.4g} ± ?" if mcse is None else with_error(value, mcse)
 
 
 # How sure it is

@@ -24,8 +24,9 @@ class Case:
     best: the estimators that cannot be told from the best one; a single one is the winner. why: there is no winner;
     None where there is. values: estimator -> (value, mcse or None) by `measure`, that of the criterion or the robust
     one, from best to worst. next: the best but for the winner, by that measure; margin: how far it is off the winner,
-    with the MCSE. rough: an error that the win rests on is itself rough. robust: estimators whose measure, or its
-    error, does not exist. silent: those with too few good replications to be judged.
+    with the MCSE. stood_in: the win is not by the measure of the criterion alone, as that has no error of some
+    estimators and the median absolute error stood in. rough: an error that the win rests on is itself rough. robust:
+    estimators whose measure, or its error, does not exist. silent: those with too few good replications to be judged.
     """
 
     cell: int
@@ -37,6 +38,7 @@ class Case:
     values: dict
     next: str | None = None
     margin: tuple | None = None
+    stood_in: bool = False
     rough: bool = False
     robust: tuple = ()
     silent: tuple = ()
@@ -116,7 +118,14 @@ def _case(contest, case, tests, sure):
     found = {"measure": measure, "values": values, "robust": tuple(robust), "silent": silent}
     if why is None:
         found |= _margin(best[0], values, [test for test in tests if test.robust == (measure == ROBUST)])
-        found["rough"] = any(test.rough for (first, _), test in beats.items() if first == best[0])
+        own = {worse: test for (first, worse), test in beats.items() if first == best[0]}
+        finite = contest.of(case, best[0], criterion.measure)[0] is not None
+        found["rough"] = any(test.rough for test in own.values())
+        found["stood_in"] = any(
+            test.robust
+            and not (finite and contest.of(case, worse, criterion.measure)[2] == UNDEFINED)  # else it is less
+            for worse, test in own.items()
+        )
     return Case(*case, contest.places[case], best, why, **found)
 
 

@@ -120,7 +120,7 @@ def test_where_a_moment_is_infinite_the_median_absolute_error_decides():
     _, (case,), (first, second, _), _ = decided(heavy, robust=[robust])
     assert case.winner == "l1" and case.robust == ("l2",) and case.measure == "mse" and case.next == "huber"
     assert "In the only cell l1 has the smallest mean square error" in first
-    assert "median absolute errors decide: that is so for l2 in 1" in second
+    assert second.endswith("the median absolute error stands in (l2 in 1).") and not case.stood_in  # infinite is more
     level = robust | {"l2": (0.319, 0.01)}  # less than 0.01 + 0.01 off: unpaired errors add up
     _, (case,), _, _ = decided(heavy, robust=[level])
     assert case.winner is None and case.best == ("l2", "l1")
@@ -128,9 +128,12 @@ def test_where_a_moment_is_infinite_the_median_absolute_error_decides():
 
 def test_where_nothing_has_a_moment_all_is_by_the_median_absolute_error():
     none = dict.fromkeys(("l2", "mid"), (None, None, UNDEFINED))
-    _, (case,), (first, *_), notes = decided(none, robust=[{"l2": (3.0, 0.1), "mid": (1.0, 0.1)}])
+    _, (case,), (first, second, _), notes = decided(none, robust=[{"l2": (3.0, 0.1), "mid": (1.0, 0.1)}])
     assert case.winner == "mid" and case.measure == criteria.ROBUST and case.margin == (pytest.approx(2.0), 0.2)
-    assert "67 % below" in first and not notes
+    assert case.stood_in and "no estimator can be told to have the smallest mean square error" in first and not notes
+    assert second.endswith(
+        "the median absolute error stands in (l2 in 1 and mid in 1), and judged with it the best is mid in 1."
+    )
     _, (case,), (first, second, _), _ = decided(none)
     assert case.why == verdicts.UNKNOWN and "has no Monte Carlo error" in second and "no estimator can" in first
 
@@ -138,6 +141,16 @@ def test_where_nothing_has_a_moment_all_is_by_the_median_absolute_error():
 def test_a_value_without_an_error_wins_nothing():
     _, (case,), _, _ = decided({"l2": (0.1, None, NO_MCSE), "l1": (0.5, 0.01)})
     assert case.winner is None and case.why == verdicts.UNKNOWN
+
+
+def test_a_median_absolute_error_is_not_called_a_mean_square_error():
+    """The mean square error of l2 has no error: what l1 beats it by is said, and only that."""
+    cell, robust = {"l2": (0.6, None, NO_MCSE), "l1": (0.5, 0.01), "huber": (0.8, 0.01)}, {"l2": (0.9, 0.01)}
+    robust |= {"l1": (0.3, 0.01), "huber": (0.5, 0.01)}
+    _, cases, (first, second, _), _ = decided(cell, FAR, robust=[robust])
+    assert [case.winner for case in cases] == ["l1", "l1"] and [case.stood_in for case in cases] == [True, False]
+    assert first.startswith("In 1 of 2 cells l1 has the smallest mean square error")
+    assert second.endswith("stands in (l2 in 1), and judged with it the best is l1 in 1.")
 
 
 def test_who_beats_only_some_has_not_won():
@@ -156,7 +169,10 @@ def test_a_rough_error_is_told():
 def test_one_estimator_has_nothing_to_win():
     cells = {"l2": (1.0, 0.01)}, {"l2": (2.0, 0.02)}, {"l2": (None, None, UNDEFINED)}
     verdict, _, (first, second, third), _ = decided(*cells)
-    assert first.startswith("There is one estimator, l2, and nothing to compare it with") and "2 ± 2.0e-02" in first
+    assert (
+        first.startswith("There is one estimator, l2, and nothing to compare it with")
+        and "from 1.000 ± 0.010 to 2.000 ± 0.020" in first
+    )
     assert second == "In 1 of 3 cells its mean square error does not exist." and not verdict.tests
     assert "has its Monte Carlo error" in third and "beyond" not in first + second + third
 
