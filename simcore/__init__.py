@@ -25,6 +25,7 @@ _HOME = {
     "verify": ("audit", "verify"),
     "repair": ("repairs", "repair"),
     "plot": ("runs", "plot"),
+    "report": ("reports", "report"),
     "Replication": ("replays", "Replication"),
     "replay": ("replays", "replay"),
     "Fit": ("fitting", "Fit"),

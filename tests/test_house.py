@@ -33,10 +33,13 @@ LAYERS = [
     ("panels", "shards"),
     ("sheets",),
     ("progress",),
-    ("curves", "tables", "surface_figures"),
+    ("curves", "tables", "surface_figures", "markup", "criteria", "wording"),
+    ("contests",),
+    ("verdicts",),
+    ("sentences",),
     ("runs",),
-    ("audit", "doctor", "repairs", "replays", "slurm"),
-    ("replay_tables",),
+    ("audit", "doctor", "repairs", "replays", "slurm", "report_records", "report_tables"),
+    ("replay_tables", "reports"),
     ("cli", "__init__", "__main__"),
 ]
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}

@@ -64,6 +64,7 @@ def main():
     \b
     simcore run scenarios/quickstart.toml      simulate, summarise, print the table
     simcore plot results/quickstart            draw the curves
+    simcore report results/quickstart          one page: the answer, figures, table, provenance
     simcore compare results/quickstart         estimators two by two: is the difference beyond the error?
     simcore describe scenarios/quickstart.toml the study in words
     simcore list                               what can stand in a scenario

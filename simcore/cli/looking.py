@@ -68,6 +68,22 @@ def plot(run, out, as_json):
 
 @main.command()
 @options.run
+@click.option("--out", type=click.Path(), help="File to write; default: RUN/report.html.")
+@options.as_json
+def report(run, out, as_json):
+    """Write one HTML page about the finished RUN: the answer in three sentences, figures, numbers, provenance."""
+    from simcore import reports
+
+    found = reports.Report.of(run)
+    path = str(found.write(out))
+    if as_json:
+        click.echo(json.dumps({"path": path, "sentences": found.sentences, "notes": found.notes}))
+    else:
+        click.echo(path)
+
+
+@main.command()
+@options.run
 @click.option("--shards", type=click.IntRange(min=1), help="N of --shard I/N; default: that of RUN/slurm, if any.")
 @click.option("--indices", is_flag=True, help="Print only the numbers of unfinished shards, as 3,17-19.")
 @options.as_json
