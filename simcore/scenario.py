@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from simcore import toml_text
+from simcore.cards import Card
 from simcore.checks import Checks
 from simcore.registry import (
     BELOW_ONE,
@@ -176,7 +177,7 @@ class Precision:
     max_replications: int
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True, init=False, repr=False)
 class Study:
     """A checked scenario: `Study(name=..., problem=..., factors={...}, estimators=[{...}, ...])`, as in a file.
 
@@ -209,6 +210,21 @@ class Study:
     def __init__(self, /, **entries):
         data = toml_text.plain({key: value for key, value in entries.items() if value is not None})
         vars(self).update(_checked(data), text=toml_text.render(data))
+
+    def __repr__(self):
+        return self._card().text()
+
+    def _repr_html_(self):
+        return self._card().html()
+
+    def _card(self):
+        lists = {name: getattr(self, name) for name in ("errors", "contamination", "design", "n")} | dict(self.settings)
+        lists |= {"estimators": self.estimators, "measures": self.measures}
+        rows = tuple((name, ", ".join(map(_short, values))) for name, values in lists.items() if values)
+        each = f"{self.replications:,} replications per cell" if self.replications else "nothing is random"
+        about = f"{self.problem}, seed {self.seed}, {each}, efficiencies relative to {self.reference}"
+        title = f"{self.name}: {self.title}" if self.title else self.name
+        return Card(title, (about,), ("", ""), rows, left=2)
 
     def with_changes(self, replications=None, seed=None):
         """The same study with another number of replications or seed; the text stays as it was given."""

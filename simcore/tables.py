@@ -288,6 +288,11 @@ def terminal():
     return console
 
 
+def number_text(row):
+    """What tables show of a row of the summary, a pandas.Series, as a text."""
+    return _cell(row).plain
+
+
 def _cell(row):
     status = row["status"]
     if status in _SHORT:

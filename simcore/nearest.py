@@ -1,0 +1,1 @@
+"""Files near a path that does not exist, for messages."""
