@@ -23,6 +23,7 @@ _HOME = {
     "verify": ("audit", "verify"),
     "repair": ("repairs", "repair"),
     "plot": ("runs", "plot"),
+    "export": ("exports", "export"),
     "Replication": ("replays", "Replication"),
     "replay": ("replays", "replay"),
     "Fit": ("fitting", "Fit"),

@@ -40,6 +40,20 @@ class Run:
             return self.table.copy()
         return summaries.summarise(self.study, self._parts(), plain)
 
+    def estimates(self):
+        """Every estimate, of a study with `keep`: yields (cell, estimates, states) of each `design.Cell`, in order.
+
+        estimates: float64 (targets, replications), a row for each parameter of each estimator, NaN where a fit failed;
+        states: uint32, their codes, see `codes`. Raises UsageError where none were kept, and as `summary` does.
+        """
+        if not self.study.keep:
+            raise UsageError(f'{self.path}: kept no estimates; write keep = "estimates" into the scenario')
+        present = self.folder.present()
+        self.refuse_incomplete(present)
+        for cell in design.cells(self.study):
+            own = present[cell.key]
+            yield cell, *self.folder.read_kept(cell, own, design.reach(cell, own))
+
     @settled(Vanished)
     def comparisons(self, measure="mse"):
         """Paired differences of loss between any two estimators of a cell, a pandas.DataFrame: see `comparisons`."""
