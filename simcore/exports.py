@@ -59,7 +59,7 @@ _WRITERS = {
 
 
 def tables(run, target):
-    """The table of a target in parts, each a pyarrow.Table of the same columns. Raises UsageError at once, if at all."""
+    """The table of a target in parts, each a pyarrow.Table of the same columns. Raises as `export`, at once."""
     if target not in TARGETS:
         raise UsageError(f"{target!r}: unknown target, {registry.unknown(target, TARGETS)}")
     if target == "rsimsum":

@@ -80,10 +80,7 @@ def test_many_replications_go_in_parts_with_the_same_rows(place, monkeypatch):
     whole = simcore("export", run.path, "--for", "rsimsum").stdout
     monkeypatch.setattr(exports, "_AT_ONCE", 300)
     parts = simcore("export", run.path, "--for", "rsimsum").stdout
-    key = ["cell", "method", "dataset"]
-    assert (
-        read(parts).sort_values(key).equals(read(whole).sort_values(key).set_index(read(parts).sort_values(key).index))
-    )
+    assert parts != whole and sorted(parts.splitlines()) == sorted(whole.splitlines())
 
 
 def test_failed_fits_are_missing_and_say_why(place, monkeypatch):
