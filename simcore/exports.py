@@ -77,9 +77,8 @@ def rows(run, target):
     return len(design.cells(study)) * len(design.targets(study)) * (1 if target == "wide" else len(study.measures))
 
 
-def in_r(run, path):
-    """How R reads such estimates and gives them to rsimsum: lines of R."""
-    study = run.study
+def in_r(study, path):
+    """How R reads the estimates of a study from a file and gives them to rsimsum: lines of R."""
     varying = [name for name in _factor_columns(study) if name != "cell" and name in (*_LABELS, *dict(study.settings))]
     factors = summaries.factors(study)
     by = ", ".join(f'"{name}"' for name in varying if factors[name].nunique(dropna=False) > 1)

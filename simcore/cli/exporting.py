@@ -34,5 +34,5 @@ def export(run, target, out):
             raise UsageError(f"{rows:,} rows are too many for a terminal; write them to a file with --out FILE.csv")
         exports.write(found, sys.stdout.buffer)
     if target == "rsimsum":
-        lines = "\n  ".join(exports.in_r(opened, out or "FILE.csv"))
+        lines = "\n  ".join(exports.in_r(opened.study, out or "FILE.csv"))
         click.echo(f"in R:\n  {lines}", err=True)
