@@ -93,7 +93,10 @@ def _heading(name, problem, answers):
         yield _line(f"seed = {scenario.DEFAULT_SEED}", "the same seed gives the same bits, on any machine")
         yield _line(f"replications = {answers.replications:_}", "data sets per cell; 100 times as many: errors a tenth")
         yield _line('# keep = "estimates"', "keep every estimate, for `simcore export --for rsimsum`")
-    yield _line('# reference = "..."', "whose efficiency is 1: the label of an estimator; default: the first")
+    if "l1" in answers.losses:
+        yield _line('reference = "l1"', "whose efficiency is 1: it has a variance where the mean has none")
+    else:
+        yield _line('# reference = "..."', "whose efficiency is 1: the label of an estimator; default: the first")
     if problem.exact is None and problem.simulation is None:
         yield _line('# estimand = "median"', "where errors are skewed: measure all against it, or the mean")
     if problem.designed:
@@ -146,12 +149,12 @@ def _list(key, word, kind, entries, problem):
 
 def _estimators(problem, answers):
     used = []
-    for place, entry in enumerate(answers.losses):
+    for entry in answers.losses:
         kind = "losses" if _name(entry) in scenario.suiting("losses", problem.name) else "estimators"
         name, given = _read(entry, kind, ("losses", "estimators"))
         used.append(name)
         plugin = plugins(kind)[name]
-        yield from ("", _line("[[estimators]]", "the first: what efficiencies are relative to" if not place else ""))
+        yield from ("", "[[estimators]]")
         yield _line(f'{"loss" if kind == "losses" else "estimator"} = "{name}"', plugin.meaning)
         for parameter in scenario.parameters_of(kind, plugin):
             default = given.get(parameter.name, _plain(parameter.default))

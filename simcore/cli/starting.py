@@ -112,3 +112,13 @@ def _read(field, text):
         raise UsageError(f"--{field}: must be whole numbers (got {text!r}), as --{field} {form}")
     numbers = tuple(map(int, parts))
     return numbers if field == "n" else numbers[0]
+
+
+@main.command()
+def schema():
+    """Print a JSON Schema of scenario files, by which editors complete and check them."""
+    import json
+
+    from simcore import json_schema
+
+    click.echo(json.dumps(json_schema.schema(), indent=1))
