@@ -111,13 +111,18 @@ def test_without_estimates_it_says_how_to_get_them_and_that_is_how(place):
     [
         ("csv", "x.parquet", "must end in .csv; the summary as Parquet is"),
         ("wide", "x.xlsx", "must end in .csv or .parquet"),
-        ("simsum", "x.csv", "did you mean 'rsimsum'?"),
+        ("simsum", "x.csv", "rsimsum"),
         ("csv", "no/such/folder/x.csv", "cannot be written (No such file or directory)"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_and_nothing_written(place, tmp_path, target, name, told):
     done = simcore("export", place / "results/kept", "--for", target, "--out", tmp_path / name)
     assert done.exit_code == 2 and told in done.stderr and not list(tmp_path.iterdir())
+
+
+def test_the_command_knows_all_targets():
+    (option,) = (option for option in main.commands["export"].params if option.name == "target")
+    assert list(option.type.choices) == list(exports.TARGETS)
 
 
 def test_a_file_is_replaced_only_by_a_whole_one(place, tmp_path, monkeypatch):

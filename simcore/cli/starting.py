@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from simcore.cli.group import main
+from simcore.cli.guidance import examples, names_of
 from simcore.errors import UsageError, command
 
 _QUESTIONS = {  # field of `starters.Answers` -> what is asked
@@ -20,9 +21,19 @@ _QUESTIONS = {  # field of `starters.Answers` -> what is asked
 _KINDS = {"errors": "distributions", "contamination": "contamination"}
 
 
-@main.command()
+@main.command(
+    epilog=examples(
+        "simcore init                               # asks",
+        "simcore init my_study --yes                # a study of location, ready to run",
+        "simcore init lines --problem linear --yes --losses 'l2, huber(k=1.5), mm'",
+    )
+)
 @click.argument("name", required=False)
-@click.option("--problem", help="What is estimated: location, linear, ...: `simcore list problems`.")
+@click.option(
+    "--problem",
+    help="What is estimated: location, linear, ...: `simcore list problems`.",
+    shell_complete=names_of("problems"),
+)
 @click.option("--n", help="Observations of a data set, as 20,100.")
 @click.option("--errors", help="Distributions of the errors, as 'normal, student_t(df=3)'.")
 @click.option("--contamination", help="What outliers do, as 'none, shift(fraction=0.1, size=10)'.")
@@ -32,7 +43,8 @@ _KINDS = {"errors": "distributions", "contamination": "contamination"}
 def init(name, problem, yes, **given):
     """Write a commented scenario file, NAME.toml, that is valid and can be run at once.
 
-    Asks, on a terminal, for what is not given. A file that is there is never written over.
+    Asks, on a terminal, for what is not given; elsewhere --yes takes what is usual. Prints the path of the file. A file
+    that is there is never written over: exit code 2.
     """
     from simcore import files, starters
 
@@ -114,9 +126,13 @@ def _read(field, text):
     return numbers if field == "n" else numbers[0]
 
 
-@main.command()
+@main.command(epilog=examples("simcore schema > simcore.schema.json"))
 def schema():
-    """Print a JSON Schema of scenario files, by which editors complete and check them."""
+    """Print a JSON Schema of scenario files, by which editors complete and check them.
+
+    Editors with Taplo, as VS Code with Even Better TOML, use it where the first line of a scenario is
+    `#:schema ./simcore.schema.json`. It is draft 7, and says what each key means.
+    """
     import json
 
     from simcore import json_schema
