@@ -170,6 +170,13 @@ def test_a_path_that_is_none_comes_with_the_nearest(place, monkeypatch, command,
     assert done.exit_code == 2 and meant in done.stderr, done.stderr
 
 
+@pytest.mark.parametrize("path", [b"tny.toml", 12345, "\ud800.toml", "a\0b", ""])
+def test_what_is_no_path_is_refused_as_ever(place, monkeypatch, path):
+    monkeypatch.chdir(place)
+    with pytest.raises(sc.ScenarioError, match="give the path of a scenario file"):
+        sc.load(path)
+
+
 def test_a_path_that_is_like_nothing_comes_with_no_guess(place, monkeypatch):
     monkeypatch.chdir(place)
     for command in ("show", "run"):
