@@ -111,16 +111,26 @@ def test_on_a_terminal_it_asks_and_has_defaults(folder, terminal):
     assert done.stderr.count("?") >= 6 and "student_t" in done.stderr and done.stdout.endswith("my_study.toml\n")
 
 
+def test_a_wrong_answer_is_asked_again(folder, terminal):
+    given = ["No Name", "mine", "locatoin", "location", "ten", "10", "norml", "normal", "flip", "none", "l2", "0", "50"]
+    done = init(input="\n".join([*given, ""]))
+    assert done.exit_code == 0, done.stderr
+    for told in ("is no name for a study", "'locatoin'", "got 'ten'", "did you mean 'normal'", "flip", "out of range"):
+        assert told in done.stderr, told
+    study = sc.load("mine.toml")
+    assert (study.n, study.replications, len(study.errors), len(study.estimators)) == ((10,), 50, 1, 1)
+
+
 def test_without_a_terminal_it_says_what_is_missing(folder):
     done = init("mine", "--problem", "location", "--n", "10")
     assert done.exit_code == 2 and "--errors --contamination --losses --replications too, or --yes" in done.stderr
     assert not list(folder.iterdir())
 
 
-def test_a_file_is_never_written_over(folder):
+def test_a_file_is_never_written_over_and_nothing_asked_first(folder, terminal):
     (folder / "mine.toml").write_text("before")
     for name in ("mine", "mine.toml"):
-        done = init(name, "--yes")
+        done = init(name)
         assert done.exit_code == 2 and "is there already" in done.stderr and "another NAME" in done.stderr
     assert (folder / "mine.toml").read_text() == "before" and len(list(folder.iterdir())) == 1
 

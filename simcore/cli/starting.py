@@ -1,7 +1,9 @@
 """Commands for those who write a scenario: a file to start from, and the schema that editors check it by."""
 
+import functools
 import re
 import sys
+import textwrap
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,17 +54,18 @@ def init(name, problem, yes, **given):
     if not asking and not yes and None in (problem, *given.values()):
         lacking = " ".join(f"--{key}" for key, value in {"problem": problem, **given}.items() if value is None)
         raise UsageError(f"there is no terminal to ask on: give {lacking} too, or --yes for what is usual")
-    path = _free(name or (_asked("What is the study's name?", "my_study") if asking else "my_study"))
+    path = _asked("What is the study's name?", "my_study", _free) if asking and not name else _free(name or "my_study")
     if problem is None and asking:
         _tell_problems()
-        problem = _asked("What do you estimate?", "location")
-    answers = starters.usual(problem or "location")
+        answers = _asked("What do you estimate?", "location", starters.usual)
+    else:
+        answers = starters.usual(problem or "location")
     for field in _QUESTIONS:
-        text = given[field]
-        if text is None and asking:
-            text = _asked(_question(field, answers.problem), _as_text(getattr(answers, field)))
-        if text is not None:
-            answers = replace(answers, **{field: _read(field, text)})
+        reader = functools.partial(_answered, answers, field)
+        if given[field] is not None:
+            answers = reader(given[field])
+        elif asking:
+            answers = _asked(_question(field, answers.problem), _as_text(getattr(answers, field)), reader)
     text = starters.starter(path.stem, answers)
     if not files.put(path, text.encode(), path.absolute().parent):
         raise _there(path)
@@ -87,8 +90,16 @@ def _there(path):
     return UsageError(f"{path}: is there already and is not written over; choose another NAME, or move it away")
 
 
-def _asked(question, default):
-    return click.prompt(question, default=default, err=True)
+def _asked(question, default, reader):
+    """What a reader makes of an answer; asks again while it refuses that."""
+
+    def read(text):
+        try:
+            return reader(text)
+        except UsageError as error:
+            raise click.UsageError(str(error)) from None
+
+    return click.prompt(question, default=default, value_proc=read, err=True)
 
 
 def _tell_problems():
@@ -104,11 +115,21 @@ def _question(field, problem):
 
     kinds = ("losses", "estimators") if field == "losses" else (_KINDS[field],) if field in _KINDS else ()
     known = [name for kind in kinds for name in scenario.suiting(kind, problem)]
-    return f"{_QUESTIONS[field]}\n  {', '.join(known)}\n " if known else _QUESTIONS[field]
+    lines = textwrap.wrap(", ".join(known), 100, initial_indent="  ", subsequent_indent="  ")
+    return "\n".join([_QUESTIONS[field], *lines, " "]) if known else _QUESTIONS[field]
 
 
 def _as_text(value):
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _answered(answers, field, text):
+    """The answers with another one to a question. Raises UsageError where they make no study."""
+    from simcore import starters
+
+    answers = replace(answers, **{field: _read(field, text)})
+    starters.starter("study", answers)
+    return answers
 
 
 def _read(field, text):
