@@ -85,20 +85,21 @@ class Run:
         from simcore import first_look
 
         try:
-            table, why = self._first_cells(first_look.cells_shown(self.study)), "summary() has the table"
+            table, why = self._first_cells(first_look.cells_shown(self.study)), "summary() has the table, and sc.plot draws it"
         except SimcoreError as error:
             table, why = None, str(error)
         return first_look.card(self.study, self.path, table, why)
 
     @settled(Vanished)
     def _first_cells(self, count):
-        """The summary of so many cells; None of an exact problem, whose table takes long, unless it is at hand."""
+        """The summary of so many cells; None of an exact problem, whose numbers are curves and take long."""
         from simcore import summaries
 
+        if self._exact:
+            return None
         if self.table is not None:
             return self.table[self.table["cell"] < count]
-        if not self._exact:
-            return summaries.summarise(self.study, itertools.islice(self._parts(), count))
+        return summaries.summarise(self.study, itertools.islice(self._parts(), count))
 
     def _parts(self):
         """(cell, total of its sums, kept errors or None) of each cell, one after the other; none of exact problems."""
