@@ -85,7 +85,8 @@ class Run:
         from simcore import first_look
 
         try:
-            table, why = self._first_cells(first_look.cells_shown(self.study)), "summary() has the table, and sc.plot draws it"
+            table = self._first_cells(first_look.cells_shown(self.study))
+            why = "summary() has the table, and sc.plot draws it"
         except SimcoreError as error:
             table, why = None, str(error)
         return first_look.card(self.study, self.path, table, why)
@@ -165,7 +166,7 @@ def run(study, out="results", threads=None, replications=None, seed=None, progre
         study = scenario.load(study)
     if replications is not None or seed is not None:
         study = study.with_changes(replications, seed)
-    _refuse(study, out, threads)
+    _refuse(study, out, threads, engine)
     shard = shards.parse(shard) if isinstance(shard, str) else shard
     with signals.stoppable(), engines.opened(engine, threads) as compute:
         folder = opening.create(out, study)
@@ -207,12 +208,12 @@ def extend(study, out="results", threads=None, replications=None, progress=None)
         return _finished(opening.extend(path, study), compute, progress)
 
 
-def _refuse(study, out, threads):
+def _refuse(study, out, threads, engine="local"):
     """Refuse what cannot be meant or cannot fit, before anything is written."""
     if threads is not None and threads < 1:
         raise UsageError(f"threads: must be at least 1 (got {threads})")
     design.count_blocks(study)
-    footprint.refuse(study, threads, Path(out) / study.name)
+    footprint.refuse(study, threads, Path(out) / study.name, engines.workers(engine, threads))
 
 
 def _finished(folder, compute, progress):

@@ -8,7 +8,7 @@ import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
-from simcore import registry
+from simcore import own, registry
 from simcore.cli import guidance, main
 from tests.test_cli import TINY
 
@@ -33,7 +33,8 @@ def parsed(line):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_says_what_it_does_and_has_examples_that_parse(name):
+def test_every_command_says_what_it_does_and_has_examples_that_parse(name, monkeypatch):
+    monkeypatch.setattr(own, "use", lambda source: None)  # no file is there
     done = simcore(name, "--help")
     assert done.exit_code == 0 and max(map(len, done.stdout.splitlines())) <= 100
     command = main.commands[name]
@@ -42,10 +43,10 @@ def test_every_command_says_what_it_does_and_has_examples_that_parse(name):
     assert all(option.help for option in command.params if isinstance(option, click.Option)), name
     lines = examples_of(done.stdout)
     assert 1 <= len(lines) <= 5
-    words = [own for line in lines for own in parsed(line)]
-    assert any(own[1] == name for own in words) and len(words) >= len(lines)
-    for own in words:
-        context = main.commands[own[1]].make_context(own[1], own[2:], parent=click.Context(main))  # raises
+    words = [found for line in lines for found in parsed(line)]
+    assert any(found[1] == name for found in words) and len(words) >= len(lines)
+    for found in words:
+        context = main.commands[found[1]].make_context(found[1], found[2:], parent=click.Context(main))  # raises
         assert context.params is not None
 
 

@@ -11,7 +11,7 @@ from simcore import jit, registry
 
 PACKAGE = Path(registry.__file__).parent
 LAYERS = [
-    ("errors", "code_cache", "jit", "registry", "codes", "statuses", "outliers"),
+    ("errors", "code_cache", "jit", "registry", "own", "codes", "statuses", "outliers"),
     ("cards", "files", "limits", "meanwhile", "nearest", "signals"),
     ("lanes", "lanes_llvm", "fmath", "streams", "variates", "order", "networks_llvm", "quadrature", "roots"),
     ("special", "histograms", "sums", "moments", "intervals", "tails", "dense", "breakdown", "refinement", "joint"),
@@ -30,6 +30,7 @@ LAYERS = [
     ("restoring", "tidying"),
     ("footprint",),
     ("summaries", "comparisons", "rounds", "forecast", "describe", "wide"),
+    ("contracts",),
     ("panels", "shards"),
     ("sheets",),
     ("progress",),

@@ -5,9 +5,24 @@ import sys
 
 import click
 
-from simcore import signals
+from simcore import own, signals
 from simcore.cli import guidance
 from simcore.errors import SimcoreError, Stopped, UsageError
+
+
+class _Command(click.Command):
+    """A command that takes plugins of the user's own, before it does anything."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        told = "A Python file with plugins of your own, or the name of those of an installed package (repeatable)."
+        how = {"multiple": True, "expose_value": False, "is_eager": True, "callback": _use}
+        self.params.append(click.Option(["--plugin", "own_plugins"], help=told, **how))
+
+
+def _use(_ctx, _option, sources):
+    for source in sources:
+        own.use(source)
 
 
 class Commands(click.Group):
@@ -26,6 +41,8 @@ class Commands(click.Group):
         if self.get_command(ctx, name) is None and not name.startswith("-"):
             raise UsageError(guidance.unknown_command(name, self.list_commands(ctx)))
         return super().resolve_command(ctx, args)
+
+    command_class = _Command
 
     def invoke(self, ctx):
         try:
@@ -47,6 +64,11 @@ class Commands(click.Group):
         except OSError as error:
             click.echo(f"{error.filename or 'files'}: {error.strerror or error}", err=True)
             ctx.exit(1)
+        except Exception as error:
+            if (blamed := own.blamed(error)) is None:
+                raise
+            click.echo(blamed, err=True)
+            ctx.exit(2)
 
 
 @click.group(

@@ -14,6 +14,7 @@ GROUPS = {  # of `simcore --help`: commands in the order in which they are neede
     "Write a study": {
         "init": "Write a commented scenario file to start from",
         "list": "What can stand in a scenario, with parameters and meanings",
+        "check": "Hold plugins of your own to the contracts of ours",
         "describe": "Say in words what a scenario does",
         "plan": "Say what a scenario would cost: cells, time, memory, disk",
     },
