@@ -7,7 +7,9 @@ import duckdb
 import pandas as pd
 import pytest
 
+import simcore as sc
 from simcore import exports, scenario
+from tests.test_cli import TINY
 from tests.test_exports import KEPT
 
 ROOT = Path(__file__).parents[1]
@@ -18,13 +20,20 @@ def examples(language):
     return re.findall(rf"```{language}\n(.*?)```", TEXT, re.S)
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a run under the names of two studies."""
+    folder = tmp_path_factory.mktemp("reading")
+    text = TINY.replace('name = "tiny"', 'name = "quickstart"').replace("n = [5, 8]", "n = [10, 100]")
+    sc.run(scenario.parse(text), folder / "results", threads=2)
+    (folder / "results/heavy_tails").symlink_to(folder / "results/quickstart")
+    return folder
+
+
 @pytest.fixture
-def table(tmp_path, monkeypatch):
-    """Where the examples run: the reference run under the names of two studies; its table."""
-    (tmp_path / "results").mkdir()
-    for name in ("quickstart", "heavy_tails"):
-        (tmp_path / "results" / name).symlink_to(ROOT / "results" / "reference")
-    monkeypatch.chdir(tmp_path)
+def table(folder, monkeypatch):
+    """Its table, and the folder as the place where the examples run."""
+    monkeypatch.chdir(folder)
     return pd.read_parquet("results/quickstart/summary.parquet")
 
 
@@ -43,7 +52,7 @@ def test_duckdb(table):
             assert pd.isna(got) and pd.isna(want) or got == pytest.approx(want, abs=5e-4)
     assert len(against_n) == table.groupby(["errors", "estimator"]).ngroups
     assert len(joined) == (table["measure"] == "median_abs_error").sum() and (joined["sigmas"] == 0).all()
-    assert every[["study", "cells", "replications"]].to_numpy().tolist() == [["reference", 22, 100_000]]
+    assert every[["study", "cells", "replications"]].to_numpy().tolist() == [["quickstart", 4, 2000]]
 
 
 def test_pandas_and_polars(table):
