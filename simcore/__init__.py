@@ -26,6 +26,7 @@ _HOME = {
     "repair": ("repairs", "repair"),
     "plot": ("runs", "plot"),
     "report": ("reports", "report"),
+    "export": ("exports", "export"),
     "Replication": ("replays", "Replication"),
     "replay": ("replays", "replay"),
     "Fit": ("fitting", "Fit"),

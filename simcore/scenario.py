@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from simcore import toml_text
+from simcore.cards import Card
 from simcore.checks import Checks
 from simcore.registry import (
     BELOW_ONE,
@@ -176,7 +177,7 @@ class Precision:
     max_replications: int
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True, init=False, repr=False)
 class Study:
     """A checked scenario: `Study(name=..., problem=..., factors={...}, estimators=[{...}, ...])`, as in a file.
 
@@ -209,6 +210,21 @@ class Study:
     def __init__(self, /, **entries):
         data = toml_text.plain({key: value for key, value in entries.items() if value is not None})
         vars(self).update(_checked(data), text=toml_text.render(data))
+
+    def __repr__(self):
+        return self._card().text()
+
+    def _repr_html_(self):
+        return self._card().html()
+
+    def _card(self):
+        lists = {name: getattr(self, name) for name in ("errors", "contamination", "design", "n")} | dict(self.settings)
+        lists |= {"estimators": self.estimators, "measures": self.measures}
+        rows = tuple((name, ", ".join(map(_short, values))) for name, values in lists.items() if values)
+        each = f"{self.replications:,} replications per cell" if self.replications else "nothing is random"
+        about = f"{self.problem}, seed {self.seed}, {each}, efficiencies relative to {self.reference}"
+        title = f"{self.name}: {self.title}" if self.title else self.name
+        return Card(title, (about,), ("", ""), rows, left=2)
 
     def with_changes(self, replications=None, seed=None):
         """The same study with another number of replications or seed; the text stays as it was given."""
@@ -269,6 +285,31 @@ def parameters_of(kind, plugin):
     if kind == "designs":
         return plugin.parameters + (_RANDOM_DESIGN if plugin.draw else ())
     return plugin.parameters + ((_RESIDUAL_SCALE,) if kind == "losses" and plugin.scaled else ())
+
+
+def suiting(kind, problem):
+    """Names of the plugins of a kind that can stand in a scenario of a problem, at some of their parameters."""
+    problem = plugins("problems")[problem]
+    base = plugins("problems")[problem.exact.base] if problem.exact else problem
+    if kind == "estimators":
+        return [name for name, plugin in plugins(kind).items() if plugin.problem == base.name]
+    if kind in ("losses", "designs"):
+        return list(plugins(kind)) if (base.losses if kind == "losses" else base.designed) else []
+    if kind == "contamination" and problem.exact:
+        return ["none"]
+    return [
+        name
+        for name, plugin in plugins(kind).items()
+        if only_for(plugin) == problem.name
+        or only_for(plugin) is None
+        and (problem.errors or name == "none")
+        and not (problem.exact and kind == "distributions" and not _has_quantiles(plugin))
+    ]
+
+
+def _has_quantiles(plugin):
+    """Whether an exact problem can place observations at the quantiles of a distribution."""
+    return plugin.problem or plugin.log_density or plugin.from_normal
 
 
 def as_values(default):
@@ -534,7 +575,7 @@ class _ScenarioChecks(Checks):
             right = "leave it out: the outliers stand `at` places"
             self.wrong((*entry.path, "kind"), f"is not for {problem.name}", right, entry.plugin.name)
         for entry in errors:
-            if not (entry.plugin.problem or entry.plugin.log_density or entry.plugin.from_normal):
+            if not _has_quantiles(entry.plugin):
                 right = "choose a distribution whose density has a closed form"
                 self.wrong((*entry.path, "distribution"), "has no quantiles here", right, entry.plugin.name)
         most = max(settings["outliers"], default=0.0)
@@ -545,14 +586,9 @@ class _ScenarioChecks(Checks):
 
     def suits(self, entry, key, problem):
         """Whether errors or contamination are for a problem."""
-        only = only_for(entry.plugin)
-        if only == problem.name or only is None and (problem.errors or entry.plugin.name == "none"):
+        only, known = only_for(entry.plugin), suiting(entry.kind, problem.name)
+        if entry.plugin.name in known or problem.exact and only is None:  # told already
             return
-        known = [
-            plugin.name
-            for plugin in plugins(entry.kind).values()
-            if only_for(plugin) == problem.name or problem.errors and only_for(plugin) is None
-        ]
         right = (f"it is for {only}; " if only else "") + f"those for {problem.name}: {', '.join(known) or 'none'}"
         self.wrong((*entry.path, key), f"is not for {problem.name}", right, entry.plugin.name)
 
@@ -585,7 +621,7 @@ class _ScenarioChecks(Checks):
         problem = plugins("problems")[problem.exact.base] if problem.exact else problem
         own, known = entry.kind == "losses", problem.scales
         if not (problem.losses if own else entry.plugin.problem == problem.name):
-            names = [name for name, plugin in plugins("estimators").items() if plugin.problem == problem.name]
+            names = suiting("estimators", problem.name)
             whose = "" if own else f"it is an estimator of {entry.plugin.problem}; "
             right = f"{whose}estimators of {problem.name}: {', '.join(names) or 'none, write a loss'}"
             key = "loss" if own else "estimator"

@@ -117,6 +117,13 @@ def cell_rows(study, cell, total, errors=None, only=None):
             yield common | row
 
 
+def factors(study):
+    """A row for each cell, in order: the columns of the long table that say what its data are, a pandas.DataFrame."""
+    names = list(itertools.takewhile(lambda name: name != "estimator", _columns(study)))
+    rows = [_cell_columns(study, cell) for cell in design.cells(study)]
+    return _typed(pd.DataFrame(rows, columns=names), study)
+
+
 def _cell_columns(study, cell):
     """What all rows of a cell say."""
     return {

@@ -289,6 +289,11 @@ def terminal():
     return console
 
 
+def number_text(row):
+    """The same as a plain string."""
+    return value_text(row).plain
+
+
 def value_text(row):
     """What a table shows of a row of the summary: its value with the error, or why there is none."""
     status = row["status"]

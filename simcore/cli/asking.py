@@ -7,14 +7,25 @@ import click
 from simcore import registry, scenario
 from simcore.cli import options
 from simcore.cli.group import main
+from simcore.cli.guidance import examples, kinds
 from simcore.errors import UsageError
 
 
-@main.command("list")
-@click.argument("kind", required=False)
+@main.command(
+    "list",
+    epilog=examples(
+        "simcore list                               # everything",
+        "simcore list losses                        # one kind",
+        "simcore list distributions --json          # for programs",
+    ),
+)
+@click.argument("kind", required=False, shell_complete=kinds)
 @options.as_json
 def list_(kind, as_json):
-    """What can stand in a scenario: problems, designs, distributions, contamination, losses, estimators, measures."""
+    """Print what can stand in a scenario, with its parameters, their domains and defaults.
+
+    KIND is problems, designs, distributions, contamination, losses, estimators or measures; without it, all.
+    """
     if kind is not None and kind not in registry.KINDS:
         raise UsageError(f"list: unknown kind (got {kind!r}), {registry.unknown(kind, registry.KINDS)}")
     kinds = [kind] if kind else registry.KINDS
@@ -54,11 +65,19 @@ def _described(kind, plugin):
     return own | {"problem": registry.only_for(plugin)}
 
 
-@main.command()
-@click.argument("scenario", type=click.Path())
+@main.command(
+    epilog=examples(
+        "simcore describe scenarios/quickstart.toml",
+        "simcore describe results/quickstart > methods.txt",
+    )
+)
+@options.study
 @options.as_json
 def describe(scenario, as_json):
-    """Say in words what SCENARIO (or a run directory) does: aims, data, estimands, methods, measures (ADEMP)."""
+    """Say in words what SCENARIO, or a run directory, does: a draft of the methods section of a paper.
+
+    Aims, data, estimands, methods and measures (ADEMP), with the errors that they have. Computes and writes nothing.
+    """
     from pathlib import Path
 
     if Path(scenario).is_dir():
@@ -73,7 +92,13 @@ def describe(scenario, as_json):
     click.echo(json.dumps({"study": study.name, "text": text}) if as_json else text, nl=as_json)
 
 
-@main.command()
+@main.command(
+    epilog=examples(
+        "simcore plan my_study.toml",
+        "simcore plan my_study.toml --replications 1000000 --threads 16",
+        "simcore plan my_study.toml --json",
+    )
+)
 @options.scenario
 @options.out
 @options.replications
@@ -82,9 +107,10 @@ def describe(scenario, as_json):
 @options.engine
 @options.as_json
 def plan(scenario, out, replications, seed, threads, engine, as_json):
-    """Say what SCENARIO would cost: cells, blocks, time from a short pilot, memory, disk. Writes nothing.
+    """Say what SCENARIO would cost: cells, blocks, time from a short pilot, memory, disk.
 
-    Exit code 2 where it cannot fit into the memory or onto the disk.
+    Runs for some seconds and writes nothing. Exit code 2 where it cannot fit into the memory or onto the disk; the
+    message names the key to change.
     """
     study = options.load(scenario, replications, seed)
     from simcore import forecast
