@@ -334,7 +334,7 @@ def _beside(counts, factors, families=False):
 
 
 def _choices(table, factor):
-    """Label -> (name, its parameters as numbers, its loc and scale, where they are not 0 and 1) of errors or
+    """Label -> (name, its parameters that are numbers, its loc and scale, where they are not 0 and 1) of errors or
     contamination."""
     column, kind = {"errors": ("distribution", "distributions"), "contamination": ("kind", "contamination")}[factor]
     found = {}
@@ -342,7 +342,8 @@ def _choices(table, factor):
         plugin = plugins(kind).get(row[column])
         names = [parameter.name for parameter in plugin.parameters] if plugin else []
         columns = {name: f"{factor}_{name}" if f"{factor}_{name}" in row else name for name in names}
-        values = {name: float(row[columns[name]]) for name in names}
+        values = {name: row[columns[name]] for name in names}
+        values = {name: float(value) for name, value in values.items() if not isinstance(value, str)}
         placed = {name: row[name] for name, usual in (("loc", 0.0), ("scale", 1.0)) if row.get(name, usual) != usual}
         found[row[factor]] = row[column], values, placed if factor == "errors" else {}
     return found

@@ -6,9 +6,8 @@ import json
 import platform
 from importlib import metadata
 
-from simcore import design, files, jit, scenario
+from simcore import design, files, jit, recipes, scenario
 from simcore.errors import DamagedError, SimcoreError, command
-from simcore.registry import plugins
 from simcore.streams import STREAM_VERSION
 
 FORMAT = 4
@@ -25,8 +24,9 @@ def origin(study):
 
 
 def inputs(study):
-    """What designs read beside the scenario, by label, as an entry of `origin` if there is any. Raises UsageError."""
-    named = ((choice, plugins("designs")[choice.name].fingerprint(choice.values)) for choice in study.design)
+    """What errors and designs read beside the scenario, by label, as an entry of `origin` if there is any. Raises
+    UsageError."""
+    named = ((choice, recipes.fingerprint(choice)) for choice in (*study.errors, *study.design))
     found = {choice.label: fingerprint for choice, fingerprint in named if fingerprint}
     return {"inputs": found} if found else {}
 

@@ -13,13 +13,15 @@ PACKAGE = Path(registry.__file__).parent
 LAYERS = [
     ("errors", "code_cache", "jit", "registry", "codes", "statuses", "outliers"),
     ("files", "limits", "meanwhile", "signals"),
+    ("own_files", "held"),
     ("lanes", "lanes_llvm", "fmath", "streams", "variates", "order", "networks_llvm", "quadrature", "roots"),
+    ("density_quantiles", "quantile_tables"),
     ("special", "histograms", "sums", "moments", "intervals", "tails", "dense", "breakdown", "refinement", "joint"),
     ("lad", "lp_regression", "m_location", "m_regression", "subsets", "weighted", "s_regression"),
     ("softmax", "sphere", "hidden_layer", "basins"),
     ("distributions", "contamination", "designs", "losses", "estimators", "measures", "problems"),
     ("scores", "kernels"),
-    ("populations",),
+    ("empirical", "populations"),
     ("linear_kernels", "trial_kernels", "uncertainty"),
     ("toml_text", "checks", "scenario", "design"),
     ("recipes",),
@@ -82,6 +84,7 @@ EXACT |= {"ceil", "comb", "isfinite", "isinf", "isnan", "nan", "inf", "pi", "gcd
 RESULT_PATHS = ("measures", "intervals", "outcomes", "summaries", "comparisons", "scores", "tails", "design", "execute")
 RESULT_PATHS += ("recipes", "joint", "breakdown", "rarity", "histograms", "rounds", "designs", "problems")
 RESULT_PATHS += ("distributions", "variates", "fmath", "populations", "quadrature", "roots", "batches", "robustness")
+RESULT_PATHS += ("empirical", "quantile_tables")  # not density_quantiles: what it makes of libraries has a fingerprint
 
 
 def test_no_libm_where_results_are_decided():
