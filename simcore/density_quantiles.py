@@ -15,6 +15,8 @@ _MOST_PANELS = 6000
 _NOTHING = 1e-36  # a mass
 _FARTHEST = 1e150  # errors that are of use
 _NEAREST = 2.0**-36  # of an end that is not 0, relative: closer to it, all places are the same
+_ROUNDING = 1e-16
+_SAME = 1e-11  # scales: places that are one where the density vanishes
 _STEP, _STEPS = 0.5, 16  # of u: panels that are tried farther out, and how many at once
 _ANGLES = (np.arange(_NODES) + 0.5) * (np.pi / _NODES)
 _AT = -np.cos(_ANGLES)
@@ -143,14 +145,19 @@ class _Half:
         beyond = np.cumsum(np.concatenate(([self.rest], self.masses[::-1])))[::-1]
         self.beyond, self.total = beyond[1:], beyond[0]
         self.errors = (np.abs(self.coefficients[:, -1]) + np.abs(self.coefficients[:, -2])) * half
+        self.errors += _ROUNDING * self.masses
         return self
 
     def needed(self):
         """What the error of a share is measured against: the share, or what moves the place by as much as it is."""
-        place = self.side.place(self.high)
+        low, high, scale = self.side.place(self.low), self.side.place(self.high), self.side.scale
         density = np.minimum(self.coefficients.sum(axis=1), self.coefficients @ _SIGNS) / self.side.speed(self.high)
-        size = np.minimum(np.abs(place), 10.0 * self.side.scale)
-        return np.maximum(self.beyond, np.maximum(density, 0.0) * size)
+        outer = np.maximum(self.beyond, np.maximum(density, 0.0) * np.minimum(np.abs(high), 10.0 * scale))
+        width = np.abs(high - low)
+        nearest = np.maximum(self.coefficients @ _SIGNS, 0.0) / self.side.speed(self.low)
+        before = np.concatenate(([0.0], np.cumsum(self.masses)[:-1]))
+        inner = np.maximum(np.maximum(before, nearest * scale), _NOTHING)
+        return np.where(width > _SAME * scale, np.minimum(outer, inner), outer)
 
     def finest(self):
         """Panels that rounding of places leaves."""

@@ -67,13 +67,11 @@ class Empirical:
 
     def _average_with(self, fewest):
         """The least average of two values which so many of all pairs do not exceed."""
-        low, high = self._atoms[0], self._atoms[-1]
-        if np.count_nonzero(self._atoms == low) ** 2 >= fewest:
-            return low
+        low, high = np.nextafter(self._atoms[0], -math.inf), self._atoms[-1]
         while low < (middle := 0.5 * low + 0.5 * high) < high:
             pairs = int(np.searchsorted(self._atoms, 2.0 * middle - self._atoms, side="right").sum())
             low, high = (middle, high) if pairs < fewest else (low, middle)
-        return high
+        return float(high)
 
 
 def _mean(values):

@@ -19,8 +19,9 @@ _DEGREE = 7
 _COEFFICIENTS = _DEGREE + 1
 _ROOTS = REGIONS * _OCTAVES
 _MOST_CUTS, _FURTHER, _MOST_LEVELS = 4, 2, 16  # powers of two that octaves and pieces are cut into; depth
+_MOST_BENT = 64  # pieces of a region that do not serve: more are no kinks, but noise
 _GOOD = 2e-10  # relative error
-_FURTHEST = 400  # octaves of shares of means
+_FURTHEST, _FARTHEST = 400, 1e150  # octaves of shares, and errors, that means look at
 _LEAST = 2.710505431213761e-20  # 2^-65
 _DIGITS = 37  # bits that are kept of a quantile, see `_rounded`
 _ANGLES = (np.arange(_COEFFICIENTS) + 0.5) * (np.pi / _COEFFICIENTS)
@@ -101,6 +102,8 @@ class _Tree:
             nodes, low, width = (np.concatenate(parts) for parts in zip(*left, strict=True))
             if not len(nodes):
                 return
+            if len(nodes) > _MOST_BENT:
+                break
             cuts = (_FURTHER,)
         side, place = "above" if region > 1 else "below", "the median" if region % 2 else "the end"
         raise Unfit(f"its quantiles jump or bend too much at probability {low[0]:.3g} from {place}, {side} the median")
@@ -195,13 +198,13 @@ def _leaves(words, nodes, low, width):
 
 def _continued(widths, members):
     """With octaves below 2^-65 put before, where quantiles go on as they do in the last two octaves."""
-    last = np.searchsorted(np.cumsum(widths), 1.5 * _LEAST)  # pieces of the last octave
-    one, other = members[0, 0], members[last + 1, 0]
-    grown = one / other
-    if not grown > 1.0:
+    count = int(np.searchsorted(np.cumsum(widths), _LEAST)) + 1  # pieces of the last octave
+    if int(np.searchsorted(np.cumsum(widths), 3.0 * _LEAST)) + 1 != 2 * count:  # of the last two
         return widths, members
-    count = _FURTHEST - 65
-    factors = np.cumprod(np.full(count, grown))[::-1]
-    shares = np.ldexp(widths[: last + 1], -np.arange(count, 0, -1)[:, None]).ravel()
-    more = (factors[:, None, None] * members[: last + 1]).reshape(-1, members.shape[1])
+    grown = members[0, 0] / members[count, 0]
+    with np.errstate(over="ignore"):
+        factors = np.cumprod(np.full(_FURTHEST - 65, grown))[::-1]
+        factors = factors[(factors > 1.0) & (factors * np.abs(members[0, 0]) < _FARTHEST)]
+    shares = np.ldexp(widths[:count], -np.arange(len(factors), 0, -1)[:, None]).ravel()
+    more = (factors[:, None, None] * members[:count]).reshape(-1, members.shape[1])
     return np.concatenate((shares, widths)), np.concatenate((more, members))

@@ -147,9 +147,9 @@ class _Law:
         marks = [self.of("ppf", np.array(own)) for own in (_SHARES, [1.0 - share for share in _SHARES[::-1]])]
         below, above = ([x for x in own if math.isfinite(x)] for own in marks)
         below, above = sorted(x for x in below if x < centre), sorted(x for x in above if x > centre)
-        return density_quantiles.DensityQuantiles(
-            functools.partial(self.of, "pdf"), self.support, (below, centre, above), scale
-        )
+        pdf, marks = functools.partial(self.of, "pdf"), (below, centre, above)
+        with np.errstate(all="ignore"):
+            return density_quantiles.DensityQuantiles(pdf, self.support, marks, scale)
 
     def _of_region(self, region, y):
         """Quantiles, and what their errors are measured against."""
@@ -170,7 +170,8 @@ class _Law:
     def table(self):
         """(table, nodes, levels) as `quantile_tables.quantile` reads them. Raises UsageError."""
         try:
-            found = quantile_tables.build(self._of_region, self.symmetric)
+            with np.errstate(all="ignore"):  # places where a density vanishes
+                found = quantile_tables.build(self._of_region, self.symmetric)
         except quantile_tables.Unfit as error:
             raise self.wrong(error) from None
         self._check(found)
