@@ -110,7 +110,7 @@ def test_the_faces_left_out_of_the_fingerprint_exist_and_hold_no_kernel():
 def test_reading_a_scenario_needs_neither_numba_nor_pandas():
     program = (
         "import sys, simcore as sc; sc.load('scenarios/quickstart.toml');"
-        "print([m for m in ('numba', 'pandas', 'pyarrow', 'matplotlib') if m in sys.modules])"
+        "print([m for m in ('numba', 'pandas', 'pyarrow', 'matplotlib', 'scipy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=PACKAGE.parent)
     assert done.stdout.strip() == "[]", done.stdout + done.stderr

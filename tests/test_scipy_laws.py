@@ -28,7 +28,7 @@ LAWS = [  # whose quantiles in SciPy are right in both tails
     *[("laplace_asymmetric", (1.9,)), ("triang", (0.3,)), ("dweibull", (2.07,)), ("beta", (0.6, 2.0)), ("levy", ())],
 ]
 SHARES = np.array([2.0**-65, 1e-15, 1e-9, 1e-5, 0.01, 0.2])
-Y = np.array([2.0**-60, 1e-9, 1e-3, 0.05, 0.1, 0.249])  # between the median and the place
+Y = np.array([2.0**-50, 1e-9, 1e-3, 0.05, 0.1, 0.249])  # between the median and the place
 
 
 def errors_of(entry):
