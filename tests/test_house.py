@@ -16,6 +16,7 @@ LAYERS = [
     ("own_files", "held"),
     ("lanes", "lanes_llvm", "fmath", "streams", "variates", "order", "networks_llvm", "quadrature", "roots"),
     ("density_quantiles", "quantile_tables"),
+    ("library_laws",),
     ("special", "histograms", "sums", "moments", "intervals", "tails", "dense", "breakdown", "refinement", "joint"),
     ("lad", "lp_regression", "m_location", "m_regression", "subsets", "weighted", "s_regression"),
     ("softmax", "sphere", "hidden_layer", "basins"),
@@ -84,7 +85,7 @@ EXACT |= {"ceil", "comb", "isfinite", "isinf", "isnan", "nan", "inf", "pi", "gcd
 RESULT_PATHS = ("measures", "intervals", "outcomes", "summaries", "comparisons", "scores", "tails", "design", "execute")
 RESULT_PATHS += ("recipes", "joint", "breakdown", "rarity", "histograms", "rounds", "designs", "problems")
 RESULT_PATHS += ("distributions", "variates", "fmath", "populations", "quadrature", "roots", "batches", "robustness")
-RESULT_PATHS += ("empirical", "quantile_tables")  # not density_quantiles: what it makes of libraries has a fingerprint
+RESULT_PATHS += ("empirical", "quantile_tables")  # what comes of libraries has a fingerprint
 
 
 def test_no_libm_where_results_are_decided():

@@ -14,7 +14,7 @@ from scipy import integrate, optimize, stats
 from scipy.stats import _distr_params
 
 import simcore as sc
-from simcore import populations, quantile_tables
+from simcore import library_laws, populations, quantile_tables
 from simcore.distributions import scipy_laws
 from simcore.errors import ScenarioError, UsageError
 from simcore.registry import plugins
@@ -117,7 +117,7 @@ def test_every_distribution_of_scipy(name, shapes):
 
 
 def _names(name):
-    return scipy_laws._names(getattr(stats, name))
+    return library_laws.names(getattr(stats, name))
 
 
 @functools.cache
