@@ -13,13 +13,16 @@ PACKAGE = Path(registry.__file__).parent
 LAYERS = [
     ("errors", "code_cache", "jit", "registry", "own", "codes", "statuses", "outliers"),
     ("cards", "files", "limits", "meanwhile", "nearest", "signals"),
+    ("own_files", "held"),
     ("lanes", "lanes_llvm", "fmath", "streams", "variates", "order", "networks_llvm", "quadrature", "roots"),
+    ("density_quantiles", "quantile_tables"),
+    ("library_laws",),
     ("special", "histograms", "sums", "moments", "intervals", "tails", "dense", "breakdown", "refinement", "joint"),
     ("lad", "lp_regression", "m_location", "m_regression", "subsets", "weighted", "s_regression"),
     ("softmax", "sphere", "hidden_layer", "basins"),
     ("distributions", "contamination", "designs", "losses", "estimators", "measures", "problems"),
     ("scores", "kernels"),
-    ("populations",),
+    ("empirical", "populations"),
     ("linear_kernels", "trial_kernels", "uncertainty"),
     ("toml_text", "checks", "scenario", "design"),
     ("starters", "json_schema"),
@@ -88,6 +91,7 @@ EXACT |= {"ceil", "comb", "isfinite", "isinf", "isnan", "nan", "inf", "pi", "gcd
 RESULT_PATHS = ("measures", "intervals", "outcomes", "summaries", "comparisons", "scores", "tails", "design", "execute")
 RESULT_PATHS += ("recipes", "joint", "breakdown", "rarity", "histograms", "rounds", "designs", "problems")
 RESULT_PATHS += ("distributions", "variates", "fmath", "populations", "quadrature", "roots", "batches", "robustness")
+RESULT_PATHS += ("empirical", "quantile_tables")  # what comes of libraries has a fingerprint
 
 
 def test_no_libm_where_results_are_decided():
@@ -113,7 +117,7 @@ def test_the_faces_left_out_of_the_fingerprint_exist_and_hold_no_kernel():
 def test_reading_a_scenario_needs_neither_numba_nor_pandas():
     program = (
         "import sys, simcore as sc; sc.load('scenarios/quickstart.toml');"
-        "print([m for m in ('numba', 'pandas', 'pyarrow', 'matplotlib') if m in sys.modules])"
+        "print([m for m in ('numba', 'pandas', 'pyarrow', 'matplotlib', 'scipy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=PACKAGE.parent)
     assert done.stdout.strip() == "[]", done.stdout + done.stderr

@@ -30,18 +30,28 @@ def list_(kind, as_json):
         raise UsageError(f"list: unknown kind (got {kind!r}), {registry.unknown(kind, registry.KINDS)}")
     kinds = [kind] if kind else registry.KINDS
     if as_json:
-        click.echo(json.dumps({kind: [_described(kind, p) for p in registry.plugins(kind).values()] for kind in kinds}))
+        click.echo(json.dumps({kind: [_described(kind, p) for p in _listed(kind)] for kind in kinds}))
         return
     for kind in kinds:
         click.echo(click.style(kind, bold=True))
-        for plugin in registry.plugins(kind).values():
+        for plugin in _listed(kind):
             only, source = registry.only_for(plugin), plugin.source
             about = f"{plugin.meaning}{f' ({only} only)' if only else ''}{f'  [{source}]' if source else ''}"
             click.echo(f"  {plugin.name:<20} {about}")
-            for parameter in scenario.parameters_of(kind, plugin):
+            for parameter in _parameters(kind, plugin):
                 default = "required" if parameter.default is None else f"default {_short(parameter.default)}"
                 words = "".join(f' or "{word}"' for word in parameter.words)
                 click.echo(f"  {'':<20}   {parameter.name}: {parameter.meaning}; {parameter.domain}{words}, {default}")
+
+
+def _listed(kind):
+    """All plugins of a kind, and a line for each family of them."""
+    families = registry.families(kind).values()
+    return [*registry.plugins(kind).values(), *(registry.Plugin(family.key, family.meaning) for family in families)]
+
+
+def _parameters(kind, plugin):
+    return () if plugin.name in registry.families(kind) else scenario.parameters_of(kind, plugin)
 
 
 def _short(default):
@@ -59,7 +69,7 @@ def _plain(default):
 def _described(kind, plugin):
     parameters = [
         {"name": p.name, "meaning": p.meaning, "domain": str(p.domain), "default": _plain(p.default)}
-        for p in scenario.parameters_of(kind, plugin)
+        for p in _parameters(kind, plugin)
     ]
     own = {"name": plugin.name, "meaning": plugin.meaning, "source": plugin.source, "parameters": parameters}
     return own | {"problem": registry.only_for(plugin)}
