@@ -56,11 +56,11 @@ def _unless_changed(folder, listed):
 
 class _Checked:
     """What stands in a folder of block files: findings, places that have a file, names of files that are whole, of
-    whole blocks block -> name, and names of files of before an extension."""
+    files their blocks, name -> Blocks, of whole blocks block -> name, and names of files of before an extension."""
 
     def __init__(self, folder, name, listing):
         self.folder, self.name, self.numbers = folder, name, folder.numbers
-        self.findings, self.places, self.checked, self.whole, self.left = [], set(), [], {}, []
+        self.findings, self.places, self.checked, self.blocks, self.whole, self.left = [], set(), [], {}, {}, []
         for strange in listing.strange:
             self._find(strange, "is not of this run")
         for broken in listing.broken:
@@ -78,7 +78,7 @@ class _Checked:
 
     def _read(self, name, places):
         read = self.folder.read_sums if self.name == "blocks" else self.folder.read_estimates
-        blocks = tuple(design.Block(self.numbers[place.cell], *place) for place in places)
+        blocks = self.blocks[name] = tuple(design.Block(self.numbers[place.cell], *place) for place in places)
         if self._try(name, blocks, lambda: [read(block, name) for block in blocks]):
             self.checked.append(name)
             self.whole |= dict.fromkeys(blocks, name)
@@ -93,12 +93,11 @@ class _Checked:
         return True
 
     def _compare(self, names):
-        for place, own in names.items():
-            if self.folder.differ(self.name, place, own):
-                block = design.Block(self.numbers[place.cell], *place)
-                for name in own:
-                    self._find(name, "is one of different results", (block,))
-                del self.whole[block]
+        """Of files that disagree about one block, none is to be trusted in any: all that they have is found."""
+        wrong = {name for place, own in names.items() if self.folder.differ(self.name, place, own) for name in own}
+        for name in sorted(wrong):
+            self._find(name, "is one of different results", self.blocks[name])
+        self.whole = {block: name for block, name in self.whole.items() if name not in wrong}
 
     def _find(self, name, what, blocks=()):
         self.findings.append(Finding(f"{self.name}/{name}", what, blocks))
@@ -129,18 +128,12 @@ def _computed_anew(folder, shelves, block):
     kept = shelves["estimates"].whole.get(block)
     result = execute.run_block(study, design.cells(study)[block.cell], block, kept is not None)
     if block_tables.disagreement(block_tables.of_sums(study, result), folder.shelves["blocks"].read(name)):
-        yield Finding(f"blocks/{name}", "is not what it is when computed anew", _all_of(folder, "blocks", name))
+        yield Finding(f"blocks/{name}", "is not what it is when computed anew", shelves["blocks"].blocks[name])
     if kept is not None:
         fresh, _ = block_tables.estimates_in(study, block, block_tables.of_estimates(study, result))
         if fresh.tobytes() != folder.read_estimates(block, kept)[0].tobytes():
-            lost = _all_of(folder, "estimates", kept)
+            lost = shelves["estimates"].blocks[kept]
             yield Finding(f"estimates/{kept}", "is not what it is when computed anew", lost)
-
-
-def _all_of(folder, name, file):
-    """All blocks in a file: where one is wrong, none is to be trusted."""
-    places = folder.shelves[name].listing().own[file]
-    return tuple(design.Block(folder.numbers[place.cell], *place) for place in places)
 
 
 def _summary(folder):

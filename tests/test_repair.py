@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 
+import pyarrow.compute as pc
 import pytest
 
 import simcore as sc
@@ -101,6 +102,38 @@ def test_of_an_unfinished_run_only_what_was_there_is_computed(tmp_path, monkeypa
     assert exit_.value.code == 3 and "nothing to repair" in capsys.readouterr().out
     sc.run(study_with(), tmp_path, threads=1)
     assert whole(run) == whole(sc.run(study_with(), tmp_path / "fresh", threads=1).path)
+
+
+def test_files_that_disagree_about_one_block_lose_all_of_theirs(tmp_path, monkeypatch):
+    """Of an unfinished run: what stood in the same file as that block is computed anew with it."""
+    monkeypatch.setattr(design, "LIMITS", design.Limits(summed=1))  # many blocks in one file
+    sc.run(study_with(keep=None, replications=6 * 1024), tmp_path, threads=1)
+    path = opening.create(tmp_path, study_with(keep=None, replications=9000)).path
+    before = whole(path)
+    shelf, (place, _), table = first_block(path, "blocks")
+    shelf.put([place], changed(table.filter(pc.equal(table["first"], 0)), "e1_high"))
+    assert {len(places) for places in shelf.listing().own.values()} == {1, 6}
+    done = repairs.repair(path, threads=1)
+    assert len(done.report.findings) == len(done.moved) == 2 and not done.finished
+    assert [block.first for block in done.computed] == [*range(0, 6 * 1024, 1024)]
+    assert whole(path) == before and sc.status(path).missing == 3
+
+
+def test_another_process_tidies_while_a_block_is_computed_anew(run, monkeypatch):
+    """The file that is found wrong is gone from the folder: what was in it is known from the first look."""
+    shelf, (place, name), table = first_block(run, "blocks")
+    shelf.put([place], changed(table, "e1_high"))
+    (run / "blocks" / name).unlink()
+    disagreement = audit.block_tables.disagreement
+
+    def tidied(*tables):
+        if found := disagreement(*tables):
+            for path in blocks_of(run):
+                path.unlink()
+        return found
+
+    monkeypatch.setattr(audit.block_tables, "disagreement", tidied)
+    assert [found.what for found in audit.verify(run, 3, 1).findings] == ["lacks what was there"]
 
 
 def test_what_was_done_is_told(run, capsys):
