@@ -181,11 +181,9 @@ def _compute(folder, missing, compute, progress):
 
     while blocks := [block for block in missing() if block not in failed]:
         folder.unfinish()
-        before, stored = failures.of(folder.path, blocks), sum(map(len, folder.present().values()))
+        stored = sum(map(len, folder.present().values()))
         with contextlib.closing(compute(folder.study, blocks, folder.commit, fail=fail)) as finished:
             for done, block in enumerate(finished, stored + 1):
-                if block in before:
-                    failures.forget(folder.path, block)
                 if progress is not None:
                     progress(done, stored + len(blocks), block)
     if failed:

@@ -1,6 +1,6 @@
 """What a finished run leaves in its folder: the files of one that was never stopped, extended or shared out."""
 
-from simcore import design, execute, files, sums
+from simcore import design, execute, failures, files, sums
 from simcore.block_tables import disagreement
 from simcore.errors import DamagedError
 from simcore.meanwhile import Vanished, settled
@@ -31,6 +31,7 @@ def tidy(folder):
         _compare(folder, spare["blocks"], listed["blocks"].own)
         files.remove(*(folder.path / name / own for name in kept for own in sorted(spare[name])))
         files.clear(folder.path / "temporary")
+        failures.clear(folder.path)
 
 
 def _bundles(study, cells, reached):
