@@ -106,7 +106,7 @@ def run(study, out="results", threads=None, replications=None, seed=None, progre
     Ctrl-C, SIGTERM, SIGHUP or SIGUSR1 stops after the call of a kernel in flight, a fraction of a second; finished
     blocks are kept, and the same call goes on from there. Raises ScenarioError, UsageError, DamagedError, Stopped, and
     IncompleteError where the disk does not take the results or a scheduler is lost, and `failures.FailedError` in the
-    end, where the workers could not compute some blocks.
+    end, where some blocks could not be computed.
     """
     if not isinstance(study, scenario.Study):
         study = scenario.load(study)
@@ -114,11 +114,11 @@ def run(study, out="results", threads=None, replications=None, seed=None, progre
         study = study.with_changes(replications, seed)
     _refuse(study, out, threads)
     shard = shards.parse(shard) if isinstance(shard, str) else shard
-    with signals.stoppable(), engines.opened(engine, threads) as compute:
+    with signals.stoppable(), engines.opened(engine, threads) as engine:
         folder = opening.create(out, study)
         if shard is None:
-            return _finished(folder, compute, progress)
-        _compute(folder, lambda: shards.missing(folder, shard), compute, progress)
+            return _finished(folder, engine, progress)
+        _compute(folder, lambda present: shards.missing(folder, shard, present), engine, progress)
         return Run(folder)
 
 
@@ -150,8 +150,8 @@ def extend(study, out="results", threads=None, replications=None, progress=None)
     if replications is not None:
         study = study.with_changes(replications)
     _refuse(study, out, threads)
-    with signals.stoppable(), engines.opened(threads=threads) as compute:
-        return _finished(opening.extend(path, study), compute, progress)
+    with signals.stoppable(), engines.opened(threads=threads) as engine:
+        return _finished(opening.extend(path, study), engine, progress)
 
 
 def _refuse(study, out, threads):
@@ -162,32 +162,53 @@ def _refuse(study, out, threads):
     footprint.refuse(study, threads, Path(out) / study.name)
 
 
-def _finished(folder, compute, progress):
+def _finished(folder, engine, progress):
     """The Run of a folder, all that was missing computed."""
-    _compute(folder, lambda: rounds.missing(folder), compute, progress)
+    _compute(folder, lambda present: rounds.missing(folder, present), engine, progress)
     return _merged(folder)
 
 
-def _compute(folder, missing, compute, progress):
-    """Compute the blocks that `missing` gives, round by round, until it gives none but those that failed.
+def _compute(folder, missing, engine, progress):
+    """As `compute`; a summary of less than there will be is taken away before."""
 
-    compute: `run` of an engine. Raises FailedError.
+    def unfinished(present):
+        if blocks := missing(present):
+            folder.unfinish()
+        return blocks
+
+    compute(folder, unfinished, engine, progress)
+
+
+def compute(folder, missing, engine, progress=None):
+    """Compute and store blocks in a run folder, round by round, until none is missing but those that failed; returns
+    those that were stored.
+
+    missing: a function of what `folder.present` says, the blocks of the next round. engine: as `engines.opened` gives
+    it. progress: see `run`. Raises FailedError, and what `run` raises of that.
     """
-    failed = {}
+    failed, done = {}, []
 
     def fail(block, why):
         with writing(folder.path):
             failed[block] = failures.record(folder.path, block, why)
 
-    while blocks := [block for block in missing() if block not in failed]:
-        folder.unfinish()
-        stored = sum(map(len, folder.present().values()))
-        with contextlib.closing(compute(folder.study, blocks, folder.commit, fail=fail)) as finished:
-            for done, block in enumerate(finished, stored + 1):
+    @settled(Vanished)
+    def next_round():
+        present = folder.present()
+        return [block for block in missing(present) if block not in failed], sum(map(len, present.values()))
+
+    while True:
+        blocks, stored = next_round()
+        if not blocks:
+            break
+        with contextlib.closing(engine(folder.study, blocks, folder.commit, fail)) as finished:
+            for count, block in enumerate(finished, stored + 1):
+                done.append(block)
                 if progress is not None:
-                    progress(done, stored + len(blocks), block)
+                    progress(count, stored + len(blocks), block)
     if failed:
         raise failures.FailedError(folder.path, failed.values())
+    return done
 
 
 def _merged(folder):

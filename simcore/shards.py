@@ -33,10 +33,11 @@ def parse(text):
     return shard
 
 
-def missing(folder, shard):
-    """The blocks of a share that are to be computed next, in order; none when it is done."""
+def missing(folder, shard, present=None):
+    """The blocks of a shard that are to be computed next, in order; none when it is done. present: see
+    `rounds.missing`."""
     owner = dealt(folder.study, shard.count)
-    return [block for block in rounds.missing(folder) if owner(block) == shard.number]
+    return [block for block in rounds.missing(folder, present) if owner(block) == shard.number]
 
 
 def unfinished(study, count, blocks):

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from simcore import block_tables, design, files, jit, own, provenance, scenario, signals
 from simcore.errors import DamagedError, IncompleteError, UsageError, command
-from simcore.meanwhile import PATIENCE, Changed
+from simcore.meanwhile import PATIENCE, Changed, Vanished, settled
 from simcore.shelves import Broken, Shelf, by_place, parquet
 
 FOLDERS = ("blocks", "estimates")
@@ -78,6 +78,7 @@ class RunFolder:
         """The blocks of sums of before the study was extended: cell key -> pairs (first, count)."""
         return design.by_cell(by_place(self.shelves["blocks"].listing().earlier)) if self.earlier["blocks"] else {}
 
+    @settled(Vanished)
     def present(self):
         """The blocks that are stored: cell key -> {(first, count): folder -> name of its file}; where the study asks to
         keep estimates, only those that have them.

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import simcore as sc
-from simcore import execute, failures, jit
+from simcore import design, execute, failures, jit
 from simcore.errors import IncompleteError, UsageError
 from tests import cluster
 from tests.kills import snapshot
@@ -135,7 +135,7 @@ def unlucky(place, block):
 
 def raising(block):
     if block.cell == 2 and block.first >= 1024:
-        raise ValueError("not\ntoday")
+        raise (ValueError if block.first == 1024 else MemoryError)("not\ntoday")
 
 
 @pytest.mark.parametrize(
@@ -255,11 +255,44 @@ def test_a_block_is_tried_once_more_alone(client, tmp_path):
     assert snapshot(run.path) == serial(tmp_path, study_with())
 
 
-@pytest.mark.parametrize("changes", [{}, {"precision": PRECISION, "replications": 1024}], ids=["", "precision"])
-def test_blocks_that_raise(client, tmp_path, changes):
+@pytest.fixture(params=["local", "dask"])
+def engine_with(request, monkeypatch):
+    """A function: a fault, see `Faulty` -> a context with an engine whose blocks have it."""
+
+    @contextlib.contextmanager
+    def local(fault):
+        with monkeypatch.context() as patch:
+            plain = execute.run_block
+            patch.setattr(
+                execute, "run_block", lambda study, cell, block, keep: fault(block) or plain(study, cell, block, keep)
+            )
+            yield "local"
+
+    @contextlib.contextmanager
+    def dask(fault):
+        client = request.getfixturevalue("client")
+        with faulty(client, Faulty(fault)):
+            yield client
+
+    return {"local": local, "dask": dask}[request.param]
+
+
+@pytest.mark.parametrize(
+    "changes, limits",
+    [
+        ({}, {}),
+        ({"precision": PRECISION, "replications": 1024}, {}),
+        ({}, {"work": 1 << 30}),
+        ({"keep": "estimates"}, {"work": 1 << 30}),
+    ],
+    ids=["", "precision", "one file", "one file, kept"],
+)
+def test_blocks_that_raise(engine_with, tmp_path, monkeypatch, changes, limits):
+    """They are left out, and all others are stored, those of the same file too."""
+    monkeypatch.setattr(design, "LIMITS", design.LIMITS._replace(**limits))
     study = study_with(**changes)
-    with faulty(client, Faulty(raising)), pytest.raises(failures.FailedError, match="ValueError: not today") as found:
-        sc.run(study, tmp_path / "run", engine=client)
+    with engine_with(raising) as engine, pytest.raises(failures.FailedError, match="Error: not today") as found:
+        sc.run(study, tmp_path / "run", engine=engine)
     blocks = [failure.block for failure in found.value.failures]
     assert blocks and {block.cell for block in blocks} == {2}
     status = sc.status(tmp_path / "run" / "spread")

@@ -27,7 +27,7 @@ from simcore import (
 from simcore.errors import DamagedError, IncompleteError, UsageError
 from tests.kills import snapshot
 from tests.running import cut_small
-from tests.test_damage import ENTRIES, changed, first_block
+from tests.test_damage import ENTRIES, changed, first_block, in_other_bytes
 
 MORE = [{"loss": "l2"}, *ENTRIES["estimators"]]
 PRECISION = {"measure": "mae", "relative_mcse": 0.02, "max_replications": 100_000}
@@ -281,6 +281,19 @@ def test_files_that_another_process_replaces_while_they_are_read(run, monkeypatc
     monkeypatch.setattr(shelves.Shelf, "read", lambda shelf, own: (gone if own == name else read)(shelf, own))
     with pytest.raises(meanwhile.Vanished, match=name):
         sc.open(run).summary()
+
+
+def test_a_file_that_goes_while_it_is_compared_with_another(run, monkeypatch):
+    """By the listing alone, which reads what is there twice."""
+    in_other_bytes(run)
+    expected, read = sc.open(run).folder.present(), shelves.Shelf.read
+
+    def gone(_shelf, wanted):
+        raise meanwhile.Vanished(f"{wanted}: was there, and is gone")
+
+    turns = once(gone, read)
+    monkeypatch.setattr(shelves.Shelf, "read", lambda shelf, own: turns(shelf, own))
+    assert sc.open(run).folder.present() == expected
 
 
 def test_two_that_tidy_at_once_take_the_same_away(tmp_path, monkeypatch):
