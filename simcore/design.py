@@ -294,10 +294,13 @@ def blocks_between(cell, first, stop):
         first = end
 
 
-def lacking(study, present):
+def lacking(study, present, counts=None):
     """The blocks of all replications of a study that are not present, cell by cell; the last one of a cell may be
-    shorter. present: cell key -> pairs (first, count)."""
-    lists = (cover(cell, present.get(cell.key, ()), study.replications)[1] for cell in cells(study))
+    shorter. present: cell key -> pairs (first, count). counts: replications of each cell, None for those of the
+    study."""
+    grid = cells(study)
+    counts = [study.replications] * len(grid) if counts is None else counts
+    lists = (cover(cell, present.get(cell.key, ()), count)[1] for cell, count in zip(grid, counts, strict=True))
     return [block for blocks in lists for block in blocks]
 
 

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import simcore as sc
-from simcore import design, execute, runs
+from simcore import design, execute, forecast, runs
 from simcore.errors import DamagedError, IncompleteError, UsageError
 from tests.kills import snapshot, unlike
 from tests.running import cut_small
@@ -182,7 +182,7 @@ def test_an_extension_that_is_killed_at_once_is_unfinished_not_damaged(out):
     """After its record was written, and before anything else."""
     for changes in ({"replications": 4000}, {"factors": WIDER, "replications": 4000}):
         with pytest.MonkeyPatch.context() as patch, pytest.raises(ZeroDivisionError):
-            patch.setattr(runs.rounds, "missing", lambda _: 1 / 0)
+            patch.setattr(runs.rounds, "missing", lambda *_: 1 / 0)
             sc.extend(study_with(**changes), out)
         with pytest.raises(IncompleteError, match="missing: [0-9]+ block"):
             sc.open(out / "own").summary()
@@ -194,7 +194,7 @@ def test_no_run_shrinks_a_study_whose_extension_was_killed(out):
     """One block of the longer study is there, and all of the shorter one."""
     longer = study_with(estimators=LONGER)
     with pytest.MonkeyPatch.context() as patch, pytest.raises(ZeroDivisionError):
-        patch.setattr(runs.rounds, "missing", lambda _: 1 / 0)
+        patch.setattr(runs.rounds, "missing", lambda *_: 1 / 0)
         sc.extend(longer, out)
     folder = sc.open(out / "own").folder
     cell = design.cells(longer)[0]
@@ -218,6 +218,26 @@ def test_keeping_estimates_of_a_precision_later_on_comes_to_an_end(tmp_path):
         kept = study_with(factors=LESS, replications=1024, keep="estimates", precision=precision)
         run = sc.run(kept, tmp_path, threads=1)
     assert run.folder.missing() == [] and sc.verify(run.path).findings == ()
+
+
+def test_a_plan_knows_what_an_interrupted_extension_has_done(tmp_path, monkeypatch):
+    """Other estimators, in blocks that are cut where those of before end."""
+    cut_small(monkeypatch, 2)
+    sc.run(study_with(replications=3072), tmp_path, threads=1)
+    longer = study_with(estimators=LONGER, replications=5000)
+    assert forecast.forecast(longer, 1, tmp_path)["to_compute"] == 8  # cut at 3072
+    stored = []
+
+    def stop(_done, _all, block):
+        stored.append(block)
+        if len(stored) == 3:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        sc.extend(longer, tmp_path, threads=1, progress=stop)
+    assert forecast.forecast(longer, 1, tmp_path)["to_compute"] == sc.status(tmp_path / "own").missing == 5
+    another = study_with(estimators=LONGER, replications=5000, seed=4)
+    assert forecast.forecast(another, 1, tmp_path)["to_compute"] == 6
 
 
 @pytest.mark.parametrize("changed_at", [0, 1])
