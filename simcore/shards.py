@@ -1,7 +1,8 @@
 """Which part of a study each of several processes computes, whatever is stored already and whichever of them run.
 
-The files of the whole study are dealt, the costliest first, each to the shard that has least so far. So any process
-finds the same shares, and one that is started again has its own. With a precision, whole cells are dealt.
+The bundles of the whole study are dealt, in the order of their first replications and of those the costliest first,
+each to the shard that has least so far. So any process finds the same shards, one that is started again has its own,
+and what an extension adds is as even as the whole. With a precision, whole cells are dealt.
 """
 
 import hashlib
@@ -58,11 +59,13 @@ def _dealt_with(study):
 
 def dealt(study, count):
     """A function: Block -> number of the shard, of `count`, that computes it."""
-    cells, dealt_with, costs = design.cells(study), _dealt_with(study), {}
+    cells, dealt_with, costs, firsts = design.cells(study), _dealt_with(study), {}, {}
     for block in design.lacking(study, {}):
-        costs[dealt_with(block)] = costs.get(dealt_with(block), 0) + design.cost(cells[block.cell], block)
+        bundle = dealt_with(block)
+        costs[bundle] = costs.get(bundle, 0) + design.cost(cells[block.cell], block)
+        firsts.setdefault(bundle, block.first)
     loads, owners = [(0, shard) for shard in range(1, count + 1)], {}
-    for bundle in sorted(costs, key=lambda bundle: (-costs[bundle], _shuffled(bundle))):
+    for bundle in sorted(costs, key=lambda bundle: (firsts[bundle], -costs[bundle], _shuffled(bundle))):
         load, owners[bundle] = loads[0]
         heapq.heapreplace(loads, (load + costs[bundle], owners[bundle]))
     return lambda block: owners[dealt_with(block)]

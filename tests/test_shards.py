@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import Counter
 
 import pytest
 
@@ -50,6 +51,23 @@ def test_shares_make_up_the_study_and_are_as_equal_as_blocks_allow(count):
     largest = max(design.cost(cells[block.cell], block) for block in blocks)
     assert max(loads) - min(loads) <= largest
     assert shares(study, count) == found
+
+
+def test_what_an_extension_adds_is_shared_out_evenly_too(monkeypatch):
+    """Twice as many replications, in bundles of the usual size: the largest load against the mean."""
+    monkeypatch.setattr(design, "LIMITS", design.Limits())
+    errors = [{"distribution": "normal"}, {"distribution": "student_t", "df": [3, 5, 10]}, {"distribution": "cauchy"}]
+    study, half = (
+        study_with(factors={"n": [10, 100, 1000], "errors": errors}, replications=count)
+        for count in (10**8, 10**8 // 2)
+    )
+    cells, owner = design.cells(study), shards.dealt(study, 64)
+    stored = design.by_cell(block.place for block in design.lacking(half, {}))
+    for present, bound in (({}, 1.03), (stored, 1.1)):
+        loads = Counter()
+        for block in design.lacking(study, present):
+            loads[owner(block)] += design.cost(cells[block.cell], block)
+        assert max(loads.values()) < bound * loads.total() / 64
 
 
 def test_how_many_shards_have_work_at_most():
