@@ -112,8 +112,10 @@ def run(study, out="results", threads=None, replications=None, seed=None, progre
         study = scenario.load(study)
     if replications is not None or seed is not None:
         study = study.with_changes(replications, seed)
-    _refuse(study, out, threads)
     shard = shards.parse(shard) if isinstance(shard, str) else shard
+    if shard is not None:
+        shards.refuse_exact(study, "--shard")
+    _refuse(study, out, threads)
     with signals.stoppable(), engines.opened(engine, threads) as engine:
         folder = opening.create(out, study)
         if shard is None:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from simcore import design, rounds
 from simcore.errors import UsageError
+from simcore.registry import plugins
 
 
 class Shard(NamedTuple):
@@ -32,6 +33,12 @@ def parse(text):
     if shard is None or not 1 <= shard.number <= shard.count:
         raise UsageError(f'--shard: must be I/N with I from 1 to N (got {text!r}), such as "3/64"')
     return shard
+
+
+def refuse_exact(study, option):
+    """Raise UsageError where a study has no work to share out, for an option that asks for that."""
+    if plugins("problems")[study.problem].exact:
+        raise UsageError(f"{option}: nothing is random in problem {study.problem!r}; simcore run does it at once")
 
 
 def missing(folder, shard, present=None):

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 import simcore as sc
-from simcore import design, opening, shards
+from simcore import cli, design, opening, shards, tables
 from simcore.errors import DamagedError, IncompleteError, UsageError
 from tests.kills import snapshot
 from tests.running import cut_small
@@ -154,6 +154,25 @@ def test_merging_what_is_not_there(tmp_path):
 def test_what_is_no_shard(text):
     with pytest.raises(UsageError, match="--shard: must be I/N with I from 1 to N"):
         shards.parse(text)
+
+
+def test_what_is_not_random_is_not_shared_out(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    factors = {"n": [9], "at": [-4.0, 0.5], "errors": [{"distribution": "normal"}]}
+    study = sc.Study(name="exact", problem="sensitivity", factors=factors, estimators=[{"loss": "l1"}])
+    (tmp_path / "exact.toml").write_text(study.text)
+    for words, option in (("run exact.toml --shard 2/3", "--shard"), ("slurm exact.toml --tasks 3", "--tasks")):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(words.split())
+        told = f"{option}: nothing is random in problem 'sensitivity'; simcore run does it at once\n"
+        assert ended.value.code == 2 and capsys.readouterr() == ("", told)
+    assert [path.name for path in tmp_path.iterdir()] == ["exact.toml"]
+    sc.run(study, tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["status", "exact"])
+    assert ended.value.code == 0 and capsys.readouterr().out == "finished\n"
+    row = sc.open(tmp_path / "exact").summary().dropna(subset="at").iloc[0]
+    assert tables.cell_title(row).count("at = -4") == 1  # which more than one problem has
 
 
 @pytest.mark.parametrize(
