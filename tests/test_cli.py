@@ -295,4 +295,7 @@ def test_dask_is_not_installed(place, tmp_path, monkeypatch):
     monkeypatch.delattr("simcore.engines.dask", raising=False)
     with pytest.raises(UsageError, match=r"distributed is not installed here; .* pip install 'simcore\[dask\]'"):
         sc.run(place / "tiny.toml", tmp_path, engine="dask")
+    for engine in ("spark", 5):  # which Dask is no remedy for
+        with pytest.raises(UsageError, match="engine: must be"):
+            sc.run(place / "tiny.toml", tmp_path, engine=engine)
     assert not [*tmp_path.iterdir()]

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import simcore as sc
-from simcore import design, execute, failures, jit
+from simcore import cli, design, execute, failures, jit
 from simcore.errors import IncompleteError, UsageError
 from tests import cluster
 from tests.kills import snapshot
@@ -345,7 +345,6 @@ def test_jobs_of_slurm_as_workers(slurm, tmp_path, monkeypatch):
     with jobqueue.SLURMCluster(**job) as own, distributed.Client(own, set_as_default=False) as client:
         own.scale(jobs=2)
         run = sc.run(study_with(), tmp_path / "run", engine=client)
-        assert len(client.run(os.getpid)) >= 1
     assert snapshot(run.path) == serial(tmp_path, study_with())
 
 
@@ -422,11 +421,26 @@ def test_a_script_that_would_start_itself_again(tmp_path):
     assert process.returncode == 1 and 'must do so under if __name__ == "__main__":' in told
 
 
-@pytest.mark.parametrize("engine", ["spark", "", None, 5, "nonsense://here"])
-def test_what_is_no_engine(tmp_path, engine):
-    with pytest.raises(UsageError, match="engine: must be|no scheduler of Dask answers at nonsense://here"):
+@pytest.mark.parametrize(
+    "engine, told",
+    [
+        *((engine, 'engine: must be "local", "dask", the address of a scheduler') for engine in ("spark", "", None, 5)),
+        ("nonsense://here", "engine: no scheduler of Dask answers at nonsense://here"),
+    ],
+)
+def test_what_is_no_engine(tmp_path, engine, told):
+    with pytest.raises(UsageError, match=told):
         sc.run(study_with(), tmp_path, engine=engine)
     assert not [*tmp_path.iterdir()]
+
+
+def test_a_scheduler_that_does_not_answer_is_told_by_its_option(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "spread.toml").write_text(study_with().text)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["run", "spread.toml", "--engine", "dask", "--scheduler", "nonsense://here"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("--scheduler: no scheduler of Dask answers at nonsense://here")
 
 
 def test_what_goes_with_no_engine(client, tmp_path):

@@ -110,7 +110,8 @@ def test_the_command_line_writes_them_beside_the_run(tmp_path):
     place = folder / "results" / "tiny" / "slurm"
     assert done.stdout.split("\n")[:-1] == [str(place / name) for name in ("array.sbatch", "merge.sbatch", "submit.sh")]
     idle, submit = done.stderr.splitlines()
-    assert idle.startswith("--tasks: 2 of 3 will find nothing to do, for there are 1 files")
+    told = "the study makes 1 piece of work of some seconds, so 2 of 3 tasks have nothing to do; ask for --tasks 1"
+    assert idle == f"--tasks: {told}"
     assert submit == f"submit with: bash '{place / 'submit.sh'}'"
     text = (place / "array.sbatch").read_text()
     for line in ("mem=1G", "array=1-3", "partition=long", "qos=x"):

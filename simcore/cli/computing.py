@@ -33,7 +33,8 @@ def run(scenario, out, replications, seed, threads, shard, engine, scheduler, as
     shard = shard and shards.parse(shard)
     if scheduler:
         engine = scheduler if "://" in scheduler else f"tcp://{scheduler}"
-    with output.Progress(f"{study.name}, {shard}" if shard else study.name) as progress:
+    told = f"{study.name}, {shard}" if shard else study.name
+    with options.renamed("engine", "--scheduler" if scheduler else "--engine"), output.Progress(told) as progress:
         result = runs.run(study, out, threads, progress=progress, shard=shard, engine=engine)
     if shard:
         output.print_shard(result, shard, as_json)

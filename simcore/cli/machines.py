@@ -63,9 +63,9 @@ def slurm(scenario, out, replications, seed, submitting, as_json, **wanted):
     slurm.check(batch, slurm.most_tasks() if submitting else None)
     *scripts, submit = map(str, slurm.write(batch, study))
     if (busy := shards.most(study)) < batch.tasks:
-        idle = batch.tasks - busy
-        told = f"{idle} of {batch.tasks} will find nothing to do, for there are {busy} files of some seconds to compute"
-        click.echo(f"--tasks: {told}", err=True)
+        pieces = f"{busy} piece{'s' * (busy > 1)} of work of some seconds"
+        idle = f"so {batch.tasks - busy} of {batch.tasks} tasks have nothing to do; ask for --tasks {busy}"
+        click.echo(f"--tasks: the study makes {pieces}, {idle}", err=True)
     jobs = slurm.submit(submit) if submitting else {}
     if as_json:
         click.echo(json.dumps({"scripts": [*scripts, submit], "jobs": jobs}))

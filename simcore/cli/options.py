@@ -1,5 +1,6 @@
 """Arguments and options that several commands take."""
 
+import contextlib
 import os
 
 import click
@@ -17,6 +18,17 @@ run = click.argument("run", type=click.Path())
 replications = click.option("--replications", type=int, help="Replications per cell, instead of the scenario's.")
 seed = click.option("--seed", type=int, help="Seed, instead of the scenario's.")
 threads = click.option("--threads", type=click.IntRange(min=1), help="Threads; default: every CPU of this process.")
+
+
+@contextlib.contextmanager
+def renamed(argument, option):
+    """Within, a message about an argument is one about the option that gave it."""
+    try:
+        yield
+    except UsageError as error:
+        if not str(error).startswith(f"{argument}:"):
+            raise
+        raise UsageError(option + str(error).removeprefix(argument)) from error
 
 
 def load(path, replications, seed):

@@ -17,8 +17,10 @@ def print_shard(result, shard, as_json):
     found = progress.status(result.path)
     if as_json:
         click.echo(json.dumps(found.facts()))
-    left = f"{found.missing} blocks of the run are missing" if found.missing else "all blocks of the run are stored"
-    click.echo(f"{shard}: done; {left}; when none is: {command('merge', result.path)}", err=True)
+    left = "all blocks of the run are stored; summarise it with"
+    if found.missing:
+        left = f"{found.missing} block{'s' * (found.missing > 1)} of the run are missing; when all are stored"
+    click.echo(f"{shard}: done; {left}: {command('merge', result.path)}", err=True)
 
 
 def print_result(result, as_json):

@@ -7,6 +7,7 @@ a UsageError, it hands to `fail`, with the reason, and goes on. Whatever ends it
 
 import contextlib
 import functools
+import sys
 
 from simcore.engines import local
 from simcore.errors import UsageError
@@ -22,11 +23,29 @@ def opened(engine="local", threads=None):
     if engine == "local":
         yield functools.partial(local.run, threads=threads)
         return
+    if not (_is_address(engine) or _is_client(engine)):
+        raise UsageError(
+            'engine: must be "local", "dask", the address of a scheduler such as "tcp://host:8786", or a running '
+            f"distributed.Client that is not asynchronous (got {engine!r})"
+        )
+    with _dask().opened(engine, threads) as run:
+        yield run
+
+
+def _is_address(engine):
+    return isinstance(engine, str) and (engine == "dask" or "://" in engine)
+
+
+def _is_client(engine):
+    """Without Dask, nothing is one."""
+    return sys.modules.get("distributed") is not None and _dask().is_ready(engine)
+
+
+def _dask():
     try:
         from simcore.engines import dask
     except ModuleNotFoundError as error:
         raise UsageError(
             f"engine: {error.name} is not installed here; install it with: pip install 'simcore[dask]'"
         ) from error
-    with dask.opened(engine, threads) as run:
-        yield run
+    return dask
