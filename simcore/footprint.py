@@ -157,11 +157,13 @@ def _too_little_disk(footprint, folder):
     if need * _SURE <= have:
         return None
     key = max(footprint.disk, key=footprint.disk.get)
-    return _message(footprint, key, need, f"disk for {folder}", f"{told(have)} are free")
+    least = _FILE + _SUMMARY if key == "factors" else footprint.disk["factors"]  # however little of the key there is
+    remedy = "choose another --out" if have < _SURE * least else None
+    return _message(footprint, key, need, f"disk for {folder}", f"{told(have)} are free", remedy)
 
 
-def _message(footprint, key, need, what, there):
-    return f"{key}: {footprint.values[key]} needs about {told(need)} of {what}; {there}; {_REMEDIES[key]}"
+def _message(footprint, key, need, what, there, remedy=None):
+    return f"{key}: {footprint.values[key]} needs about {told(need)} of {what}; {there}; {remedy or _REMEDIES[key]}"
 
 
 def told(size):
