@@ -203,7 +203,7 @@ def _count_files(cells, counts):
     """Files of sums, about."""
     blocks = sum(-(-count // cell.cut.block) for cell, count in zip(cells, counts, strict=True))
     work = sum(count * cell.cut.work for cell, count in zip(cells, counts, strict=True))
-    return min(blocks, 1 + work // cells[0].cut.of_file)
+    return min(blocks, 1 + work // cells[0].cut.of_bundle)
 
 
 def _nodes(study, targets, longest, count):

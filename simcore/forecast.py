@@ -142,7 +142,7 @@ def _to_compute(study, counts, path):
     try:
         return rounds.missing(opening.foreseen(path, study), counts=counts)
     except SimcoreError:  # there is no run yet, or one of something else, which will be refused
-        return design.lacking(study, {}, counts)
+        return design.missing(study, {}, counts)
 
 
 def _stand_ins(cells, key):

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from simcore import audit, engines, files, opening, restoring, rounds, signals, tidying
 from simcore.findings import QUARANTINE, Repair
-from simcore.runs import Run, as_arrow, compute
-from simcore.shelves import Broken, parquet
+from simcore.runs import Run, compute, rendered
+from simcore.shelves import Broken
 from simcore.store import FOLDERS, SUMMARY, writing
 
 
@@ -31,7 +31,7 @@ def repair(path, sample=3, threads=None, progress=None):
         finished = not rounds.missing(folder)
         if finished:
             tidying.tidy(folder)
-            restored += [SUMMARY] * _summarised(folder, moved)
+            restored += [SUMMARY] * _rewrite_summary(folder, moved)
         return Repair(report, record, tuple(restored), tuple(moved), tuple(done), finished)
 
 
@@ -58,23 +58,23 @@ def _lost(folder, report):
 
     def missing(present):
         blocks = [block for block in lost if (block.first, block.count) not in present.get(block.cell_key, ())]
-        return blocks or (rounds.missing(folder, present) if report.summarised else [])
+        return blocks or (rounds.missing(folder, present) if report.finished else [])
 
     return missing
 
 
-def _summarised(folder, moved):
+def _rewrite_summary(folder, moved):
     """Whether the summary was written anew; an older one that says something else is moved away."""
-    table = Run(folder).summary()
+    summary = rendered(Run(folder).summary())
     with writing(folder.path):
         try:
             before = files.read(folder.path / SUMMARY)
         except OSError:
             before = None
-        if before == parquet(as_arrow(table)):
+        if before == summary:
             return False
         if before is not None:
             files.move(folder.path / SUMMARY, folder.path / QUARANTINE)
             moved.append(SUMMARY)
-    folder.finish(as_arrow(table))
+    folder.finish(summary)
     return True

@@ -20,11 +20,11 @@ def missing(folder, present=None, counts=None):
     the folder says of that, if it was asked. counts: replications of each cell, where it is known how many it takes."""
     study, present = folder.study, folder.present() if present is None else present
     if study.precision is None or counts is not None:
-        blocks = design.lacking(study, present, counts)
+        blocks = design.missing(study, present, counts)
     else:
         cells = design.cells(study)
         blocks = [block for cell in cells for block in _next_round(folder, cell, present.get(cell.key, ()))]
-    before = folder.before() if blocks else {}
+    before = folder.earlier_blocks() if blocks else {}
     return design.cut_at(study, blocks, before) if before else blocks
 
 

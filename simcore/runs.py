@@ -8,6 +8,7 @@ from simcore import design, engines, failures, footprint, opening, rounds, scena
 from simcore.errors import DamagedError, IncompleteError, UsageError
 from simcore.meanwhile import Vanished, settled
 from simcore.registry import plugins
+from simcore.shelves import parquet
 from simcore.store import there_is_a_run, writing
 
 
@@ -70,7 +71,7 @@ class Run:
 
     def _lacking(self, missing):
         told = design.told(missing)
-        if self.folder.finished:
+        if self.folder.summarised:
             return DamagedError(f"{self.path}: lost: {told}; {self.folder.remedy('computes them anew')}")
         return IncompleteError(f"{self.path}: missing: {told}; {self.folder.going_on()}")
 
@@ -83,22 +84,22 @@ class Run:
         simcore made them."""
         self.folder.refuse_other_code("summarise")
         table = self.summary()
-        self.folder.finish(as_arrow(table))
+        self.folder.finish(rendered(table))
         return table
 
 
-def as_arrow(table):
-    """A summary as it is stored."""
+def rendered(table):
+    """The bytes of a summary as it is stored."""
     import pyarrow as pa
 
-    return pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata()
+    return parquet(pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata())
 
 
 def run(study, out="results", threads=None, replications=None, seed=None, progress=None, shard=None, engine="local"):
     """Compute what is missing of a study, summarise it, and return the Run.
 
     study: a Study or the path of a scenario file. threads: None for every CPU of this process. progress: called with
-    (finished blocks, all blocks, Block) after each block. shard: "I/N", the I-th of N shares of the work alone, after
+    (finished blocks, all blocks, Block) after each block. shard: "I/N", the I-th of N parts of the work alone, after
     which nothing is summarised; `merge` does that when all are done, and any may be computed at once, or again.
     engine: "dask" for a process on each CPU, or the workers of a distributed.Client, or of the scheduler at an address;
     no bit depends on it.

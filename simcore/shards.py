@@ -17,7 +17,7 @@ from simcore.registry import plugins
 
 
 class Shard(NamedTuple):
-    """One of `count` shares of a study; `number` counts from 1."""
+    """One of the `count` parts that a study is dealt out to; `number` counts from 1."""
 
     number: int
     count: int
@@ -55,7 +55,7 @@ def unfinished(study, count, blocks):
 
 def most(study):
     """How many shards can have something to compute, at most: pieces of some seconds of work are dealt whole."""
-    return len(set(map(_dealt_with(study), design.lacking(study, {}))))
+    return len(set(map(_dealt_with(study), design.missing(study, {}))))
 
 
 def _dealt_with(study):
@@ -67,7 +67,7 @@ def _dealt_with(study):
 def dealt(study, count):
     """A function: Block -> number of the shard, of `count`, that computes it."""
     cells, dealt_with, costs, firsts = design.cells(study), _dealt_with(study), {}, {}
-    for block in design.lacking(study, {}):
+    for block in design.missing(study, {}):
         bundle = dealt_with(block)
         costs[bundle] = costs.get(bundle, 0) + design.cost(cells[block.cell], block)
         firsts.setdefault(bundle, block.first)

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import simcore as sc
-from simcore import design, execute, forecast, runs
+from simcore import design, execute, forecast, rounds, runs
 from simcore.errors import DamagedError, IncompleteError, UsageError
 from tests.kills import snapshot, unlike
 from tests.running import cut_small
@@ -217,7 +217,7 @@ def test_keeping_estimates_of_a_precision_later_on_comes_to_an_end(tmp_path):
         precision = {"measure": "mse", "relative_mcse": 0.2, "max_replications": 100_000}
         kept = study_with(factors=LESS, replications=1024, keep="estimates", precision=precision)
         run = sc.run(kept, tmp_path, threads=1)
-    assert run.folder.missing() == [] and sc.verify(run.path).findings == ()
+    assert rounds.missing(run.folder) == [] and sc.verify(run.path).findings == ()
 
 
 def test_a_plan_knows_what_an_interrupted_extension_has_done(tmp_path, monkeypatch):

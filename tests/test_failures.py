@@ -25,7 +25,7 @@ def study_with(**changes):
 def failed(tmp_path):
     """The folder of a run whose only block has failed."""
     folder = opening.create(tmp_path, study_with())
-    failures.record(folder.path, *design.lacking(folder.study, {}), "not\ntoday")
+    failures.record(folder.path, *design.missing(folder.study, {}), "not\ntoday")
     return folder
 
 

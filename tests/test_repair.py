@@ -20,6 +20,7 @@ from simcore import (
     provenance,
     repairs,
     restoring,
+    rounds,
     runs,
     shelves,
     tidying,
@@ -195,7 +196,7 @@ def test_both_texts_lost(run):
 def test_a_restored_record_knows_what_an_extension_left_behind(run):
     fresh = sc.run(study_with(estimators=MORE), run.parent / "fresh", threads=1).path
     folder = opening.extend(run, study_with(estimators=MORE))
-    folder.commit(execute.run_block(folder.study, *design.cells(folder.study), folder.missing()[0], True))
+    folder.commit(execute.run_block(folder.study, *design.cells(folder.study), rounds.missing(folder)[0], True))
     before = snapshot(run)
     (run / "run.json").unlink()
     assert restoring.restore(run) and snapshot(run) == before
@@ -216,7 +217,7 @@ def test_files_of_before_an_extension_are_checked_too(run):
     with pytest.raises(DamagedError, match=f"{victim.name}: damaged"):
         sc.extend(study_with(estimators=MORE), run.parent, threads=1)
     assert not repairs.repair(run, threads=1).report.finished
-    assert sc.extend(study_with(estimators=MORE), run.parent, threads=1).folder.finished
+    assert sc.extend(study_with(estimators=MORE), run.parent, threads=1).folder.summarised
 
 
 def extending(run, function):
@@ -234,7 +235,7 @@ def extending(run, function):
     [
         (audit, "_summary", lambda run: repairs.repair(run, threads=1)),
         (tidying, "files", None),
-        (runs, "as_arrow", None),
+        (runs, "rendered", None),
     ],
     ids=["while it is verified", "before it is tidied", "before its summary is written"],
 )
@@ -301,7 +302,7 @@ def test_two_that_tidy_at_once_take_the_same_away(tmp_path, monkeypatch):
     cut_small(monkeypatch, 4)
     folder = sc.run(study_with(), tmp_path, threads=1).folder
     folder = opening.create(tmp_path, study_with(replications=9000))
-    for block in folder.missing():
+    for block in rounds.missing(folder):
         folder.commit(execute.run_block(folder.study, *design.cells(folder.study), block, True))
     shutil.copytree(folder.path, tmp_path / "before" / "rotten")
     tidying.tidy(folder)
@@ -322,7 +323,7 @@ def test_names_in_both_folders_are_those_of_one_moment(tmp_path, monkeypatch):
     cut_small(monkeypatch, 4)
     sc.run(study_with(), tmp_path, threads=1)
     folder = opening.create(tmp_path, study_with(replications=9000))
-    for block in folder.missing():
+    for block in rounds.missing(folder):
         folder.commit(execute.run_block(folder.study, *design.cells(folder.study), block, True))
     listing = shelves.Shelf.listing
 
@@ -333,7 +334,7 @@ def test_names_in_both_folders_are_those_of_one_moment(tmp_path, monkeypatch):
         return listing(shelf)
 
     monkeypatch.setattr(shelves.Shelf, "listing", tidied)
-    assert folder.missing() == []
+    assert rounds.missing(folder) == []
 
 
 def failing(number, names):

@@ -33,24 +33,24 @@ def study_with(**changes):
     return sc.Study(**(ENTRIES | changes))
 
 
-def shares(study, count):
+def dealt(study, count):
     """The blocks of each shard."""
     owner, found = shards.dealt(study, count), {number: [] for number in range(1, count + 1)}
-    for block in design.lacking(study, {}):
+    for block in design.missing(study, {}):
         found[owner(block)].append(block)
     return found
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 16, 100])
-def test_shares_make_up_the_study_and_are_as_equal_as_blocks_allow(count):
+def test_shards_make_up_the_study_and_are_as_equal_as_blocks_allow(count):
     study = study_with()
-    found, cells = shares(study, count), design.cells(study)
+    found, cells = dealt(study, count), design.cells(study)
     blocks = [block for own in found.values() for block in own]
-    assert sorted(map(str, blocks)) == sorted(map(str, design.lacking(study, {}))) and len(blocks) == 12
+    assert sorted(map(str, blocks)) == sorted(map(str, design.missing(study, {}))) and len(blocks) == 12
     loads = [sum(design.cost(cells[block.cell], block) for block in own) for own in found.values()]
     largest = max(design.cost(cells[block.cell], block) for block in blocks)
     assert max(loads) - min(loads) <= largest
-    assert shares(study, count) == found
+    assert dealt(study, count) == found
 
 
 def test_what_an_extension_adds_is_shared_out_evenly_too(monkeypatch):
@@ -62,17 +62,17 @@ def test_what_an_extension_adds_is_shared_out_evenly_too(monkeypatch):
         for count in (10**8, 10**8 // 2)
     )
     cells, owner = design.cells(study), shards.dealt(study, 64)
-    stored = design.by_cell(block.place for block in design.lacking(half, {}))
+    stored = design.by_cell(block.place for block in design.missing(half, {}))
     for present, bound in (({}, 1.03), (stored, 1.1)):
         loads = Counter()
-        for block in design.lacking(study, present):
+        for block in design.missing(study, present):
             loads[owner(block)] += design.cost(cells[block.cell], block)
         assert max(loads.values()) < bound * loads.total() / 64
 
 
 def test_how_many_shards_have_work_at_most():
     for study in (study_with(), study_with(precision=PRECISION)):
-        found = shares(study, 100)
+        found = dealt(study, 100)
         assert shards.most(study) == sum(map(bool, found.values())) == (4 if study.precision else 12)
 
 
@@ -80,7 +80,7 @@ def test_cells_of_one_kind_do_not_all_go_to_the_same_shard():
     """Of as many shards as there are kinds of errors, in a grid where each has blocks of the same cost."""
     errors = [{"distribution": "student_t", "df": df} for df in (3, 4, 5, 6)]
     study = study_with(factors={"n": [5], "errors": errors}, replications=40 * 1024)
-    for own in shares(study, 4).values():
+    for own in dealt(study, 4).values():
         kinds = [block.cell for block in own]
         assert len(kinds) == 40 and all(4 <= kinds.count(cell) <= 16 for cell in range(4))
 
@@ -117,9 +117,9 @@ def _another(study, out):
     return progress
 
 
-def test_a_share_is_the_same_whatever_is_stored(tmp_path):
+def test_a_shard_is_the_same_whatever_is_stored(tmp_path):
     study = study_with()
-    own = {number: [*map(str, blocks)] for number, blocks in shares(study, 4).items()}
+    own = {number: [*map(str, blocks)] for number, blocks in dealt(study, 4).items()}
     for number in (3, 1, 4, 2):
         folder = opening.create(tmp_path, study)
         assert [*map(str, shards.missing(folder, shards.Shard(number, 4)))] == own[number]

@@ -13,7 +13,7 @@ from simcore.errors import UsageError
 @options.replications
 @options.seed
 @options.threads
-@click.option("--shard", help="I/N: only the I-th of N shares of the work; simcore merge summarises them.")
+@click.option("--shard", help="I/N: only shard I of N, a part of the work; simcore merge summarises them.")
 @click.option(
     "--engine",
     type=click.Choice(["local", "dask"]),

@@ -1,8 +1,8 @@
 """Who computes the missing blocks of a study: this process, or the workers of a Dask cluster.
 
-An engine is a generator function `run(study, missing, commit, fail)`. It hands the results of blocks that are stored
-together (see `design.bundles`) to `commit`, and yields these blocks; one whose computation raises, whatever that is but
-a UsageError, it hands to `fail`, with the reason, and goes on. Whatever ends it, what is finished is stored first.
+An engine is a generator function `run(study, missing, commit, fail)`. It hands the results of each bundle of blocks
+(see `design`) to `commit`, and yields these blocks; one whose computation raises, whatever that is but a UsageError, it
+hands to `fail`, with the reason, and goes on. Whatever ends it, what is finished is stored first.
 """
 
 import contextlib

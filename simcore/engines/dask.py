@@ -177,7 +177,7 @@ def run(client, start, study, missing, commit, fail):
 
 
 class _Collected:
-    """Results that have come back, until those that are stored together are all there."""
+    """Results that have come back, until those of a bundle are all there."""
 
     def __init__(self, study, blocks, commit):
         self.blocks, self.commit, self.results = blocks, commit, {}

@@ -5,8 +5,8 @@ from simcore.errors import UsageError
 
 
 def run(study, missing, commit, fail, threads=None):
-    """Compute the missing blocks of a study and hand the results of those that are stored together to `commit`; yields
-    each block that is stored. See `engines`."""
+    """Compute the missing blocks of a study and hand the results of each bundle to `commit`; yields each block that is
+    stored. See `engines`."""
     if not missing:
         return
     jit.set_threads(threads)
