@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from simcore import design, execute, histograms, jit, recipes, sums
+from simcore import design, execute, histograms, jit, recipes, summaries, sums
 from simcore.errors import UsageError
 from simcore.lanes import WIDTH
 from simcore.limits import addresses, free, mapped, memory
@@ -28,7 +28,7 @@ _BIN = 60  # of a bin of a histogram, while its block is written
 _NODE_BIN = 16  # of a bin of a sum that was read
 _PARTS = 2.5  # sums of chunks: as they come, and together while they are added up
 _ROW = 750  # of a row of the summary
-_LOOSE_ROW, LOOSE_ROWS = 1_600, 1 << 14  # of a row that is not yet in columns, and how many are held: pages end there
+_LOOSE_ROW = 1_600  # of a row that is not yet in columns
 _FILE, _FILE_ROW, _FILE_BIN, _FILE_KEPT = 15_500, 150, 0.85, 8.3  # on the disk
 _SUMMARY, _SUMMARY_ROW = 6_000, 24
 _SURE = 0.8  # of the disk that is estimated, this much at least is taken
@@ -86,7 +86,7 @@ def of(study, threads=None, replications=None):
         summarising={
             "keep": kept * (max(counts) * _KEPT_CELL + longest * _KEPT_READ),
             "replications": max(_nodes(study, targets, *cut[1:]) for cut in sizes),
-            "factors": rows * _ROW + min(rows, LOOSE_ROWS) * _LOOSE_ROW,
+            "factors": rows * _ROW + min(rows, summaries.LOOSE_ROWS) * _LOOSE_ROW,
         },
         sample=sample,
         disk={

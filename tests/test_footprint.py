@@ -10,7 +10,7 @@ import sys
 import pytest
 
 import simcore as sc
-from simcore import design, footprint, jit, limits
+from simcore import design, footprint, jit, limits, summaries
 from simcore.errors import UsageError
 
 STUDY = {
@@ -211,7 +211,7 @@ def test_a_table_takes_less_than_a_kilobyte_a_row(tmp_path):
     assert done.returncode == 0, done.stderr
     rows, more = map(int, done.stdout.split())
     assert rows == 1600 * 66
-    assert more <= 900 * rows + footprint.LOOSE_ROWS * 2000, more / rows
+    assert more <= 900 * rows + summaries.LOOSE_ROWS * 2000, more / rows
 
 
 @pytest.mark.parametrize("changes", MEASURED.values(), ids=MEASURED)

@@ -4,6 +4,7 @@ import click
 
 from simcore.cli import options, output
 from simcore.cli.group import main
+from simcore.cli.ticker import Ticker
 from simcore.errors import UsageError
 
 
@@ -34,7 +35,7 @@ def run(scenario, out, replications, seed, threads, shard, engine, scheduler, as
     if scheduler:
         engine = scheduler if "://" in scheduler else f"tcp://{scheduler}"
     told = f"{study.name}, {shard}" if shard else study.name
-    with options.renamed("engine", "--scheduler" if scheduler else "--engine"), output.Progress(told) as progress:
+    with options.renamed("engine", "--scheduler" if scheduler else "--engine"), Ticker(told) as progress:
         result = runs.run(study, out, threads, progress=progress, shard=shard, engine=engine)
     if shard:
         output.print_shard(result, shard, as_json)
@@ -65,7 +66,7 @@ def extend(scenario, out, replications, threads, as_json):
     """
     from simcore import runs
 
-    with output.Progress(f"extend {scenario}") as progress:
+    with Ticker(f"extend {scenario}") as progress:
         result = runs.extend(scenario, out, threads, replications, progress)
     output.print_result(result, as_json)
 
@@ -111,7 +112,7 @@ def repair(ctx, run, sample, threads, as_json):
     """
     from simcore import repairs
 
-    with output.Progress(f"repair {run}") as progress:
+    with Ticker(f"repair {run}") as progress:
         done = repairs.repair(run, sample, threads, progress)
     output.print_report(done, as_json)
     ctx.exit(0 if done.finished else 3)

@@ -23,12 +23,12 @@ def doctor(ctx, out, threads, as_json):
 
     found = doctor.examine(out, threads)
     if as_json:
-        click.echo(json.dumps([finding.facts() for finding in found], indent=2))
+        click.echo(json.dumps([check.facts() for check in found], indent=2))
     else:
-        for finding in found:
-            remedy = f"\n{'':<20} remedy: {finding.remedy}" if finding.remedy else ""
-            click.echo(f"{finding.level:<8} {finding.name:<11} {finding.found}{remedy}")
-    ctx.exit(1 if any(finding.level == "wrong" for finding in found) else 0)
+        for check in found:
+            remedy = f"\n{'':<20} remedy: {check.remedy}" if check.remedy else ""
+            click.echo(f"{check.level:<8} {check.name:<11} {check.found}{remedy}")
+    ctx.exit(1 if any(check.level == "wrong" for check in found) else 0)
 
 
 @main.command()
