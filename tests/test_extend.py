@@ -11,7 +11,7 @@ import simcore as sc
 from simcore import design, execute, forecast, rounds, runs
 from simcore.errors import DamagedError, IncompleteError, UsageError
 from tests.kills import snapshot, unlike
-from tests.running import cut_small
+from tests.running import cut_small, typed
 from tests.test_cli import simcore
 from tests.test_damage import changed, first_block
 
@@ -154,28 +154,28 @@ def test_kept_estimates_follow_labels_and_their_order(out):
 
 def test_the_command_line(out):
     (out / "wider.toml").write_text(study_with(factors=WIDER).text)
-    done = simcore("run", "wider.toml", "--out", out, cwd=out)
+    done = typed("run", "wider.toml", "--out", out, cwd=out)
     assert done.returncode == 4 and "add what is new with simcore extend" in done.stderr
-    done = simcore("extend", "wider.toml", "--out", out, cwd=out)
+    done = typed("extend", "wider.toml", "--out", out, cwd=out)
     assert done.returncode == 0 and "cauchy" in done.stdout
-    done = simcore("extend", out / "own", "--replications", 3000, cwd=out)
+    done = typed("extend", out / "own", "--replications", 3000, cwd=out)
     assert done.returncode == 0
     assert set(sc.open(out / "own").summary()["n_ok"]) == {3000}
-    done = simcore("extend", "wider.toml", "--out", out / "elsewhere", cwd=out)
+    done = typed("extend", "wider.toml", "--out", out / "elsewhere", cwd=out)
     assert done.returncode == 2 and "no run to extend" in done.stderr and not (out / "elsewhere").exists()
-    done = simcore("verify", out / "own", cwd=out)
+    done = typed("verify", out / "own", cwd=out)
     assert done.returncode == 0 and "computed anew" in done.stdout
     victim = min((out / "own" / "blocks").iterdir())
     victim.write_bytes(victim.read_bytes()[:-1])
-    done = simcore("verify", out / "own", "--json", cwd=out)
+    done = simcore("verify", out / "own", "--json", cwd=out)  # which has not seen the file before
     found, lost = json.loads(done.stdout)["findings"]
     assert done.returncode == 4 and found["file"] == f"blocks/{victim.name}" and lost["file"] == "blocks"
     assert lost["blocks"] == [{"cell": cell, "first": 0, "count": 3000} for cell in range(6)]
-    done = simcore("repair", out / "own", cwd=out)
+    done = typed("repair", out / "own", cwd=out)
     assert done.returncode == 0 and victim.name in done.stdout
-    assert simcore("verify", out / "own", cwd=out).returncode == 0
+    assert typed("verify", out / "own", cwd=out).returncode == 0
     (out / "own" / "summary.parquet").unlink()
-    assert simcore("verify", out / "own", cwd=out).returncode == 3
+    assert typed("verify", out / "own", cwd=out).returncode == 3
 
 
 def test_an_extension_that_is_killed_at_once_is_unfinished_not_damaged(out):

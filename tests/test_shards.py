@@ -10,7 +10,7 @@ import simcore as sc
 from simcore import cli, design, opening, shards, tables
 from simcore.errors import DamagedError, IncompleteError, UsageError
 from tests.kills import snapshot
-from tests.running import cut_small
+from tests.running import cut_small, typed
 from tests.test_cli import simcore
 
 ENTRIES = {
@@ -182,23 +182,28 @@ def test_numbers_as_slurm_writes_them(numbers, text):
     assert shards.listed(numbers) == text
 
 
-def test_the_command_line(tmp_path):
+def test_the_command_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(design, "LIMITS", design.Limits())  # of the processes, too
     (tmp_path / "split.toml").write_text(study_with().text)
     done = simcore("run", "split.toml", "--shard", "2/2", cwd=tmp_path)
-    assert done.returncode == 0 and not done.stdout and "shard 2 of 2: done" in done.stderr
-    done = simcore("status", "results/split", "--shards", 2, cwd=tmp_path)
+    assert done.returncode == 0 and not done.stdout
+    told = "shard 2 of 2: done; 4 blocks of the run are missing; when all are stored: simcore merge results/split\n"
+    assert done.stderr == told
+    done = typed("status", "results/split", "--shards", 2, cwd=tmp_path)
     assert done.returncode == 3 and "blocks are missing, of shards 1 of 2" in done.stdout
-    assert simcore("status", "results/split", "--shards", 2, "--indices", cwd=tmp_path).stdout == "1\n"
-    done = simcore("status", "results/split", "--indices", cwd=tmp_path)
+    assert typed("status", "results/split", "--shards", 2, "--indices", cwd=tmp_path).stdout == "1\n"
+    done = typed("status", "results/split", "--indices", cwd=tmp_path)
     assert done.returncode == 2 and "--shards N" in done.stderr
-    assert simcore("merge", "results/split", cwd=tmp_path).returncode == 3
-    facts = json.loads(simcore("run", "split.toml", "--shard", "1/2", "--json", cwd=tmp_path).stdout)
+    assert typed("merge", "results/split", cwd=tmp_path).returncode == 3
+    done = typed("run", "split.toml", "--shard", "1/2", "--json", cwd=tmp_path)
+    assert "; all blocks of the run are stored; summarise it with: simcore merge results/split\n" in done.stderr
+    facts = json.loads(done.stdout)
     assert not facts["finished"] and [own["missing_blocks"] for own in facts["cells"]] == [0] * 4
-    done = simcore("status", "results/split", cwd=tmp_path)
+    done = typed("status", "results/split", cwd=tmp_path)
     assert done.returncode == 3 and "simcore merge results/split summarises it" in done.stdout
     merged = simcore("merge", "results/split", cwd=tmp_path)
-    assert merged.returncode == 0 and merged.stdout == simcore("run", "split.toml", cwd=tmp_path).stdout
-    done = simcore("status", "results/split", "--shards", 2, cwd=tmp_path)
+    assert merged.returncode == 0 and merged.stdout == typed("run", "split.toml", cwd=tmp_path).stdout
+    done = typed("status", "results/split", "--shards", 2, cwd=tmp_path)
     assert done.returncode == 0 and "finished" in done.stdout and "3,000 of 3,000" in done.stdout
-    done = simcore("run", "split.toml", "--shard", "3/2", cwd=tmp_path)
+    done = typed("run", "split.toml", "--shard", "3/2", cwd=tmp_path)
     assert done.returncode == 2 and "--shard" in done.stderr and "Traceback" not in done.stderr
