@@ -53,10 +53,10 @@ def inlined(function):
     return lane(function)
 
 
-def lowering(callback):
-    """Call `callback()` once before the first compilation: the place to register extension types."""
-    _lowerings.append(callback)
-    return callback
+def lowering(module):
+    """Import a module before the first compilation, given by its name: what registers extension types knows those that
+    it registers, and not the other way round."""
+    _lowerings.append(module)
 
 
 def entry(template, signature, name, **bindings):
@@ -228,8 +228,8 @@ def source_digest():
 def _numba():
     import numba
 
-    for callback in _lowerings:
-        callback()
+    for module in _lowerings:
+        importlib.import_module(module)
     for function in _lane_functions:
         _register(function)
     _register_call()

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from simcore import design, joint, recipes, robustness
-from simcore.footprint import LOOSE_ROWS
 from simcore.intervals import Z
 from simcore.outcomes import CellOutcomes
 from simcore.rarity import ENOUGH, swept_away
@@ -18,6 +17,7 @@ from simcore.tails import hill
 
 FEWEST = 10  # good replications for an MCSE: the kurtosis of two is 1 whatever they are
 _ALL_BUT_ROUNDING = 1e20  # a larger gain is none: the control variate has taken all of the error
+LOOSE_ROWS = 1 << 14  # rows that are not yet in columns, at most: they take twice the memory
 _PLAIN = ("plain_value", "plain_mcse")
 
 
