@@ -205,11 +205,17 @@ def open_run(path):
     return Run(opening.open_folder(path))
 
 
-def plot(run, folder=None):
-    """Draw every figure the factors of a run allow, as SVG, PNG and PDF; returns name -> matplotlib Figure."""
-    from simcore import curves
+def plot(run, folder=None, kinds=None, measures=None, style="paper"):
+    """Draw the figures that the factors of a run suit, as SVG, PNG and PDF; returns name -> matplotlib Figure.
+
+    kinds: names of `gallery.KINDS`, or "all"; None: those that suit. measures: by name, instead of those that are
+    shown anyway. style: "paper", or "slides" for 16:9 with larger type. Raises UsageError.
+    """
+    from simcore import gallery
+    from simcore.sources import Source
 
     if not isinstance(run, Run):
         run = open_run(run)
     folder = Path(folder) if folder is not None else run.path / "figures"
-    return curves.draw(run.summary(), folder, run.study.title or None)
+    source = Source(run.summary(), run.study.title or run.study.name, run)
+    return gallery.draw(source, folder, kinds, measures, style)

@@ -29,10 +29,14 @@ LAYERS = [
     ("restoring", "tidying"),
     ("footprint",),
     ("summaries", "comparisons", "rounds", "forecast", "describe"),
-    ("panels", "shards"),
+    ("factors", "pages", "scales", "shards", "sources"),
+    ("canvas", "drawable"),
+    ("looks", "views"),
+    ("frames", "panels"),
     ("sheets",),
     ("progress",),
-    ("curves", "tables", "surface_figures"),
+    ("figures", "tables", "surface_figures"),
+    ("gallery",),
     ("runs",),
     ("audit", "doctor", "repairs", "replays", "slurm"),
     ("replay_tables",),
@@ -61,7 +65,7 @@ def test_imports_point_down(path):
         if name == "__version__":
             continue
         assert LAYER_OF[name] <= own, f"{path.name} imports {name} from a layer above"
-        if parts[0] in registry.KINDS and path.name != "__init__.py":
+        if parts[0] in (*registry.KINDS, "figures") and path.name != "__init__.py":
             assert name != parts[0], f"{path} imports a sibling plugin"
 
 
