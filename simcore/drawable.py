@@ -8,7 +8,7 @@ import pandas as pd
 
 from simcore import factors
 from simcore.errors import UsageError
-from simcore.statuses import INSUFFICIENT, UNDEFINED
+from simcore.statuses import INSUFFICIENT, OK, ROUGH, UNDEFINED
 
 NO_BOUND, ZERO = "no_bound", "zero"  # more statuses: a bound that does not exist, and what a log axis cannot show
 NO_VALUE = (UNDEFINED, INSUFFICIENT, NO_BOUND)
@@ -39,6 +39,17 @@ def rows(summary, measures):
     table.loc[table["status"].isin(NO_VALUE), "value"] = np.nan
     table.loc[_boundless(table, cell), "status"] = NO_BOUND
     return table
+
+
+def points(rows, scaled, log):
+    """What stands at the points of rows: y, half (2 MCSE), status, estimator, theory; a bar only where the MCSE exists,
+    no zero on a log axis. scaled: n times the values."""
+    factor = rows["n"] if scaled else 1.0
+    found = pd.DataFrame({"y": rows["value"] * factor, "estimator": rows["estimator"], "theory": rows["theory"]})
+    found["half"] = (2.0 * rows["mcse"] * factor).where(rows["status"].isin([OK, ROUGH]))
+    off = (found["y"] <= 0) & log
+    found["y"], found["status"] = found["y"].mask(off), rows["status"].mask(off, ZERO)
+    return found
 
 
 def _with_theory(summary):

@@ -8,7 +8,8 @@ import math
 import numpy as np
 import pandas as pd
 
-from simcore.registry import plugins
+from simcore.errors import UsageError
+from simcore.registry import plugins, unknown
 
 # Order of distributions with the same tail index; one without an index in the table counts as light.
 TAILS = (
@@ -67,6 +68,47 @@ def _ordered(values):
 
 def _bad_rows(table):
     return table[table["kind"] != "none"].sort_values("fraction").drop_duplicates("family").to_dict("records")
+
+
+def varying(table):
+    """The factors of which a table has several levels."""
+    names = ("design", *settings_of(table), "errors", "contamination", "n")
+    return [name for name in names if table[name].nunique() > 1]
+
+
+def cells_of(table):
+    """The cells of a table in the order of their levels, as dicts of those factors that vary -> level."""
+    names, levels = varying(table), levels_of(table)
+    found = table[names].drop_duplicates().to_dict("records") if names else [{}]
+    return sorted(found, key=lambda cell: [levels[name].index(level) for name, level in cell.items()])
+
+
+def cell_name(cell, shorts):
+    """A cell in a few words; shorts: label of errors -> short one."""
+    return ", ".join(shorts.get(level, titled(name, level)) for name, level in cell.items())
+
+
+def shorts_of(table):
+    """Label of errors -> short one."""
+    return {label: short(*choice, label) for label, choice in choices(table, "errors").items()}
+
+
+def in_cell(table, cell):
+    """The rows of a cell."""
+    for name, level in cell.items():
+        table = table[table[name] == level]
+    return table
+
+
+def measures_of(table, names):
+    """The measures of these names; quantile stands for quantile(p=0.05) and its like. Raises UsageError."""
+    labels, found = list(dict.fromkeys(table["measure"])), []
+    for name in names:
+        own = [label for label in labels if name in (label, label.partition("(")[0])]
+        if not own:
+            raise UsageError(f"--measure: unknown measure (got {name!r}), {unknown(name, labels)}")
+        found += own
+    return found
 
 
 def spread(levels, count):

@@ -39,7 +39,7 @@ def surround(figure, page, frame):
     Returns the height of a line of panels, which is frame.room unless the page is of one height, and the top of all.
     """
     legends = [_legend(figure, page, *part) for part in frame.legends if part[0]]
-    caption = textwrap.wrap(frame.caption, page.letters(138))
+    caption = _fitting(figure, page, frame.caption)
     title = textwrap.wrap(frame.title, page.letters(90))
     heights = [_extent(legend, figure).height + 0.05 for legend in legends]
     label = 0.12 + LINE * len(caption) + sum(heights)
@@ -64,6 +64,27 @@ def surround(figure, page, frame):
         figure.text(0.07 / page.width, middle, text, rotation=90, va="center", ha="left")
     figure.text(0.08 / page.width, 1 - 0.06 / height, "\n".join(title), fontsize=8.5, va="top", weight="bold")
     return room, top
+
+
+def _fitting(figure, page, text):
+    """The lines of a caption, as long as a page is wide."""
+    letters = page.letters(138)
+    while letters > 20:
+        lines = textwrap.wrap(text, letters)
+        drawn = figure.text(0, 0, "\n".join(lines), fontsize=7)
+        width = _extent(drawn, figure).width
+        drawn.remove()
+        if width < page.width - 0.16:
+            break
+        letters -= 2
+    return lines
+
+
+def panel(figure, page, place, label):
+    """Axes at a place (left, bottom, width, height)."""
+    left, bottom, width, height = place
+    whole = figure.get_figheight()
+    return figure.add_axes((left / page.width, bottom / whole, width / page.width, height / whole), label=label)
 
 
 def _legend(figure, page, looks, length):

@@ -6,20 +6,20 @@ Use `draw`.
 import importlib
 from pathlib import Path
 
-from simcore import canvas, pages
+from simcore import canvas, factors, pages
 from simcore.errors import UsageError
 from simcore.registry import unknown
-
-KINDS = ("curves",)
+from simcore.sources import KINDS
 
 
 def draw(source, folder, kinds=None, measures=None, style="paper"):
     """Draw the figures of a `sources.Source` and write them to folder; returns name -> matplotlib Figure.
 
-    kinds: names in KINDS, "all" for those that can be drawn; None: those that suit the factors at hand. measures: the
-    measures to show, by name; None: those that are most looked at. style: in `pages.PAGES`. Raises UsageError.
+    kinds: names in `sources.KINDS`, "all" for those that can be drawn; None: those that suit the factors at hand.
+    measures: those to show, by name; None: those that are most looked at. style: in `pages.PAGES`. Raises UsageError.
     """
     page, drawn = pages.page_of(style), {}
+    measures = factors.measures_of(source.table, measures) if measures else None
     with canvas.style(page):
         for kind in chosen(source, kinds):
             for picture in kind.pictures(source, measures, page):

@@ -21,13 +21,13 @@ prange = range  # in compiled drivers: numba.prange
 # x / 0 is IEEE's, not an exception: the check alone would keep loops from being vectorised. Never fastmath.
 _OPTIONS = {"error_model": "numpy"}
 FACES = (  # modules and folders that decide no stored number
-    *("__init__", "__main__", "audit", "block_tables", "breakdown", "canvas", "checks", "cli", "comparisons"),
-    *("describe", "doctor", "drawable", "engines", "errors", "factors", "failures", "figures", "files", "findings"),
-    *("fitting", "footprint", "forecast", "frames", "gallery", "intervals", "joint", "limits", "looks"),
-    *("meanwhile", "measures", "opening", "pages", "panels", "progress", "provenance", "rarity", "refinement"),
-    *("repairs", "replay_tables", "replays", "restoring", "runs", "scales", "scenario", "shards", "sheets"),
-    *("shelves", "signals", "slurm", "sources", "statuses", "store", "summaries", "surface_figures", "surfaces"),
-    *("tables", "tails", "tidying", "toml_text", "uncertainty", "views"),
+    *("__init__", "__main__", "audit", "block_tables", "breakdown", "canvas", "captions", "cells", "checks", "cli"),
+    *("comparisons", "describe", "doctor", "drawable", "engines", "errors", "factors", "failures", "figures"),
+    *("files", "findings", "fitting", "footprint", "forecast", "frames", "gallery", "intervals", "joint", "limits"),
+    *("looks", "meanwhile", "measures", "opening", "pages", "panels", "progress", "provenance", "rarity"),
+    *("refinement", "repairs", "replay_tables", "replays", "restoring", "rulers", "runs", "scales", "scenario"),
+    *("shards", "sheets", "shelves", "signals", "slices", "slurm", "sources", "statuses", "store", "summaries"),
+    *("surface_figures", "surfaces", "tables", "tails", "takes", "tidying", "toml_text", "uncertainty", "views"),
 )
 _NUMBA_OPTIONS = ("CPU_NAME", "CPU_FEATURES", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX", "BOUNDSCHECK")
 _LAYERS = {"tbb": "tbbpool", "omp": "omppool", "workqueue": "workqueue"}  # Numba's modules

@@ -27,6 +27,7 @@ PAGES = {
     "paper": Page(7.0, None, 250),  # the width of a page with two columns
     "slides": Page(5.6, 3.15, 1920 / 5.6, panels=3),  # 16:9; type of 7.5 points is 18 on a slide of 13.3 inches
 }
+STYLES = tuple(PAGES)
 
 
 def page_of(style):

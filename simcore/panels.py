@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from simcore import drawable, factors, scales, views
-from simcore.statuses import OK, ROUGH
 
 MOST_PARAMETERS = 3  # with figures of their own
 
@@ -120,7 +119,7 @@ def _picture(view, table, name, heading, notes):
     logged, nominal = factors.logged(view.x, levels[view.x]) and not exact, isinstance(levels[view.x][0], str)
     at = factors.places(levels[view.x], nominal, logged)
     rows, columns, chosen = _choose(view, levels)
-    shorts = {label: factors.short(*choice, label) for label, choice in factors.choices(own, "errors").items()}
+    shorts = factors.shorts_of(own)
     panels = _panels(view, own, rows, columns, at, shorts)
     total = own["n_ok"] + own["n_failed"]
     of_data = (own["design"] == "").all() and not factors.quantities_of(table)  # else each has a unit of its own
@@ -245,11 +244,6 @@ def _log_axes(view, table, rows):
 
 
 def _points(view, rows, at, log):
-    """Rows of the table -> the points of a Panel, by x; a bar only where the MCSE exists, no zero on a log axis."""
-    factor = rows["n"] if view.scaled else 1.0
-    points = pd.DataFrame({"x": rows[view.x].map(at), "y": rows["value"] * factor, "estimator": rows["estimator"]})
-    points["theory"] = rows["theory"]
-    points["half"] = (2.0 * rows["mcse"] * factor).where(rows["status"].isin([OK, ROUGH]))
-    off = (points["y"] <= 0) & log
-    points["y"], points["status"] = points["y"].mask(off), rows["status"].mask(off, drawable.ZERO)
+    """Rows of the table -> the points of a Panel, by x."""
+    points = drawable.points(rows, view.scaled, log).assign(x=rows[view.x].map(at))
     return points.sort_values("x", kind="stable")

@@ -37,7 +37,7 @@ class Run:
 
         if self.table is not None and not plain:
             return self.table.copy()
-        return summaries.summarise(self.study, self._parts(), plain)
+        return summaries.summarise(self.study, self.parts(), plain)
 
     @settled(Vanished)
     def comparisons(self, measure="mse"):
@@ -46,9 +46,9 @@ class Run:
 
         if self._exact:
             raise UsageError(f"{self.study.name}: there is nothing to compare, for nothing is random; see the summary")
-        return comparisons.compare(self.study, self._parts(), measure)
+        return comparisons.compare(self.study, self.parts(), measure)
 
-    def _parts(self):
+    def parts(self):
         """(cell, total of its sums, kept errors or None) of each cell, one after the other; none of exact problems."""
         from simcore import sums
 
@@ -208,7 +208,7 @@ def open_run(path):
 def plot(run, folder=None, kinds=None, measures=None, style="paper"):
     """Draw the figures that the factors of a run suit, as SVG, PNG and PDF; returns name -> matplotlib Figure.
 
-    kinds: names of `gallery.KINDS`, or "all"; None: those that suit. measures: by name, instead of those that are
+    kinds: names of `sources.KINDS`, or "all"; None: those that suit. measures: by name, instead of those that are
     shown anyway. style: "paper", or "slides" for 16:9 with larger type. Raises UsageError.
     """
     from simcore import gallery

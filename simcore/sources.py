@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import pandas as pd
-
+KINDS = ("curves", "lolly", "heatmap", "nested", "zip", "convergence", "distribution")
 
 @dataclass(frozen=True)
 class Source:
     """A summary table and what it is called; of a run also `runs.Run`, for the sums of its cells."""
 
-    table: pd.DataFrame
+    table: object  # a pandas.DataFrame
     title: str
     run: object = None
 

@@ -69,11 +69,19 @@ class View:
         return f"n × {name}" if self.scaled else name
 
 
+NAMES = {
+    "efficiency": "efficiency (variance of the reference / variance)",
+    "efficiency_mse": "efficiency (MSE of the reference / MSE)",
+    "efficiency_mae": "efficiency (MAE of the reference / MAE)",
+}  # of measures that are shown where they are asked for
+
+
 def shown(measures=None):
     """Name -> Shown of the measures that are asked for; None: of those that have figures anyway."""
     if measures is None:
         return SHOWN
-    return {name: replace(SHOWN.get(name) or Shown(name.replace("_", " ")), only=()) for name in measures}
+    others = {name: Shown(NAMES.get(name, name.replace("_", " "))) for name in measures}
+    return {name: replace(SHOWN.get(name, others[name]), only=()) for name in measures}
 
 
 def of(table, measures, glances=True):

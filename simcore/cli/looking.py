@@ -4,10 +4,11 @@ import json
 
 import click
 
-from simcore import registry
 from simcore.cli import options, output
 from simcore.cli.group import main
 from simcore.errors import UsageError
+from simcore.pages import STYLES
+from simcore.sources import KINDS
 
 
 @main.command()
@@ -17,22 +18,13 @@ from simcore.errors import UsageError
 @click.option("--plain", is_flag=True, help="Beside it what it would be without the control variate.")
 def show(run, as_json, measures, plain):
     """Print the summary of RUN: a first look, or the measures that are asked for."""
-    from simcore import runs
+    from simcore import factors, runs
 
     table = runs.open_run(run).summary(plain)
-    labels = list(dict.fromkeys(table["measure"]))
-    chosen = [label for name in measures for label in _of_name(name, labels)]
+    chosen = factors.measures_of(table, measures)
     if chosen:
         table = table[table["measure"].isin(chosen)]
     output.print_summary(table, as_json, chosen, plain)
-
-
-def _of_name(name, labels):
-    """The measures of a name: quantile stands for quantile(p=0.05) and its like."""
-    found = [label for label in labels if name in (label, label.partition("(")[0])]
-    if not found:
-        raise UsageError(f"--measure: unknown measure (got {name!r}), {registry.unknown(name, labels)}")
-    return found
 
 
 @main.command()
@@ -53,16 +45,20 @@ def compare(run, as_json, measure):
 @main.command()
 @options.run
 @click.option("--out", type=click.Path(), help="Folder for the figures; default: RUN/figures.")
+@click.option("--kind", "kinds", multiple=True, type=click.Choice([*KINDS, "all"]), help="Only this kind (repeatable).")
+@click.option("--measure", "measures", multiple=True, help="Only this measure (may be repeated).")
+@click.option("--style", default="paper", show_default=True, type=click.Choice(STYLES), help="What they are for.")
 @options.as_json
-def plot(run, out, as_json):
-    """Draw the robustness curves of RUN as SVG, PNG and PDF, from what is stored."""
+def plot(run, out, kinds, measures, style, as_json):
+    """Draw the figures that suit RUN, or those of a kind, as SVG, PNG and PDF, from what is stored."""
     from pathlib import Path
 
     from simcore import runs
 
     opened = runs.open_run(run)
     folder = Path(out) if out else opened.path / "figures"
-    files = [str(folder / f"{name}.{kind}") for name in runs.plot(opened, folder) for kind in ("svg", "png", "pdf")]
+    drawn = runs.plot(opened, folder, kinds or None, measures or None, style)
+    files = [str(folder / f"{name}.{kind}") for name in drawn for kind in ("svg", "png", "pdf")]
     click.echo(json.dumps(files) if as_json else "\n".join(files))
 
 

@@ -5,13 +5,12 @@ decided in `panels`, where it stands in `sheets`; here it is drawn. Sizes and pl
 """
 
 import math
-import re
 from dataclasses import replace
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, SymmetricalLogLocator
+from matplotlib.ticker import MaxNLocator
 
-from simcore import canvas, frames, panels, sheets
+from simcore import canvas, captions, frames, panels, rulers, sheets
 from simcore.canvas import number
 from simcore.looks import MARKS, TEXTS, VALUES, arrows, marker, of_statuses
 from simcore.pages import GAP, LEFT, LETTER, LINE
@@ -47,9 +46,8 @@ def figure(picture, page):
     for k in range(len(picture.panels)):
         line, column = divmod(k, sheet.columns)
         left, bottom = LEFT + column * (sheet.width + GAP), top - (line + 1) * room + 0.1
-        height = drawn.get_figheight()
-        place = (left / page.width, bottom / height, sheet.width / page.width, sheet.height / height)
-        _draw_panel(drawn.add_axes(place, label=f"panel {k}"), sheet, k)
+        place = left, bottom, sheet.width, sheet.height
+        _draw_panel(frames.panel(drawn, page, place, f"panel {k}"), sheet, k)
     return drawn
 
 
@@ -62,7 +60,7 @@ def _draw_panel(axes, sheet, k):
     first, last = k % sheet.columns == 0, k % sheet.columns == sheet.columns - 1
     _draw_points(axes, panel.points, sheet)
     _set_x(axes, sheet, named=k + sheet.columns >= count)
-    _set_y(axes, panel.scale, named=first)
+    rulers.set_values(axes, panel.scale, named=first)
     if sheet.picture.empty:
         axes.set_yticks([])
     top = _draw_strip(axes, panel.points, sheet, named=first) if sheet.strip else axes
@@ -153,23 +151,6 @@ def _set_x(axes, sheet, named):
             axes.axvline(place + 0.5, color="#e3e3e3", linewidth=0.5, zorder=0.5)
 
 
-def _set_y(axes, scale, named):
-    """The y axis of a panel, with its numbers at the left ones only."""
-    low, high = scale.limits
-    if scale.kind == "log":
-        axes.set_yscale("log")
-        subs = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8) if high < 4 * low else (1, 2, 5) if high < 150 * low else (1,)
-        axes.yaxis.set_major_locator(MaxNLocator(5) if high < 1.8 * low else LogLocator(subs=subs, numticks=12))
-    elif scale.kind == "symlog":
-        axes.set_yscale("symlog", linthresh=scale.linear)
-        axes.yaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=scale.linear))
-    if low < 0.0:
-        axes.axhline(0.0, color="#666666", linewidth=0.6, zorder=1)
-    axes.set_ylim(low, high)
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value) if named else ""))
-
-
 # Around the panels
 
 
@@ -199,23 +180,17 @@ def _legends(sheet):
 def _caption(sheet):
     """What stands below a figure: what bars are, how many replications, what is abbreviated, which levels are shown."""
     picture, names = sheet.picture, [*sheet.names, *sheet.titles()]
-    fewest, most = picture.replications
-    counts = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
-    notes = [f"Bars: ± 2 Monte Carlo standard errors (MCSE); {counts} replications."]
+    notes = [f"Bars: ± 2 Monte Carlo standard errors (MCSE); {captions.counted(picture.replications)} replications."]
     if picture.exact:
         notes = ["Nothing is random: there are no bars."]
         cut = any((panel.points["y"].abs() > max(map(abs, panel.scale.limits))).any() for panel in picture.panels)
         notes += ["Curves that leave a panel go on."] if cut else []
-    elif picture.failed:
-        notes.append(f"At most {picture.failed:,} replications of a cell failed.")
+    else:
+        notes += captions.failures(picture.failed)
     if sheet.strip and len(sheet.looks) > 1 and not picture.exact:
         notes.append("Within the shaded strip estimators stand in their order, from left to right.")
-    if any(re.match(r"t\d", name) for name in names):
-        notes.append("tk: Student's t with k degrees of freedom.")
-    if any(name.startswith("CN(") for name in names):
-        notes.append("CN(e, r): normal, r times as wide with probability e.")
+    notes += captions.abbreviations(names)
     if not picture.nominal and not picture.exact and len(sheet.looks) > 1:
         notes.append("Points stand a little beside their level, so that bars do not hide each other.")
-    for linear in sorted({panel.scale.linear for panel in picture.panels if panel.scale.kind == "symlog"})[:1]:
-        notes.append(f"Linear between −{linear:g} and {linear:g}, logarithmic beyond.")
+    notes += captions.linear_parts(panel.scale for panel in picture.panels)
     return " ".join(notes + picture.notes)
