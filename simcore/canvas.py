@@ -22,11 +22,11 @@ FORMATS = {"svg": {"Date": None}, "png": {"Software": None}, "pdf": {"CreationDa
 
 
 @contextlib.contextmanager
-def style(page):
-    """Within, matplotlib has our settings, for a `pages.Page`, and nothing of the user's."""
+def style():
+    """Within, matplotlib has our settings and nothing of the user's."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(STYLE | {"savefig.dpi": page.dpi})
+        matplotlib.rcParams.update(STYLE)
         yield
 
 
@@ -37,12 +37,12 @@ def blank(page):
     return figure
 
 
-def write(figure, name, folder):
+def write(figure, name, folder, page):
     """Write all formats, each whole or not at all."""
     files.make_folder(folder)
     for suffix, metadata in FORMATS.items():
         drawn = io.BytesIO()
-        figure.savefig(drawn, format=suffix, metadata=metadata)
+        figure.savefig(drawn, format=suffix, metadata=metadata, dpi=page.dpi)
         files.replace(folder / f"{name}.{suffix}", drawn.getvalue(), folder.parent)
 
 

@@ -166,10 +166,14 @@ def called(factor):
     return FACTORS.get(factor, factor)
 
 
+def worded(level):
+    return level if isinstance(level, str) else f"{level:g}"
+
+
 def titled(factor, level):
     if factor in ("parameter", "measure"):
         return LOSSES.get(level, level.replace("_", " "))
-    return level if isinstance(level, str) else f"{factor} = {level:g}"
+    return level if isinstance(level, str) else f"{factor} = {worded(level)}"
 
 
 def axis(table, factor):

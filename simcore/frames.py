@@ -11,6 +11,12 @@ from matplotlib.lines import Line2D
 
 from simcore.pages import LEFT, LETTER, LINE, wrap
 
+LEAST = 0.6  # of the height that panels would have, on a page of one height
+
+
+class Crowded(Exception):
+    """A page has too little room."""
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -37,6 +43,7 @@ def surround(figure, page, frame):
     """Make the figure as high as it must be, or as its page is, and place all but its panels.
 
     Returns the height of a line of panels, which is frame.room unless the page is of one height, and the top of all.
+    Raises Crowded.
     """
     legends = [_legend(figure, page, *part) for part in frame.legends if part[0]]
     caption = _fitting(figure, page, frame.caption)
@@ -48,6 +55,8 @@ def surround(figure, page, frame):
     room = frame.room
     if page.height is not None:
         room = (page.height - bottom - frame.above - 0.04 - 1.15 * LINE * len(title)) / frame.lines
+        if room < LEAST * frame.room:
+            raise Crowded
     top = bottom + frame.lines * room
     height = top + frame.above + 0.04 + 1.15 * LINE * len(title)
     figure.set_size_inches(page.width, height)

@@ -6,7 +6,7 @@ Use `draw`.
 import importlib
 from pathlib import Path
 
-from simcore import canvas, factors, pages
+from simcore import canvas, factors, frames, pages
 from simcore.errors import UsageError
 from simcore.registry import unknown
 from simcore.sources import KINDS
@@ -20,13 +20,22 @@ def draw(source, folder, kinds=None, measures=None, style="paper"):
     """
     page, drawn = pages.page_of(style), {}
     measures = factors.measures_of(source.table, measures) if measures else None
-    with canvas.style(page):
+    with canvas.style():
         for kind in chosen(source, kinds):
             for picture in kind.pictures(source, measures, page):
-                drawn[picture.name] = kind.figure(picture, page)
-        for name, figure in drawn.items():
-            canvas.write(figure, name, Path(folder))
-    return drawn
+                drawn[picture.name] = _figure(kind, picture, page)
+        for name, (figure, own) in drawn.items():
+            canvas.write(figure, name, Path(folder), own)
+    return {name: figure for name, (figure, _) in drawn.items()}
+
+
+def _figure(kind, picture, page):
+    """A figure, and the page that has room for it."""
+    while True:
+        try:
+            return kind.figure(picture, page), page
+        except frames.Crowded:
+            page = page.larger
 
 
 def chosen(source, kinds=None):

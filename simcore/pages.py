@@ -1,7 +1,7 @@
 """What figures are made for: the sizes of pages, in inches, with type of one size on all of them."""
 
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simcore.errors import UsageError
 from simcore.registry import unknown
@@ -17,6 +17,11 @@ class Page:
     height: float | None
     dpi: float
     panels: int | None = None
+
+    @property
+    def larger(self):
+        """The same page with smaller type, for what has no room on it."""
+        return replace(self, width=1.15 * self.width, height=1.15 * self.height, dpi=self.dpi / 1.15)
 
     def letters(self, of_seven):
         """How many letters a line has, where it has `of_seven` in 7 inches."""

@@ -90,6 +90,7 @@ def pictures(summary: pd.DataFrame, title: str, measures=None) -> list[Picture]:
 
 def parted(picture, most):
     """A Picture in parts of at most so many panels in one line, all in one if `most` is None."""
+    most = 2 if most and picture.wide else most
     if most is None or len(picture.panels) <= min(most, len(picture.panels) // picture.rows):
         return [picture]
     beside = len(picture.panels) // picture.rows

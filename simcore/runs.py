@@ -48,8 +48,9 @@ class Run:
             raise UsageError(f"{self.study.name}: there is nothing to compare, for nothing is random; see the summary")
         return comparisons.compare(self.study, self.parts(), measure)
 
-    def parts(self):
-        """(cell, total of its sums, kept errors or None) of each cell, one after the other; none of exact problems."""
+    def parts(self, only=None):
+        """(cell, total of its sums, kept errors or None) of each cell, or of those of certain numbers, one after the
+        other; none of exact problems."""
         from simcore import sums
 
         if self._exact:
@@ -57,6 +58,8 @@ class Run:
         present = self.folder.present()
         self.refuse_incomplete(present)
         for cell in design.cells(self.study):
+            if only is not None and cell.number not in only:
+                continue
             own = present[cell.key]
             reached = design.reach(cell, own)
             total = sums.total(self.folder.read_nodes(cell, own, reached), design.chunk_size(cell.size))

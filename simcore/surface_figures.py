@@ -38,12 +38,12 @@ def plot_loss_surfaces(surfaces, path=None, title=None):
     suffix; None: nowhere.
     """
     surfaces = _checked(surfaces)
-    with canvas.style(_PAGE):
+    with canvas.style():
         figure = _figure(surfaces, title or "Total loss over two regression coefficients")
         if path is not None:
             path = Path(path)
             name = path.stem if path.suffix.removeprefix(".") in canvas.FORMATS else path.name
-            canvas.write(figure, name, path.parent)
+            canvas.write(figure, name, path.parent, _PAGE)
     return figure
 
 

@@ -54,7 +54,8 @@ def takes(source, measures, usual=None):
     for measure, how in shown.items():
         own = table[table["measure"] == measure]
         own = own[~own["parameter"].isin(values)] if measure != "mean" and not measures else own
-        if own.empty or how.only and own["contamination"].nunique() < 2:
+        little = own["value"].isna().all() or how.only and own["contamination"].nunique() < 2
+        if own.empty or not measures and little:
             continue
         scaled = bool(how.scaled) and not settings and several
         points = own.drop(columns="theory").assign(**drawable.points(own, scaled, how.log).drop(columns="estimator"))

@@ -58,9 +58,8 @@ def pictures(source, measures, page):
     shown, notes = cells.few(source, 1 if page.panels else CELLS)
     names = {cell.number: title for cell, title in shown}
     found = []
-    for cell, total, errors in source.run.parts():
-        if cell.number in names:
-            found += _of_cell(source, cell, total, errors, names[cell.number], notes, FEW if page.panels else MOST)
+    for cell, total, errors in source.run.parts(names):
+        found += _of_cell(source, cell, total, errors, names[cell.number], notes, FEW if page.panels else MOST)
     return found
 
 
@@ -217,8 +216,8 @@ def _draw_tail(axes, row, picture, look, named):
         axes.plot(ends, 0.1 * (ends / start) ** -slope, color="#999999", linewidth=0.7, zorder=1.5, label=f"−{slope}")
         place = min(ends[1], high) if slope == SLOPES[0] else ends[1]
         at = (place / start) ** 0.6 * start
-        look = {"fontsize": 6.5, "color": "#666666", "va": "bottom", "clip_on": True}
-        axes.text(at, 0.1 * (at / start) ** -slope, f" −{slope}", **look)
+        text = {"fontsize": 6.5, "color": "#666666", "va": "bottom", "clip_on": True}
+        axes.text(at, 0.1 * (at / start) ** -slope, f" −{slope}", **text)
     axes.fill_between(c, shares[:, 1], shares[:, 2], color=look["color"], alpha=0.25, linewidth=0)
     axes.plot(c, shares[:, 0], color=look["color"], linestyle="-", linewidth=1.0, label=label)
     for axis in (axes.xaxis, axes.yaxis):

@@ -19,7 +19,7 @@ from simcore.sources import Kind
 from simcore.statuses import INSUFFICIENT, NO_MCSE, ROUGH, UNDEFINED
 
 HATCHES = {UNDEFINED: "////", INSUFFICIENT: "....", "no_bound": "\\\\\\\\", "zero": "++++"}
-LINES, MOST = 4, 8  # of panels on a page; panels of a figure
+MOST = 8  # panels of a figure
 FIELD, ROW, BAR = 0.42, 0.29, 0.42  # the least width of a field, its height, room for the bar of colours
 COLOURS = "cividis"
 
@@ -62,22 +62,22 @@ def pictures(source, measures, page):
             title = f"{source.title}{f', {parameter}' * several}: {take.heading}"
             name = takes.file_name("heatmap", take.measure, parameter * several)
             notes = captions.left_out("Parameters", len(some), len(take.parameters))
-            found += _fields(take, take.of(parameter), name, title, notes, page.panels or MOST)
+            found += _fields(take, take.of(parameter), name, title, notes, page)
     return found
 
 
 def figure(picture, page):
-    estimators = [wrap(name, 24) for name in picture.estimators]
-    left = 0.16 + LETTER * max(len(line) for name in estimators for line in name.split("\n"))
-    beside = max(1, min(len(picture.panels), int((page.width - left - BAR) / (FIELD * len(picture.columns) + GAP))))
+    estimators, left = _named(picture.estimators, page)
+    beside = min(len(picture.panels), _beside(page, left, len(picture.columns)))
     width = (page.width - left - BAR) / beside - GAP
     titles = [wrap(title, int(width / LETTER)) for title, _ in picture.panels]
     lines = -(-len(titles) // beside)
     above = 0.1 + LINE * max(title.count("\n") + 1 for title in titles)
-    longest = LETTER * max(map(len, picture.columns))
-    turned = longest > width / len(picture.columns)
+    turned = LETTER * max(map(len, picture.columns)) > width / len(picture.columns)
+    columns = [wrap(name, 20) for name in picture.columns] if turned else picture.columns
+    longest = LETTER * max(len(line) for name in columns for line in name.split("\n"))
     tall = ROW * len(estimators)
-    below = 0.53 * longest + 0.05 if turned else LINE - 0.015
+    below = 0.53 * longest + 0.15 if turned else LINE - 0.015
     statuses = {status for _, points in picture.panels for status in points["status"]}
     hatched = {TEXTS[status]: _patch(status) for status in HATCHES if status in statuses}
     drawn = canvas.blank(page)
@@ -102,7 +102,7 @@ def figure(picture, page):
         axes.set_yticks(range(len(estimators)), estimators if column == 0 else [""] * len(estimators))
         turn = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if turned else {}
         named = k + beside >= len(titles)
-        axes.set_xticks(range(len(picture.columns)), picture.columns if named else [""] * len(picture.columns), **turn)
+        axes.set_xticks(range(len(picture.columns)), columns if named else [""] * len(picture.columns), **turn)
     if any(points["y"].notna().any() for _, points in picture.panels):
         place = page.width - BAR - 0.02, top - lines * room + 0.1, 0.1, lines * room - above - 0.1
         _draw_bar(drawn, page, place, colours, picture)
@@ -122,7 +122,7 @@ def _usual(table):
     return next((name for name in order if name in known), "variance")
 
 
-def _fields(take, points, name, title, notes, most):
+def _fields(take, points, name, title, notes, page):
     """The Fields of a parameter, in parts where a page has no room for all panels."""
     levels, shorts = factors.levels_of(points), factors.shorts_of(points)
     across = "errors" if points["errors"].nunique() > 1 or points["contamination"].nunique() == 1 else "contamination"
@@ -149,6 +149,8 @@ def _fields(take, points, name, title, notes, most):
         caption.append("Hatched: no number, for the reason in the legend.")
     caption += captions.failures(take.failed) + captions.left_out("Panels", len(shown), len(cells))
     caption += captions.abbreviations([*names, *(title for title, _ in panels)]) + pinned + notes
+    _, left = _named(list(points["estimator"].unique()), page)
+    most = MOST if page.height is None else _beside(page, left, len(columns))
     groups = [panels[first : first + most] for first in range(0, len(panels), most)]
     return [
         Fields(
@@ -157,6 +159,17 @@ def _fields(take, points, name, title, notes, most):
         )
         for k, group in enumerate(groups, 1)
     ]
+
+
+def _named(estimators, page):
+    """Names as they stand beside the panels, and the room that they need."""
+    names = [wrap(name, 24 if page.height is None else 60) for name in estimators]
+    return names, 0.16 + LETTER * max(len(line) for name in names for line in name.split("\n"))
+
+
+def _beside(page, left, columns):
+    """How many panels have room beside each other."""
+    return max(1, int((page.width - left - BAR) / (FIELD * columns + GAP)))
 
 
 def _pinned(points, across):
@@ -168,7 +181,9 @@ def _pinned(points, across):
             level = levels[factor][(len(levels[factor]) - 1) // 2 if factor == "n" else 0]
             points = points[points[factor] == level]
             others = len(levels[factor]) - 1
-            notes.append(f"{factors.called(factor)}: {level} ({others} other level{'s' * (others > 1)} not shown).")
+            notes.append(
+                f"{factors.called(factor)}: {factors.worded(level)} ({others} other level{'s' * (others > 1)} not shown)."
+            )
     return points, notes
 
 

@@ -16,7 +16,7 @@ from simcore.statuses import NO_MCSE
 
 FEW = 4  # cells
 MOST = 12  # panels
-STRIP, ROW = 0.2, 0.17  # width of what holds the marks; height of an estimator
+STRIP, ROW, NARROWEST = 0.2, 0.17, 1.2  # width of what holds the marks; height of an estimator; width of a panel
 ORIGINS = {"bias": 0.0, "median_bias": 0.0, "efficiency": 1.0, "efficiency_bound": 1.0, "efficiency_mse": 1.0}
 
 
@@ -62,9 +62,9 @@ def pictures(source, measures, page):
 
 
 def figure(picture, page):
-    estimators = [wrap(name, 24) for name in picture.estimators]
+    estimators = [wrap(name, 24 if page.height is None else 60) for name in picture.estimators]
     left = 0.16 + LETTER * max(len(line) for name in estimators for line in name.split("\n"))
-    columns = max(1, min(len(picture.panels), int((page.width - left) / 1.45)))
+    columns = max(1, min(len(picture.panels), int((page.width - left) / NARROWEST)))
     width = (page.width - left) / columns - GAP
     titles = [wrap(title, int(width / LETTER)) for title, *_ in picture.panels]
     above = 0.1 + LINE * max(title.count("\n") + 1 for title in titles)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from simcore import canvas, captions, factors, frames, rulers, scales, takes
 from simcore.looks import MARKS, looks, of_statuses
-from simcore.pages import LEFT, LETTER
+from simcore.pages import LEFT, LETTER, wrap
 from simcore.sources import Kind
 from simcore.statuses import NO_MCSE, ROUGH
 
@@ -72,7 +72,7 @@ def figure(picture, page):
     drawn = canvas.blank(page)
     left = max(LEFT, 0.12 + LETTER * max(map(len, picture.factors)))
     frame = frames.Frame(
-        *(picture.title, " ".join(picture.notes), "", picture.label),
+        *(picture.title, " ".join(picture.notes), "", ""),
         legends=((lines, 3.0), (of_statuses(marked), 1.0)),
         below=0.1,
         room=2.6 + strip + below,
@@ -82,6 +82,8 @@ def figure(picture, page):
     width, height = page.width - left - 0.12, room - strip - below - 0.05
     axes = frames.panel(drawn, page, (left, top - room + below, width, height), "measure")
     _draw(axes, picture, styles)
+    middle, label = (top - room + below + height / 2) / drawn.get_figheight(), wrap(picture.label, int(height / LETTER))
+    drawn.text(0.07 / page.width, middle, label, rotation=90, va="center", ha="left")
     for k, (name, places) in enumerate(picture.factors.items()):
         bottom = top - room + below - 0.06 - FACTOR * (k + 1)
         loop = frames.panel(drawn, page, (left, bottom, width, FACTOR), f"factor {name}")
@@ -115,21 +117,21 @@ def _loops(take, points, name, heading, notes):
     at = {cell: k for k, cell in enumerate(cells)}
     x = [at[cell] for cell in points[order].itertuples(index=False, name=None)]
     points = points.assign(x=x).sort_values("x", kind="stable")
-    names = {factor: [shorts.get(level, _worded(level)) for level in levels[factor]] for factor in order}
+    names = {factor: [shorts.get(level, factors.worded(level)) for level in levels[factor]] for factor in order}
     listed = "; ".join(f"{_factor(factor)}: {', '.join(names[factor])}" for factor in order)
     count = captions.counted(take.replications)
     caption = [
-        f"{len(cells)} cells in the order of nested loops (Rücker & Schwarzer 2014), the first factor the slowest.",
-        f"Steps of a factor go up through its levels: {listed}.",
+        f"{len(cells)} cells in nested loops (Rücker & Schwarzer 2014), the first factor the slowest;",
+        f"steps go up through {listed}.",
         f"Bands: ± 2 Monte Carlo standard errors (MCSE), where they exist; {count} replications.",
         *captions.failures(take.failed),
         *captions.abbreviations(names.get("errors", [])),
         *notes,
     ]
     if points["status"].isin([ROUGH, NO_MCSE]).any():
-        caption.append("Of some values the MCSE is rough, or does not exist: see the table.")
+        caption.append("Some MCSEs are rough, or do not exist: see the table.")
     if points["status"].isin(MARKS).any():
-        caption.append("Estimators with marks in the shaded strip have a line each, in the order of the legend.")
+        caption.append("In the strip estimators with marks have a line each, in the order of the legend.")
     scale = scales.holding(take.log, points)
     return Loops(
         *(name, heading, take.label, list(points["estimator"].unique()), points, scale),
@@ -141,10 +143,6 @@ def _loops(take, points, name, heading, notes):
 
 def _factor(name):
     return factors.called(name).lower().replace("_", " ")
-
-
-def _worded(level):
-    return level if isinstance(level, str) else f"{level:g}"
 
 
 def _draw(axes, picture, styles):
