@@ -302,8 +302,8 @@ def written(run, folder):
     """One figure of each kind but the curves, or a few, in files."""
     few = {"measures": ["variance"], "style": "slides"}
     table = Source(made(n=(10, 20), errors=HEAVY[-2:]), "made")
-    found = gallery.draw(table, folder, ("heatmap", "lolly", "nested"), **few)
-    return found | gallery.draw(source_of(run), folder, KINDS[4:], **few)
+    found = gallery.draw(table, folder, ("heatmap", "nested"), **few)
+    return found | gallery.draw(source_of(run), folder, ("lolly", *KINDS[4:]), **few)
 
 
 def test_files_of_all_kinds_are_the_same_bytes_in_two_processes(kept, tmp_path):
@@ -328,7 +328,7 @@ def test_a_figure_can_be_gone_on_with(summed, tmp_path):
 
 
 def test_slides_have_few_panels():
-    figures = of_table(made(errors=HEAVY, n=(10, 20, 40, 80)), "curves", style="slides")
+    figures = of_table(made(errors=HEAVY, n=(10, 20, 40, 80)), "curves", measures=["bias"], style="slides")
     assert [name for name in figures if name.startswith("tails_bias")] == ["tails_bias_1", "tails_bias_2"]
     assert max(len(figure.axes) for figure in figures.values()) <= 3
     assert sum(len(figures[f"tails_bias_{k}"].axes) for k in (1, 2)) == 4

@@ -180,10 +180,8 @@ def _pinned(points, across):
         if factor in beside and len(points[beside].drop_duplicates()) > MOST:
             level = levels[factor][(len(levels[factor]) - 1) // 2 if factor == "n" else 0]
             points = points[points[factor] == level]
-            others = len(levels[factor]) - 1
-            notes.append(
-                f"{factors.called(factor)}: {factors.worded(level)} ({others} other level{'s' * (others > 1)} not shown)."
-            )
+            name, count = factors.worded(level), len(levels[factor])
+            notes.append(f"{factors.called(factor)}: {name} (1 of {count} levels).")
     return points, notes
 
 
