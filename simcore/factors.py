@@ -4,6 +4,7 @@ What a level is made of is read from the table's columns, one for each parameter
 """
 
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -160,6 +161,11 @@ def short(name, values, placed, label):
         inside = [f"{value:g}" for value in values.values()]
         return f"CN({', '.join([*inside, *([_listed(placed)] if placed else [])])})"
     return label
+
+
+def brief(label):
+    """A label without the names of parameters, where it is long: shift(fraction=0.1, size=10) -> shift(0.1, 10)."""
+    return re.sub(r"\w+=", "", label) if len(label) > 16 else label
 
 
 def called(factor):

@@ -67,15 +67,14 @@ def pictures(source, measures, page):
 
 
 def figure(picture, page):
-    estimators, left = _named(picture.estimators, page)
+    estimators, left = _named(picture.estimators, picture.columns, page)
     beside = min(len(picture.panels), _beside(page, left, len(picture.columns)))
     width = (page.width - left - BAR) / beside - GAP
     titles = [wrap(title, int(width / LETTER)) for title, _ in picture.panels]
     lines = -(-len(titles) // beside)
     above = 0.1 + LINE * max(title.count("\n") + 1 for title in titles)
     turned = LETTER * max(map(len, picture.columns)) > width / len(picture.columns)
-    columns = [wrap(name, 20) for name in picture.columns] if turned else picture.columns
-    longest = LETTER * max(len(line) for name in columns for line in name.split("\n"))
+    longest = LETTER * max(map(len, picture.columns))
     tall = ROW * len(estimators)
     below = 0.53 * longest + 0.15 if turned else LINE - 0.015
     statuses = {status for _, points in picture.panels for status in points["status"]}
@@ -102,7 +101,7 @@ def figure(picture, page):
         axes.set_yticks(range(len(estimators)), estimators if column == 0 else [""] * len(estimators))
         turn = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if turned else {}
         named = k + beside >= len(titles)
-        axes.set_xticks(range(len(picture.columns)), columns if named else [""] * len(picture.columns), **turn)
+        axes.set_xticks(range(len(picture.columns)), picture.columns if named else [""] * len(picture.columns), **turn)
     if any(points["y"].notna().any() for _, points in picture.panels):
         place = page.width - BAR - 0.02, top - lines * room + 0.1, 0.1, lines * room - above - 0.1
         _draw_bar(drawn, page, place, colours, picture)
@@ -138,8 +137,8 @@ def _fields(take, points, name, title, notes, page):
     limits = (y.min(), y.max()) if len(y) and y.max() > y.min() else (0.0, 1.0)
     if take.measure == "efficiency_bound" and not logged:
         limits = 0.0, max(1.0, y.max()) if len(y) else 1.0
-    names = [shorts.get(level, level) for level in columns]
-    caption = ["In each field a number and, where it fits, its Monte Carlo standard error (MCSE);"]
+    names = [factors.brief(shorts.get(level, level)) for level in columns]
+    caption = ["In each field, where they fit, a number and its Monte Carlo standard error (MCSE);"]
     caption.append(f"{captions.counted(take.replications)} replications.")
     if points["status"].isin([ROUGH]).any():
         caption.append("~: its error is rough.")
@@ -147,9 +146,11 @@ def _fields(take, points, name, title, notes, page):
         caption.append("±?: its error does not exist.")
     if points["status"].isin(MARKS).any():
         caption.append("Hatched: no number, for the reason in the legend.")
+    if any(name not in (level, shorts.get(level)) for name, level in zip(names, columns, strict=True)):
+        caption.append("In brackets below: parameters in their order.")
     caption += captions.failures(take.failed) + captions.left_out("Panels", len(shown), len(cells))
     caption += captions.abbreviations([*names, *(title for title, _ in panels)]) + pinned + notes
-    _, left = _named(list(points["estimator"].unique()), page)
+    _, left = _named(list(points["estimator"].unique()), names, page)
     most = MOST if page.height is None else _beside(page, left, len(columns))
     groups = [panels[first : first + most] for first in range(0, len(panels), most)]
     return [
@@ -161,10 +162,11 @@ def _fields(take, points, name, title, notes, page):
     ]
 
 
-def _named(estimators, page):
-    """Names as they stand beside the panels, and the room that they need."""
+def _named(estimators, columns, page):
+    """Names as they stand beside the panels, and the room that they and the turned ones below need at the left."""
     names = [wrap(name, 24 if page.height is None else 60) for name in estimators]
-    return names, 0.16 + LETTER * max(len(line) for name in names for line in name.split("\n"))
+    below = [0.82 * LETTER * len(name) - 0.2 * (k + 0.5) for k, name in enumerate(columns)]
+    return names, max(0.16 + LETTER * max(len(line) for name in names for line in name.split("\n")), *below)
 
 
 def _beside(page, left, columns):
@@ -195,7 +197,7 @@ def _draw(axes, points, picture, colours, size):
     axes.grid(False)
     axes.set(xlim=(-0.5, len(picture.columns) - 0.5), ylim=(len(picture.estimators) - 0.5, -0.5))
     axes.tick_params(length=0)
-    at = {name: float(k) for k, name in enumerate(picture.estimators)}
+    at, digits = {name: float(k) for k, name in enumerate(picture.estimators)}, _digits(picture, size[0])
     for x, estimator, y, mcse, status in points[["column", "estimator", "y", "mcse", "status"]].itertuples(index=False):
         corner, row = (x - 0.5, at[estimator] - 0.5), at[estimator]
         if status in HATCHES:
@@ -205,18 +207,31 @@ def _draw(axes, points, picture, colours, size):
         colour = colours.to_rgba(y)
         axes.add_patch(Rectangle(corner, 1, 1, facecolor=colour, edgecolor="white", linewidth=0.6, label=estimator))
         ink = "white" if np.dot(colour[:3], (0.299, 0.587, 0.114)) < 0.5 else "black"
-        number, error = _texts(y, mcse, status)
+        number, error = _texts(y, mcse, status, digits)
         fits = size[1] > 0.27 and 0.052 * len(error) < size[0]
         small = {"ha": "center", "va": "center", "color": ink}
-        if 0.058 * len(number) < size[0]:
+        if digits:
             axes.text(x, row - 0.18 * fits, number, fontsize=7, **small)
-        if fits and error:
+        if digits and fits and error:
             axes.text(x, row + 0.24, error, fontsize=5.5, **small)
 
 
-def _texts(y, mcse, status):
+def _digits(picture, width):
+    """How many digits of all numbers have room in fields of a width: 3, 2 or none."""
+    values = pd.concat([points["y"] for _, points in picture.panels]).dropna()
+    for digits in (3, 2):
+        if max((len(_rounded(y, digits)) for y in values), default=0) * 0.058 < width:
+            return digits
+    return 0
+
+
+def _rounded(y, digits):
+    return canvas.number(float(f"{y:.{digits}g}"))
+
+
+def _texts(y, mcse, status, digits):
     """A number and its error; one that is less than a millionth of it is 0."""
-    number = canvas.number(float(f"{y:.3g}"))
+    number = _rounded(y, digits or 3)
     if status == NO_MCSE:
         return number, "±?"
     if pd.isna(mcse):
