@@ -226,6 +226,7 @@ def test_histogram_and_tail_are_shares_of_the_estimates(which, request):
     [
         ({}, {"curves", "lolly"}),
         ({"n": (10, 20)}, {"curves", "lolly"}),
+        ({"errors": HEAVY[:2]}, {"curves", "lolly"}),
         ({"n": (5, 10, 20, 40, 80)}, {"curves"}),
         ({"errors": HEAVY, "n": (10, 20)}, {"curves", "heatmap"}),
         ({"errors": HEAVY[:3], "contamination": SHIFTS[:2]}, {"curves", "heatmap"}),
