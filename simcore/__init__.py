@@ -14,6 +14,8 @@ __version__ = "0.1.0"
 _HOME = {
     "Study": ("scenario", "Study"),
     "load": ("scenario", "load"),
+    "use": ("own", "use"),
+    "check": ("contracts", "check"),
     "Run": ("runs", "Run"),
     "run": ("runs", "run"),
     "extend": ("runs", "extend"),

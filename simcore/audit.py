@@ -105,12 +105,13 @@ class _Checked:
 
 
 def _text(folder):
-    try:
-        same = files.read(folder.path / SCENARIO) == folder.study.text.encode()
-    except OSError:
-        same = False
-    if not same and folder.finished:  # a run that was killed at its start has yet to write it
-        yield Finding(SCENARIO, "is not the text that run.json holds")
+    for name, text in folder.texts().items():
+        try:
+            same = files.read(folder.path / name) == text
+        except OSError:
+            same = False
+        if not same and folder.finished:  # a run that was killed at its start has yet to write it
+            yield Finding(name, "is not the text that run.json holds" if name == SCENARIO else "is not what it was")
 
 
 def _missing(folder, shelves, findings):

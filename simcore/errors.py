@@ -44,6 +44,9 @@ class Stopped(SimcoreError):
         super().__init__("stopped by a signal; finished blocks are kept, the same command goes on from there")
 
 
+always = []  # words that each command needs, such as those that name plugins
+
+
 def command(*words):
     """A command of simcore that can be copied to a shell, whatever is in the names."""
-    return shlex.join(["simcore", *map(str, words)])
+    return shlex.join(["simcore", *map(str, words), *always])

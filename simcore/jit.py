@@ -11,27 +11,31 @@ import hashlib
 import importlib
 import os
 import platform
+import re
 import types
 from pathlib import Path
 
 from simcore import code_cache
+from simcore.errors import UsageError
 
 prange = range  # in compiled drivers: numba.prange
 
 # x / 0 is IEEE's, not an exception: the check alone would keep loops from being vectorised. Never fastmath.
 _OPTIONS = {"error_model": "numpy"}
-FACES = (  # modules and folders that decide no stored number
-    *("__init__", "__main__", "audit", "block_tables", "breakdown", "canvas", "captions", "cells", "checks", "cli"),
-    *("comparisons", "describe", "doctor", "drawable", "engines", "errors", "factors", "failures", "figures"),
-    *("files", "findings", "fitting", "footprint", "forecast", "frames", "gallery", "intervals", "joint", "limits"),
-    *("looks", "meanwhile", "measures", "opening", "pages", "panels", "progress", "provenance", "rarity"),
-    *("refinement", "repairs", "replay_tables", "replays", "restoring", "rulers", "runs", "scales", "scenario"),
-    *("shards", "sheets", "shelves", "signals", "slices", "slurm", "sources", "statuses", "store", "summaries"),
-    *("surface_figures", "surfaces", "tables", "tails", "takes", "tidying", "toml_text", "uncertainty", "views"),
-)
+_FACES = """
+    __init__ __main__ audit block_tables breakdown canvas captions cells checks cli comparisons contracts
+    describe doctor drawable engines errors factors failures figures files findings fitting footprint
+    forecast frames gallery intervals joint limits looks meanwhile measures opening own pages panels progress
+    provenance rarity refinement repairs replay_tables replays restoring rulers runs scales scenario shards
+    sheets shelves signals slices slurm sources statuses store summaries surface_figures surfaces tables
+    tails takes tidying toml_text uncertainty views
+"""
+FACES = frozenset(_FACES.split())  # modules and folders that decide no stored number
 _NUMBA_OPTIONS = ("CPU_NAME", "CPU_FEATURES", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX", "BOUNDSCHECK")
 _LAYERS = {"tbb": "tbbpool", "omp": "omppool", "workqueue": "workqueue"}  # Numba's modules
 _lane_functions, _inlined, _lowerings = [], set(), []
+_FAILED = re.compile(r"(\w*Error: )|Failed in ")
+_own_sources = {}  # module or package of a user's plugins -> SHA-256
 
 
 def lane(function):
@@ -63,14 +67,62 @@ def entry(template, signature, name, **bindings):
     spells each argument: u (pointer to uint64), d (pointer to double) or i (integer); the template sees pointers and
     makes arrays of them with `carray(pointer, shape)`. Returns the object that owns the code, at its `.address`.
     """
-    numba = _numba()
+    numba, own = _numba(), _sources_of(bindings.values())
     # Numba finds a function on disk by its name and code alone, so the name must say what is bound.
     name = "_".join([name, *(f"{value.__module__}_{value.__qualname__}" for value in bindings.values())])
+    name = "_".join([name, *(digest[:16] for digest in own.values())])
     name = "".join(letter if letter.isalnum() else "_" for letter in name)
     types_of = {"u": numba.types.CPointer(numba.uint64), "d": numba.types.CPointer(numba.float64), "i": numba.int64}
     c_signature = numba.void(*(types_of[letter] for letter in signature))
     function = rebound(template, name, carray=numba.carray, **bindings)
-    return _compiled(function, lambda cache: numba.cfunc(c_signature, cache=cache, **_OPTIONS)(function))
+    try:
+        return _compiled(function, lambda cache: numba.cfunc(c_signature, cache=cache, **_OPTIONS)(function))
+    except Exception as error:
+        if not own:
+            raise
+        raise UsageError(_in_short(str(error))) from error
+
+
+def own_source(module, digest):
+    """Have what is compiled of the functions of a user's module, or package, be known by the SHA-256 of its source."""
+    _own_sources[module] = digest
+
+
+def own_sources():
+    """The modules and packages of users' plugins."""
+    return [*_own_sources]
+
+
+def _sources_of(functions):
+    """Those whose functions can be reached from functions by the global names in their code: name -> SHA-256."""
+    found, seen, left = set(), set(), [*functions]
+    while left and _own_sources:
+        function = left.pop()
+        function = getattr(function, "py_func", function)
+        if isinstance(function, types.FunctionType) and function not in seen:
+            seen.add(function)
+            found.add(function.__globals__.get("__name__", "").partition(".")[0])
+            left += [function.__globals__.get(name) for name in function.__code__.co_names]
+    return {name: _own_sources[name] for name in sorted(found & _own_sources.keys())}
+
+
+_HINTS = {
+    "Untyped global name": "mark functions that it calls with @lane or @njit",
+    "f64x8": "that is a lane value: simcore.lanes and simcore.fmath have what can be done with it",
+}
+
+
+def _in_short(message):
+    """What Numba says of code of a user that it cannot compile, without the way there: "file:line: what"."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    told = [(k, line.partition("Error: ")[2] or line) for k, line in enumerate(lines) if _FAILED.match(line)]
+    place, said = told[-1] if told else (0, lines[0])
+    if said.startswith("Failed in"):
+        said = lines[place + 1]
+    files = re.search(r'File "(.+)", line (\d+)', message)
+    where = f"{Path(files[1]).name}:{files[2]}: " if files else ""
+    hint = next((f"; {hint}" for sign, hint in _HINTS.items() if sign in said), "")
+    return f"{where}cannot be compiled: {said[:400]}{hint}"
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from simcore import histograms, jit, sums
-from simcore.codes import ITERATION, NON_FINITE
+from simcore.codes import ITERATION, NON_FINITE, OK
 from simcore.jit import call, inlined, lane, prange
 from simcore.lanes import (
     WIDTH,
@@ -27,8 +27,10 @@ from simcore.lanes import (
     keep,
     load,
     magnitude,
+    numbers_in,
     select,
     splat,
+    splat_u64,
     store,
     store_half,
 )
@@ -281,6 +283,23 @@ def _fit_entry(x, n, p, e, work):
     store(rows, 3, from_bits(code))
 
 
+def _scalar_fit_entry(x, n, p, e, work):
+    pad = padded_rows(n)
+    sample, rows = carray(x, (3 * pad, WIDTH)), carray(work, (4, WIDTH))
+    own, numbers = numbers_in(sample, 2 * pad, n), carray(p, (e + 1, MOST_NUMBERS))[e]
+    for k in range(WIDTH):
+        for i in range(n):
+            own[i] = sample[pad + i, k]
+        try:
+            rows[2, k] = fit(own, numbers)
+        except Exception:  # whatever it is: this sample has no estimate
+            rows[2, k] = np.nan
+    store(rows, 3, from_bits(splat_u64(OK)))
+
+
+FIT_ENTRIES = {"sorted": _fit_entry, "drawn": _drawn_fit_entry, "alone": _scalar_fit_entry}
+
+
 @functools.cache
 def draw_function(distribution, compiled):
     """What stands in `Cell.draw` for a `registry.Distribution`: an address, or the plain function."""
@@ -304,11 +323,10 @@ def score_function(name, score, open_names, compiled):
 
 
 @functools.cache
-def fit_function(name, fit, open_names, compiled, drawn=False):
-    """What stands in `Cell.fits` for a fit function, of samples as they were `drawn` or sorted; `open_names` as for
-    `score_function`."""
-    template = _drawn_fit_entry if drawn else _fit_entry
-    return link(template, "didid", f"fit_{name}", compiled, fit=closed(fit, name, open_names))
+def fit_function(name, fit, open_names, compiled, sees="sorted"):
+    """What stands in `Cell.fits` for a fit function. sees: samples "sorted", as they were "drawn", or each "alone", of
+    the functions that know no lanes; `open_names` as for `score_function`."""
+    return link(FIT_ENTRIES[sees], "didid", f"fit_{name}", compiled, fit=closed(fit, name, open_names))
 
 
 def closed(function, name, open_names):

@@ -9,7 +9,7 @@ from simcore import files, provenance
 from simcore.errors import DamagedError, UsageError, command
 from simcore.meanwhile import Changed, Vanished, settled
 from simcore.shelves import series
-from simcore.store import FOLDERS, RECORD, SCENARIO, SUMMARY, RunFolder, there_is_a_run, writing
+from simcore.store import FOLDERS, RECORD, SUMMARY, RunFolder, there_is_a_run, writing
 
 
 @settled(Vanished, Changed)
@@ -83,7 +83,8 @@ def _recorded(there, study):
             files.remove(folder.path / SUMMARY)  # first: blocks that are lacking now are not lost ones
             files.replace(folder.path / RECORD, record, folder.path / "temporary")
             folder = replace(folder, written=record)
-        folder.update(SCENARIO, study.text.encode())
+        for name, text in folder.texts().items():
+            folder.update(name, text)
     return folder
 
 

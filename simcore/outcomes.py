@@ -13,6 +13,7 @@ from simcore import codes, design, recipes
 from simcore.histograms import Ranked, Sorted
 from simcore.moments import Moments, means, moments
 from simcore.pairs import Pair
+from simcore.registry import moves_along
 from simcore.sums import ERRORS, PAIRS
 
 
@@ -66,11 +67,10 @@ class CellOutcomes:
         self._first_reference = study.reference_place * self._parameters
         self._places = {pair: row for row, pair in enumerate(design.target_pairs(study))}
         control, bounds = recipes.control(study, cell), recipes.explained(study, cell)
-        problem = recipes.problem_of(study)
         self._plain = [
             self._alone(row, bounds[parameter], errors) for row, (_, parameter) in enumerate(design.targets(study))
         ]
-        movers = [problem.equivariant(study.estimators[place]) for place, _ in design.targets(study)]
+        movers = [moves_along(study.estimators[place]) for place, _ in design.targets(study)]
         self._why = [_why_plain(control, *own) for own in zip(movers, self._plain, strict=True)]
         self._adjusted = [
             None if why else replace(own, moments=self._moments(row, own.good, "u"), explained=own.bound)

@@ -6,12 +6,12 @@ import json
 import platform
 from importlib import metadata
 
-from simcore import design, files, jit, scenario
+from simcore import design, files, jit, own, scenario
 from simcore.errors import DamagedError, SimcoreError, command
 from simcore.registry import plugins
 from simcore.streams import STREAM_VERSION
 
-FORMAT = 4
+FORMAT = 5
 NUMERICS = "binary64, each operation rounded once, no fastmath, own elementary functions"
 ORIGIN = ("format", "code", "stream_version", "numerics", "seed", "inputs")
 _LIBRARIES = ("numpy", "numba", "llvmlite", "pandas", "pyarrow")
@@ -25,9 +25,10 @@ def origin(study):
 
 
 def inputs(study):
-    """What designs read beside the scenario, by label, as an entry of `origin` if there is any. Raises UsageError."""
+    """What designs read beside the scenario, by label, and plugins of the user's own, by the name of their file, as an
+    entry of `origin` if there is any: name -> SHA-256. Raises UsageError."""
     named = ((choice, plugins("designs")[choice.name].fingerprint(choice.values)) for choice in study.design)
-    found = {choice.label: fingerprint for choice, fingerprint in named if fingerprint}
+    found = {choice.label: fingerprint for choice, fingerprint in named if fingerprint} | own.inputs(study)
     return {"inputs": found} if found else {}
 
 
@@ -44,6 +45,7 @@ def stamps(study, origin):
 def record(study, origin, earlier):
     """The entries of run.json. earlier: folder -> series of files that an extension has left behind."""
     versions = {"python": platform.python_version()} | {name: metadata.version(name) for name in _LIBRARIES}
+    used = {source.name: source.digest for source in own.needed(study)}
     return {name: origin[name] for name in ORIGIN if name in origin} | {
         "digest": study.digest(),
         "name": study.name,
@@ -54,6 +56,7 @@ def record(study, origin, earlier):
         "text": study.text,
         "earlier": {folder: sorted(series) for folder, series in earlier.items()},
         "versions": versions,
+        "plugins": used,
     }
 
 
@@ -86,7 +89,8 @@ def read(path):
 
 
 def study_of(record, path):
-    """The study of a record. Raises DamagedError."""
+    """The study of a record. Raises DamagedError, UsageError where plugins it needs are not in use."""
+    own.refuse_lacking(record["plugins"], path.parent)
     try:
         study = scenario.parse(record["text"], str(path)).with_changes(record["replications"], record["seed"])
     except SimcoreError as error:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from simcore import breakdown, jit, joint, kernels, linear_kernels, scores, trial_kernels
+from simcore import breakdown, jit, joint, kernels, linear_kernels, own, scores, trial_kernels
 from simcore.m_regression import INTERCEPT
 from simcore.registry import OneOf, plugins
 from simcore.scenario import Choice
@@ -87,9 +87,9 @@ def _bad_responses(seed, cell, _fingerprint):
     return None if moved else breakdown.bad_responses(x), breakdown.bad_responses_at_best(x)
 
 
-def simulate(cell):
+def simulate(cell, compiled=True):
     """The driver of a cell's problem."""
-    return jit.driver(_module(cell).simulate)
+    return jit.driver(_module(cell).simulate) if compiled else _module(cell).simulate
 
 
 def draw_sample(cell):
@@ -177,12 +177,18 @@ def _location(study, cell, compiled):
 def location_fits(choices, compiled):
     """The fit functions of estimators of location."""
     problem = plugins("problems")["location"]
-    return [kernels.fit_function(choice.name, *problem.fit(choice), compiled, drawn(choice)) for choice in choices]
+    return [kernels.fit_function(choice.name, *problem.fit(choice), compiled, _sees(choice)) for choice in choices]
 
 
 def drawn(choice):
     """Whether an estimator of location sees samples as they were drawn."""
-    return choice.loss is None and plugins("estimators")[choice.name].drawn
+    return _sees(choice) != "sorted"
+
+
+def _sees(choice):
+    """How it sees them: a key of `kernels.FIT_ENTRIES`."""
+    own = plugins("estimators").get(choice.name) if choice.loss is None else None
+    return "sorted" if own is None else "alone" if own.scalar else "drawn" if own.drawn else "sorted"
 
 
 def _regression(study, cell, compiled):
@@ -312,11 +318,18 @@ def bare_regression(n, p, x=None):
     )
 
 
-def check_inputs(seed, cells):
-    """Read once what designs read beside the scenario. Raises UsageError where it is not as it must be."""
+def check_inputs(study, cells):
+    """Read once what designs read beside the scenario, and compile once what plugins of the user's own are in it.
+
+    Raises UsageError where these are not as they must be.
+    """
     for cell in {(cell.n, cell.design): cell for cell in cells}.values():
         if _fingerprint(cell):
-            given_design(seed, cell)
+            given_design(study.seed, cell)
+    if own.inputs(study) and not problem_of(study).exact:
+        chosen = {(cell.errors.name, cell.contamination.name, cell.design and cell.design.name): cell for cell in cells}
+        for cell in chosen.values():
+            kernel_cell(study, cell, jit.enabled())
 
 
 def given_design(seed, cell):

@@ -1,8 +1,8 @@
 """What can stand in a scenario: the records that describe a plugin, and finding plugins by name.
 
 A plugin is one module in a folder of KINDS that defines `PLUGIN`, one of the records below. Nothing is listed by hand:
-the folder is the list. The functions in a record are plain Python (see `jit.lane`); a lane value is `lanes.WIDTH`
-numbers side by side.
+the folder is the list, to which `own` adds what users bring. The functions in a record are plain Python (see
+`jit.lane`); a lane value is `lanes.WIDTH` numbers side by side.
 """
 
 import difflib
@@ -253,9 +253,12 @@ class Estimator(Plugin):
     """An estimator that is no loss, of the parameters of one `problem`.
 
     fit: the lane function, whose arguments its problem fixes: see `problems.location` and `problems.linear`.
+    scalar: of location, in place of `fit` an ordinary function that Numba can compile: scalar(x), or with parameters
+    scalar(x, p), gives the estimate of one sample x, float64 (n,), as it was drawn and its own to overwrite. NaN, or an
+    exception: there is none.
     numbers(n, values): the array p of the kernel for samples of n, from the parameter values by name.
     carried_by(n, values): how many of n observations must go bad to carry the estimate away; of regression,
-    carried_by(best): how many responses, `best` being the most that any estimator can bear.
+    carried_by(best): how many responses, `best` being the most that any estimator can bear. None: not known.
     equivariant: it moves along with the data, as the control variate needs.
     scaled: it has a scale of the residuals.
     drawn: of location, it sees the sample as it was drawn, a copy that it may overwrite, not sorted.
@@ -270,9 +273,10 @@ class Estimator(Plugin):
 
     problem: str = "location"
     fit: Callable = None
+    scalar: Callable | None = None
     numbers: Callable = field(default=lambda n, values: tuple(values.values()))
-    carried_by: Callable = None
-    equivariant: bool = True
+    carried_by: Callable | None = None
+    equivariant: bool = False
     scaled: bool = True
     drawn: bool = False
     loss: str | None = None
@@ -420,6 +424,11 @@ def own_numbers(choice, n):
     return plugins("estimators")[choice.name].numbers(n, choice.values)
 
 
+def moves_along(choice):
+    """Whether an estimator moves along with the data: every loss does."""
+    return choice.loss is not None or plugins("estimators")[choice.name].equivariant
+
+
 @dataclass(frozen=True)
 class Problem(Plugin):
     """What is estimated.
@@ -427,7 +436,6 @@ class Problem(Plugin):
     fit(choice): the lane fit function of an estimator of a scenario and the values it binds, see `location`.
     numbers(choice, n): the array p that the fit receives. Both need be given only where losses are estimators.
     carried_by(choice, n): as for `Estimator`; of regression see `linear`.
-    equivariant(choice): as for `Estimator`.
     scales: words for scales that are estimated.
     unsuited(loss, values): what to write instead of a `Loss` at these parameters; None where it can be an estimator.
     designed: it has a design and coefficients.
@@ -443,7 +451,6 @@ class Problem(Plugin):
     fit: Callable = own_fit
     numbers: Callable = own_numbers
     carried_by: Callable = None
-    equivariant: Callable = field(default=lambda choice: True)
     scales: tuple[str, ...] = ("mad",)
     unsuited: Callable = field(default=lambda loss, values: None)
     designed: bool = False
@@ -457,9 +464,15 @@ class Problem(Plugin):
     shown: tuple[str, ...] = ("bias", "variance", "efficiency", "median_abs_error")
 
 
+KIND_OF = {
+    **{Problem: "problems", Design: "designs", Distribution: "distributions", Contamination: "contamination"},
+    **{Loss: "losses", Estimator: "estimators", Measure: "measures"},
+}
+
+
 @functools.cache
 def plugins(kind):
-    """All plugins of a kind, name -> record, in alphabetical order of the modules."""
+    """All plugins of a kind, name -> record, in alphabetical order of the modules, and then those users have added."""
     package = importlib.import_module(f"simcore.{kind}")
     names = sorted(info.name for info in pkgutil.iter_modules(package.__path__))
     found = (importlib.import_module(f"simcore.{kind}.{name}") for name in names if not name.startswith("_"))

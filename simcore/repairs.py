@@ -7,7 +7,7 @@ from simcore.engines import local
 from simcore.findings import QUARANTINE, Repair
 from simcore.runs import Run, as_arrow
 from simcore.shelves import Broken, parquet
-from simcore.store import FOLDERS, SCENARIO, SUMMARY, writing
+from simcore.store import FOLDERS, SUMMARY, writing
 
 
 def repair(path, sample=3, threads=None, progress=None):
@@ -26,7 +26,7 @@ def repair(path, sample=3, threads=None, progress=None):
         with writing(path):
             folder.unchanged()
             moved = [name for name in sorted(wrong) if _moved(folder, wrong[name])]
-            restored += [SCENARIO] * folder.update(SCENARIO, folder.study.text.encode())
+            restored += [name for name, text in folder.texts().items() if folder.update(name, text)]
         lost = {block for found in report.findings for block in found.blocks}
         done = _compute(folder, sorted(lost, key=lambda block: (block.cell, block.first)), threads, progress)
         while report.summarised and (missing := rounds.missing(folder)):  # which a precision knows only now

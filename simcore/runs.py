@@ -115,7 +115,7 @@ def run(study, out="results", threads=None, replications=None, seed=None, progre
         study = scenario.load(study)
     if replications is not None or seed is not None:
         study = study.with_changes(replications, seed)
-    _refuse(study, out, threads)
+    _refuse(study, out, threads, engine)
     shard = shards.parse(shard) if isinstance(shard, str) else shard
     with signals.stoppable(), engines.opened(engine, threads) as compute:
         folder = opening.create(out, study)
@@ -157,12 +157,12 @@ def extend(study, out="results", threads=None, replications=None, progress=None)
         return _finished(opening.extend(path, study), compute, progress)
 
 
-def _refuse(study, out, threads):
+def _refuse(study, out, threads, engine="local"):
     """Refuse what cannot be meant or cannot fit, before anything is written."""
     if threads is not None and threads < 1:
         raise UsageError(f"threads: must be at least 1 (got {threads})")
     design.count_blocks(study)
-    footprint.refuse(study, threads, Path(out) / study.name)
+    footprint.refuse(study, threads, Path(out) / study.name, engines.workers(engine, threads))
 
 
 def _finished(folder, compute, progress):

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from simcore import block_tables, design, files, jit, provenance, scenario, signals
+from simcore import block_tables, design, files, jit, own, provenance, scenario, signals
 from simcore.errors import DamagedError, IncompleteError, UsageError, command
 from simcore.meanwhile import PATIENCE, Changed
 from simcore.shelves import Broken, Shelf, by_place, parquet
@@ -227,6 +227,12 @@ class RunFolder:
             f"{self.path / folder / name}: damaged ({self.told(place)}): {why}; {self.remedy('computes it anew')}"
         )
 
+    def texts(self):
+        """What the folder holds for people, and for another run: the scenario, and the user's own plugins; path in the
+        folder -> bytes."""
+        plugins = {f"plugins/{source.name}": source.text for source in own.needed(self.study) if source.text}
+        return {SCENARIO: self.study.text.encode()} | plugins
+
     def update(self, name, data):
         """Give a file of the folder these bytes, over older ones: whether it had others. Raises OSError."""
         try:
@@ -234,6 +240,7 @@ class RunFolder:
         except OSError:
             same = False
         if not same:
+            files.make_folder((self.path / name).parent)
             files.replace(self.path / name, data, self.path / "temporary")
         return not same
 

@@ -12,7 +12,7 @@ import pytest
 from simcore import dense, design, jit, kernels, linear_kernels, recipes, scenario
 from simcore.codes import FIRST_FAILURE, ITERATION
 from simcore.lanes import WIDTH, splat
-from simcore.registry import plugins
+from simcore.registry import moves_along, plugins
 from tests.oracles import linear as oracle
 from tests.running import same_bits
 from tests.test_linear import samples_of, study_of
@@ -155,7 +155,7 @@ def test_the_estimate_moves_along_with_the_data_where_it_says_so(entry):
     moved, again, _, _ = fit(entry, y + x @ b, x, True)
     assert (states % ITERATION < FIRST_FAILURE).all() and (again % ITERATION < FIRST_FAILURE).all()
     away = np.abs(moved - beta - b[:, None]).max(axis=0)
-    if plugins("problems")["linear"].equivariant(scenario.estimator(entry, "linear")):
+    if moves_along(scenario.estimator(entry, "linear")):
         assert away.max() < 1e-11
     else:
         assert away.min() > 1e-2

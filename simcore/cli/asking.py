@@ -79,8 +79,9 @@ def describe(scenario, as_json):
 @options.replications
 @options.seed
 @options.threads
+@options.engine
 @options.as_json
-def plan(scenario, out, replications, seed, threads, as_json):
+def plan(scenario, out, replications, seed, threads, engine, as_json):
     """Say what SCENARIO would cost: cells, blocks, time from a short pilot, memory, disk. Writes nothing.
 
     Exit code 2 where it cannot fit into the memory or onto the disk.
@@ -88,7 +89,7 @@ def plan(scenario, out, replications, seed, threads, as_json):
     study = options.load(scenario, replications, seed)
     from simcore import forecast
 
-    facts = forecast.forecast(study, threads, out)
+    facts = forecast.forecast(study, threads, out, engine)
     lines = [f"{name:<14} {value}" for name, value in forecast.sentences(study, facts)]
     click.echo(json.dumps(facts, indent=2) if as_json else "\n".join(lines))
     if facts["refused"]:

@@ -14,13 +14,7 @@ from simcore.errors import UsageError
 @options.seed
 @options.threads
 @click.option("--shard", help="I/N: only the I-th of N shares of the work; simcore merge summarises them.")
-@click.option(
-    "--engine",
-    type=click.Choice(["local", "dask"]),
-    default="local",
-    show_default=True,
-    help="dask: in a process for each CPU, or by the workers of --scheduler.",
-)
+@options.engine
 @click.option("--scheduler", help="Address of a scheduler of Dask, such as tcp://host:8786.")
 @options.as_json
 def run(scenario, out, replications, seed, threads, shard, engine, scheduler, as_json):

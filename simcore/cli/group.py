@@ -5,12 +5,29 @@ import sys
 
 import click
 
-from simcore import signals
+from simcore import own, signals
 from simcore.errors import SimcoreError, Stopped
+
+
+class _Command(click.Command):
+    """A command that takes plugins of the user's own, before it does anything."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        told = "A Python file with plugins of your own, or the name of those of an installed package (repeatable)."
+        how = {"multiple": True, "expose_value": False, "is_eager": True, "callback": _use}
+        self.params.append(click.Option(["--plugin", "own_plugins"], help=told, **how))
+
+
+def _use(_ctx, _option, sources):
+    for source in sources:
+        own.use(source)
 
 
 class Commands(click.Group):
     """Turns our errors into a message and an exit code, without a traceback."""
+
+    command_class = _Command
 
     def invoke(self, ctx):
         try:
@@ -32,6 +49,11 @@ class Commands(click.Group):
         except OSError as error:
             click.echo(f"{error.filename or 'files'}: {error.strerror or error}", err=True)
             ctx.exit(1)
+        except Exception as error:
+            if (blamed := own.blamed(error)) is None:
+                raise
+            click.echo(blamed, err=True)
+            ctx.exit(2)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

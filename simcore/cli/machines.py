@@ -53,18 +53,21 @@ def slurm(scenario, out, replications, seed, submitting, as_json, **wanted):
     """
     from pathlib import Path
 
-    from simcore import shards, slurm
+    from simcore import own, shards, slurm
 
     study = options.load(scenario, replications, seed)
     wanted["memory"] = wanted["memory"] or slurm.memory(study, wanted["cpus"])
     places = {"command": slurm.command(), "folder": Path.cwd(), "out": Path(out).absolute()}
-    batch = slurm.Batch(study.name, replications=replications, seed=seed, **places, **wanted)
+    plugins = tuple(own.words(study, places["out"] / study.name))
+    batch = slurm.Batch(study.name, replications=replications, seed=seed, plugins=plugins, **places, **wanted)
     slurm.check(batch, slurm.most_tasks() if submitting else None)
     *scripts, submit = map(str, slurm.write(batch, study))
     if (busy := shards.most(study)) < batch.tasks:
         idle = batch.tasks - busy
         told = f"{idle} of {batch.tasks} will find nothing to do, for there are {busy} files of some seconds to compute"
         click.echo(f"--tasks: {told}", err=True)
+    if told := slurm.too_short(batch, study):
+        click.echo(told, err=True)
     jobs = slurm.submit(submit) if submitting else {}
     if as_json:
         click.echo(json.dumps({"scripts": [*scripts, submit], "jobs": jobs}))

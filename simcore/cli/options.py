@@ -17,6 +17,13 @@ run = click.argument("run", type=click.Path())
 replications = click.option("--replications", type=int, help="Replications per cell, instead of the scenario's.")
 seed = click.option("--seed", type=int, help="Seed, instead of the scenario's.")
 threads = click.option("--threads", type=click.IntRange(min=1), help="Threads; default: every CPU of this process.")
+engine = click.option(
+    "--engine",
+    type=click.Choice(["local", "dask"]),
+    default="local",
+    show_default=True,
+    help="dask: in a process for each thread, or, of a run, by the workers of --scheduler.",
+)
 
 
 def load(path, replications, seed):

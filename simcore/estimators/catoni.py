@@ -76,6 +76,7 @@ PLUGIN = Estimator(
     fit=fit,
     numbers=numbers,
     carried_by=carried_by,
+    equivariant=True,
     estimand=lambda population, values: population.mean,
     work=lambda q: 4,
 )

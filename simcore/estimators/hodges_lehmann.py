@@ -104,6 +104,7 @@ PLUGIN = Estimator(
     "Hodges & Lehmann (1963)",
     fit=fit,
     carried_by=carried_by,
+    equivariant=True,
     estimand=lambda population, values: population.median_of_averages(),
     influence=lambda population, values, x: population.median_of_averages_influence(x),
     work=lambda q: 4,

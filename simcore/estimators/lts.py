@@ -124,6 +124,7 @@ PLUGIN = Estimator(
     problem="linear",
     fit=fit,
     carried_by=lambda best: best,
+    equivariant=True,
     scaled=False,
     work=lambda q: 100 * q * q,
 )

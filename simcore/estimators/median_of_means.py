@@ -35,6 +35,7 @@ PLUGIN = Estimator(
     fit=fit,
     numbers=lambda n, values: (number_of_blocks(n, values),),
     carried_by=lambda n, values: (number_of_blocks(n, values) + 1) // 2,
+    equivariant=True,
     drawn=True,
     estimand=lambda population, values: population.mean,
 )

@@ -28,6 +28,7 @@ PLUGIN = Estimator(
     problem="linear",
     fit=fit,
     carried_by=lambda best: best,
+    equivariant=True,
     loss="tukey",
     work=lambda q: 60 * q * q,
 )

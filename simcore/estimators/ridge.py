@@ -44,7 +44,6 @@ PLUGIN = Estimator(
     problem="linear",
     fit=fit,
     carried_by=lambda best: 1,
-    equivariant=False,
     scaled=False,
     estimand=lambda population, values: population.mean,
     work=lambda q: 4 * q,

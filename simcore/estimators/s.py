@@ -20,5 +20,6 @@ PLUGIN = Estimator(
     problem="linear",
     fit=fit,
     carried_by=lambda best: best,
+    equivariant=True,
     work=lambda q: 60 * q * q,
 )

@@ -24,6 +24,7 @@ PLUGIN = Estimator(
     fit=fit,
     numbers=lambda n, values: (tail_count(n, values["proportion"]),),
     carried_by=lambda n, values: tail_count(n, values["proportion"]) + 1,
+    equivariant=True,
     estimand=lambda population, values: population.trimmed_mean(values["proportion"]),
     influence=lambda population, values, x: population.trimmed_influence(values["proportion"], x),
 )

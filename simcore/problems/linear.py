@@ -92,14 +92,15 @@ def numbers(choice, n, normal_square):
 
 def carried_by(choice, bounded, best, n, normal_square):
     """How many bad responses carry a fit away: `bounded` where psi is (None: not known), else 1, and an estimator's own
-    number of the `best` that there can be (see `breakdown`).
+    number of the `best` that there can be (see `breakdown`). None: not known.
 
     A scale that is estimated along lets go sooner: as the fit moves off, the good residuals become the scale, and each
     of the m bad ones pulls with the bound of psi, each of the others with no more than psi(0.67) for the MAD. Of
     proposal 2 the same balance gives a share b / (b + bound^2), b = E psi^2 (Huber & Ronchetti 2009, section 7.7).
     """
     if choice.loss is None:
-        return plugins("estimators")[choice.name].carried_by(best)
+        own = plugins("estimators")[choice.name].carried_by
+        return own and own(best)
     loss = plugins("losses")[choice.loss]
     if not loss.bounded(**choice.values):
         return 1
@@ -111,17 +112,12 @@ def carried_by(choice, bounded, best, n, normal_square):
     return min(bounded, math.ceil(share * n))
 
 
-def equivariant(choice):
-    return choice.loss is not None or plugins("estimators")[choice.name].equivariant
-
-
 PLUGIN = Problem(
     "linear",
     "the coefficients of a linear regression: y = X beta + error",
     fit=fit,
     numbers=numbers,
     carried_by=carried_by,
-    equivariant=equivariant,
     scales=("mad", "proposal2"),
     designed=True,
     estimand="the coefficients (beta0 is the intercept)",

@@ -35,6 +35,7 @@ def fit_quantile(x, n, p, median, mad):
     return 0.5 * load(x, int(p[0])) + 0.5 * load(x, int(p[1])), splat_u64(OK)
 
 
+estimate = None  # open name of `fit_one` and `fit_one_with_numbers`
 _OWN_WAYS = {
     "l2": fit_mean,
     "l1": fit_median,
@@ -46,6 +47,8 @@ _OWN_WAYS = {
 
 def fit(choice):
     """The fit function of an estimator of a scenario, and pairs of each name it leaves open and what stands there."""
+    if choice.loss is None and plugins("estimators")[choice.name].scalar:
+        return _of_one_sample(plugins("estimators")[choice.name])
     if choice.loss is None:
         return own_fit(choice)
     if choice.loss in _OWN_WAYS:
@@ -60,6 +63,21 @@ def _fit_loss(name, monotone):
     own = {verb: getattr(loss, verb) for verb in ("psi", "psi_prime", "weight", "smooth")}
     solve = lane(jit.rebound(descend, f"descend_{way}_{name}", monotone=monotone, **own))
     return jit.rebound(fit_loss, f"fit_{way}"), (("solve", solve),)
+
+
+def fit_one(x, p):
+    """An estimator that is a function of one sample, without parameters."""
+    return estimate(x)
+
+
+def fit_one_with_numbers(x, p):
+    """The same with parameters."""
+    return estimate(x, p)
+
+
+def _of_one_sample(estimator):
+    function = getattr(estimator.scalar, "py_func", estimator.scalar)  # of a compiled one: to be compiled our way
+    return fit_one_with_numbers if estimator.parameters else fit_one, (("estimate", lane(function)),)
 
 
 def numbers(choice, n):
@@ -80,9 +98,11 @@ def _quantile_places(n, tau):
 
 
 def carried_by(choice, n):
-    """How many of n observations must go bad to carry the estimate away: half where psi is bounded, else 1."""
+    """How many of n observations must go bad to carry the estimate away: half where psi is bounded, else 1; None: not
+    known."""
     if choice.loss is None:
-        return plugins("estimators")[choice.name].carried_by(n, choice.values)
+        own = plugins("estimators")[choice.name].carried_by
+        return own and own(n, choice.values)
     if choice.loss == "quantile":
         low, high = _quantile_places(n, **choice.values)
         return min(low + 1, n - high)

@@ -1,0 +1,215 @@
+"""Plugins of the user's own: from a Python file, or from an installed package that offers some.
+
+A plugin of a user is what one of ours is: a module that defines `PLUGIN`, or `PLUGINS`, records of `registry`. The
+command line or a call must name it, for it is code; a run directory can only ask for it by its SHA-256, which is a part
+of what the numbers of a run depend on, and a scenario not at all.
+"""
+
+import contextlib
+import functools
+import hashlib
+import re
+import shlex
+import sys
+import traceback
+import types
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from simcore import errors, jit
+from simcore.errors import UsageError
+from simcore.registry import KIND_OF, plugins, unknown
+
+GROUP = "simcore.plugins"  # of the entry points of packages
+_MOST_BYTES = 1 << 20
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}").fullmatch
+_sources = {}  # name -> Source
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where plugins are from.
+
+    name: of the file, or of the package's entry point. digest: SHA-256 of the file, or of all Python files of the
+    package. text: the bytes of the file, None of a package. records: what it defines.
+    """
+
+    name: str
+    digest: str
+    text: bytes | None
+    records: tuple
+
+    @property
+    def defines(self):
+        """Pairs (kind, name)."""
+        return {(KIND_OF[type(record)], record.name) for record in self.records}
+
+
+def use(source):
+    """Take in the plugins of a Python file, or those that an installed package offers under a name: their records.
+
+    source: a path that ends in .py, or the name of an entry point of the group "simcore.plugins". A file that has
+    changed since it was used takes the place of what it was. Raises UsageError.
+    """
+    if Path(source).suffix == ".py":
+        path = Path(source)
+        try:
+            if path.stat().st_size > _MOST_BYTES:
+                raise UsageError(f"{path}: is too large for a plugin; at most {_MOST_BYTES} bytes are read")
+            text = path.read_bytes()
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be read ({error.strerror}); give the path of a Python file") from error
+        found = use_text(path.name, text, str(path))
+    else:
+        found = _use_package(str(source))
+    if str(source) not in errors.always:  # commands that people are told need it, too
+        errors.always += ["--plugin", str(source)]
+    return found
+
+
+def use_text(name, text, path=None):
+    """Take in the plugins of a file of this name, whose bytes are given. path: where it stands, for messages."""
+    known, digest = _sources.get(name), hashlib.sha256(text).hexdigest()
+    if known and known.digest == digest:
+        return known.records
+    stem = re.sub(r"\W", "_", name.removesuffix(".py"))
+    module = types.ModuleType(f"simcore_own_{stem}_{digest[:12]}")
+    module.__file__ = path or name
+    with _blaming(module.__file__):
+        sys.modules[module.__name__] = module
+        exec(compile(text, module.__file__, "exec"), vars(module))
+    return _adopt(Source(name, digest, text, _records(module, module.__file__)), module.__name__)
+
+
+def needed(study):
+    """The sources that a study has something of, by name; its measures too."""
+    chosen = [*study.errors, *study.contamination, *study.design, *study.measures]
+    asked = {("problems", study.problem), *((choice.kind, choice.name) for choice in chosen)}
+    asked |= {("losses" if choice.loss else "estimators", choice.name) for choice in study.estimators}
+    return [source for name, source in sorted(_sources.items()) if asked & source.defines]
+
+
+def inputs(study):
+    """Name -> SHA-256 of the sources that stored numbers of a study depend on: not of those of its measures alone."""
+    stored = {source.name: {kind for kind, _ in source.defines} != {"measures"} for source in needed(study)}
+    return {name: _sources[name].digest for name, counts in stored.items() if counts}
+
+
+def words(study, run):
+    """The options that name a study's plugins to a command that has its run directory: files by their copies there."""
+    found = [Path(run) / "plugins" / source.name if source.text else source.name for source in needed(study)]
+    return [word for source in found for word in ("--plugin", source)]
+
+
+def refuse_lacking(wanted, run):
+    """Raise UsageError where plugins that a run needs are not in use, or others. wanted: name -> SHA-256."""
+    for name, digest in wanted.items():
+        if (known := _sources.get(name)) and known.digest == digest:
+            continue
+        copy = Path(run) / "plugins" / name
+        path = copy if copy.is_file() else name
+        got = f", not that of SHA-256 {known.digest[:12]}..." if known else ""
+        raise UsageError(
+            f"{run}: needs the plugins of {name}, SHA-256 {digest[:12]}...{got}: add --plugin {shlex.quote(str(path))} "
+            "(in Python call sc.use) when you have looked at that code; other code needs another --out"
+        )
+
+
+def blamed(error):
+    """What went wrong in code of a user's plugin, as a message; None where an exception is not of such code."""
+    place = _last_line(error, {getattr(sys.modules.get(name), "__file__", None) for name in jit.own_sources()})
+    return place and "{}:{}: in {}".format(*place) + f": {type(error).__name__}: {error}"
+
+
+def _use_package(name):
+    offered = {entry.name: entry for entry in metadata.entry_points(group=GROUP)}
+    if name not in offered:
+        known = f"; {unknown(name, offered)}" if offered else "; no installed package offers any"
+        raise UsageError(f"{name}: is neither a file that ends in .py nor the plugins of an installed package{known}")
+    entry = offered[name]
+    with _blaming(entry.value):
+        found = entry.load()
+    package = sys.modules[entry.module.partition(".")[0]]
+    files = sorted(Path(package.__file__).parent.rglob("*.py")) if hasattr(package, "__path__") else [package.__file__]
+    digest = hashlib.sha256()
+    for file in map(Path, files):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    records = _records(found, entry.value) if isinstance(found, types.ModuleType) else _checked(found, entry.value)
+    known = _sources.get(name)
+    if known and known.digest == digest.hexdigest():
+        return known.records
+    return _adopt(Source(name, digest.hexdigest(), None, records), package.__name__)
+
+
+def _adopt(source, module):
+    """Register what a source defines, over what it defined before."""
+    old = _sources.get(source.name)
+    for kind, name in source.defines - (old.defines if old else set()):
+        if name in plugins(kind):
+            others = (other.name for other in _sources.values() if (kind, name) in other.defines)
+            whose = next(others, "simcore itself")
+            raise UsageError(f"{source.name}: {kind} already has {name!r}, of {whose}; choose another name")
+    for kind, name in old.defines if old else ():
+        del plugins(kind)[name]
+    for record in source.records:
+        plugins(KIND_OF[type(record)])[record.name] = record
+    _sources[source.name] = source
+    jit.own_source(module, source.digest)
+    if old:
+        _forget()
+    return source.records
+
+
+def _records(module, where):
+    found = vars(module).get("PLUGINS", vars(module).get("PLUGIN"))
+    if found is None:
+        kinds = ", ".join(kind.__name__ for kind in KIND_OF)
+        raise UsageError(f"{where}: defines no PLUGIN; write PLUGIN = one of {kinds}, or PLUGINS = [...]")
+    return _checked(found, where)
+
+
+def _checked(found, where):
+    records = tuple(found) if isinstance(found, list | tuple) else (found,)
+    for record in records:
+        if type(record) not in KIND_OF:
+            kinds = ", ".join(kind.__name__ for kind in KIND_OF)
+            raise UsageError(f"{where}: PLUGIN must be one of {kinds}, or a list of them (got {record!r:.80})")
+        if not isinstance(record.name, str) or not _NAME(record.name):
+            raise UsageError(f"{where}: a name must be 1 to 64 of a-z, 0-9 and _ (got {record.name!r:.80})")
+    names = [(type(record), record.name) for record in records]
+    if len(set(names)) < len(names):
+        raise UsageError(f"{where}: two plugins have the same name and kind")
+    return records
+
+
+@contextlib.contextmanager
+def _blaming(where):
+    """Within, what goes wrong is the fault of a user's code, and said so without a traceback."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except SyntaxError as error:
+        raise UsageError(f"{where}:{error.lineno}: {error.msg}") from error
+    except Exception as error:
+        line = _last_line(error, {where})
+        raise UsageError(f"{where}{f':{line[1]}' if line else ''}: {type(error).__name__}: {error}") from error
+
+
+def _last_line(error, files):
+    """(file, line, function) where an exception left these files last; None where it was in none."""
+    found = None
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename in files:
+            found = frame.filename, frame.lineno, frame.name
+    return found
+
+
+def _forget():
+    """Drop all that was worked out from a plugin that has been replaced: whatever simcore remembers of any."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("simcore.") and module is not jit:
+            for value in list(vars(module).values()):
+                if isinstance(value, functools._lru_cache_wrapper) and value is not plugins:
+                    value.cache_clear()
