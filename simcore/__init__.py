@@ -25,6 +25,8 @@ _HOME = {
     "verify": ("audit", "verify"),
     "repair": ("repairs", "repair"),
     "plot": ("runs", "plot"),
+    "report": ("reports", "report"),
+    "export": ("exports", "export"),
     "Replication": ("replays", "Replication"),
     "replay": ("replays", "replay"),
     "Fit": ("fitting", "Fit"),

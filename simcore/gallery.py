@@ -6,7 +6,7 @@ Use `draw`.
 import importlib
 from pathlib import Path
 
-from simcore import canvas, factors, frames, pages
+from simcore import canvas, factors, frames, sizes
 from simcore.errors import UsageError
 from simcore.registry import unknown
 from simcore.sources import KINDS
@@ -16,9 +16,9 @@ def draw(source, folder, kinds=None, measures=None, style="paper"):
     """Draw the figures of a `sources.Source` and write them to folder; returns name -> matplotlib Figure.
 
     kinds: names in `sources.KINDS`, "all" for those that can be drawn; None: those that suit the factors at hand.
-    measures: those to show, by name; None: those that are most looked at. style: in `pages.PAGES`. Raises UsageError.
+    measures: those to show, by name; None: those that are most looked at. style: in `sizes.PAGES`. Raises UsageError.
     """
-    page, drawn = pages.page_of(style), {}
+    page, drawn = sizes.page_of(style), {}
     measures = factors.measures_of(source.table, measures) if measures else None
     with canvas.style():
         for kind in chosen(source, kinds):

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from simcore import looks, pages, panels
-from simcore.pages import GAP, LEFT, LETTER, LINE, wrap
+from simcore import looks, panels, sizes
+from simcore.sizes import GAP, LEFT, LETTER, LINE, wrap
 
 STRIP = 0.26  # height of what holds the marks of points without a number
 
@@ -18,7 +18,7 @@ class Sheet:
     """How a Picture is laid out on its figure, and how its estimators look."""
 
     picture: panels.Picture
-    page: pages.Page
+    page: sizes.Page
     names: list  # at the x axis, wrapped
     looks: dict  # estimator -> colour, marker and line style
     lines: int  # of panels

@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from simcore import canvas
 from simcore.errors import UsageError
-from simcore.pages import PAGES
+from simcore.sizes import PAGES
 
 _PAGE = PAGES["paper"]
 _MOST = 5  # surfaces on a page

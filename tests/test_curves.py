@@ -314,7 +314,7 @@ def test_another_measure_is_one_entry(monkeypatch):
 
 
 def test_what_to_show_is_decided_without_matplotlib():
-    for name in ("panels", "views", "factors", "drawable", "scales", "pages"):
+    for name in ("panels", "views", "factors", "drawable", "scales", "sizes"):
         assert "matplotlib" not in Path(gallery.__file__).with_name(f"{name}.py").read_text()
 
 

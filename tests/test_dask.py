@@ -468,3 +468,12 @@ def test_work_that_is_taken_away(client, tmp_path, how):
         with faulty(client, Faulty(slow)), pytest.raises(IncompleteError, match="cancelled the work"):
             sc.run(study_with(), tmp_path / "run", engine=own, progress=progress)
     assert snapshot(sc.run(study_with(), tmp_path / "run", engine=client).path) == serial(tmp_path, study_with())
+
+
+def test_errors_from_a_file(client, tmp_path):
+    """Every worker reads it by itself; one that has another file, or none, is told from the others."""
+    path = tmp_path / "my.csv"
+    path.write_text("y\n" + "".join(f"{k * k}\n" for k in range(9)))
+    study = study_with(factors={"n": [5], "errors": [{"data": str(path), "column": "y"}, {"scipy": "gumbel_r"}]})
+    run = sc.run(study, tmp_path / "dask", engine=client)
+    assert snapshot(run.path) == serial(tmp_path, study)

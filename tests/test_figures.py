@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from matplotlib.patches import Rectangle
 
 import simcore as sc
-from simcore import canvas, design, factors, gallery, pages, slices
+from simcore import canvas, design, factors, gallery, sizes, slices
 from simcore.cli import main
 from simcore.errors import UsageError
 from simcore.figures import convergence, distribution, heatmap, lolly, nested
@@ -23,7 +23,7 @@ from simcore.figures import zip as zips
 from simcore.sources import KINDS, Source
 from tests.test_curves import HEAVY, SHIFTS, lines, made, marks, texts, visible
 
-PAPER, SLIDES = pages.PAGES["paper"], pages.PAGES["slides"]
+PAPER, SLIDES = sizes.PAGES["paper"], sizes.PAGES["slides"]
 SCENARIO = """
 name = "drawn"
 problem = "location"
@@ -265,7 +265,7 @@ def test_the_command_draws_what_is_asked_for(summed, tmp_path):
 CROWDED = made(errors=HEAVY, n=(10, 20, 40), contamination=SHIFTS[:3])
 
 
-@pytest.mark.parametrize("style", pages.STYLES)
+@pytest.mark.parametrize("style", sizes.STYLES)
 @pytest.mark.parametrize("kind", KINDS[1:])
 def test_nothing_leaves_its_page(kind, style, kept):
     source = source_of(kept) if kind in KINDS[4:] else Source(CROWDED, "A title that is of the usual length")

@@ -12,36 +12,44 @@ from simcore import jit, registry
 PACKAGE = Path(registry.__file__).parent
 LAYERS = [
     ("errors", "code_cache", "jit", "registry", "own", "codes", "statuses", "outliers"),
-    ("files", "limits", "meanwhile", "signals"),
+    ("cards", "files", "limits", "meanwhile", "nearest", "signals"),
+    ("own_files", "held"),
     ("lanes", "lanes_llvm", "fmath", "streams", "variates", "order", "networks_llvm", "quadrature", "roots"),
+    ("density_quantiles", "quantile_tables"),
+    ("library_laws",),
     ("special", "histograms", "sums", "moments", "intervals", "tails", "dense", "breakdown", "refinement", "joint"),
     ("lad", "lp_regression", "m_location", "m_regression", "subsets", "weighted", "s_regression"),
     ("softmax", "sphere", "hidden_layer", "basins"),
     ("distributions", "contamination", "designs", "losses", "estimators", "measures", "problems"),
     ("scores", "kernels"),
-    ("populations",),
+    ("empirical", "populations"),
     ("linear_kernels", "trial_kernels", "uncertainty"),
     ("toml_text", "checks", "scenario", "design"),
+    ("starters", "json_schema"),
     ("recipes",),
     ("shelves", "block_tables", "provenance", "findings"),
     ("execute", "store", "fitting", "batches"),
     ("engines", "failures", "outcomes", "pairs", "rarity", "surfaces", "landscapes", "robustness", "opening"),
     ("restoring", "tidying"),
     ("footprint",),
-    ("summaries", "comparisons", "rounds", "forecast", "describe"),
+    ("summaries", "comparisons", "rounds", "forecast", "describe", "wide"),
     ("contracts",),
-    ("factors", "pages", "regrouping", "scales", "shards", "sources"),
+    ("factors", "regrouping", "scales", "shards", "sizes", "sources"),
     ("canvas", "captions", "drawable", "slices"),
     ("looks", "rulers", "views"),
     ("frames", "panels", "takes"),
     ("cells",),
     ("sheets",),
     ("progress",),
-    ("figures", "tables", "surface_figures"),
+    ("figures", "tables", "surface_figures", "markup", "criteria", "wording"),
+    ("contests",),
+    ("verdicts",),
+    ("sentences", "first_look"),
     ("gallery",),
     ("runs",),
-    ("audit", "doctor", "repairs", "replays", "slurm"),
-    ("replay_tables",),
+    ("exports",),
+    ("audit", "doctor", "repairs", "replays", "slurm", "report_records", "report_tables"),
+    ("replay_tables", "reports"),
     ("cli", "__init__", "__main__"),
 ]
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}
@@ -88,6 +96,7 @@ EXACT |= {"ceil", "comb", "isfinite", "isinf", "isnan", "nan", "inf", "pi", "gcd
 RESULT_PATHS = ("measures", "intervals", "outcomes", "summaries", "comparisons", "scores", "tails", "design", "execute")
 RESULT_PATHS += ("recipes", "joint", "breakdown", "rarity", "histograms", "rounds", "designs", "problems")
 RESULT_PATHS += ("distributions", "variates", "fmath", "populations", "quadrature", "roots", "batches", "robustness")
+RESULT_PATHS += ("empirical", "quantile_tables")  # what comes of libraries has a fingerprint
 
 
 def test_no_libm_where_results_are_decided():
@@ -113,7 +122,7 @@ def test_the_faces_left_out_of_the_fingerprint_exist_and_hold_no_kernel():
 def test_reading_a_scenario_needs_neither_numba_nor_pandas():
     program = (
         "import sys, simcore as sc; sc.load('scenarios/quickstart.toml');"
-        "print([m for m in ('numba', 'pandas', 'pyarrow', 'matplotlib') if m in sys.modules])"
+        "print([m for m in ('numba', 'pandas', 'pyarrow', 'matplotlib', 'scipy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=PACKAGE.parent)
     assert done.stdout.strip() == "[]", done.stdout + done.stderr

@@ -6,9 +6,15 @@ import click
 
 from simcore.cli import options
 from simcore.cli.group import main
+from simcore.cli.guidance import examples
 
 
-@main.command()
+@main.command(
+    epilog=examples(
+        "simcore check my_losses.py",
+        "simcore run my_study.toml --plugin my_losses.py",
+    )
+)
 @click.argument("source", metavar="PLUGIN")
 @options.as_json
 @click.pass_context

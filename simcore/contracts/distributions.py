@@ -51,7 +51,7 @@ def draws(distribution, values, groups=250, n=100, compiled=True):
     recipe = kernels.bare_cell(n)._replace(
         keys=stream_keys(1, "contract"),
         draw=kernels.draw_function(distribution, compiled),
-        draw_numbers=kernels.numbers_array(values.values()),
+        draw_numbers=kernels.numbers_array(distribution.numbers(values)),
         contaminate=kernels.contaminate_function(plugins("contamination")["none"], compiled),
         contaminate_numbers=kernels.numbers_array((0.0, 1.0)),
     )

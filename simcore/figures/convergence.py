@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from simcore import canvas, captions, cells, frames, rulers, scales, slices, takes
 from simcore.looks import MARKS, looks, of_statuses
-from simcore.pages import GAP, LEFT, LETTER, LINE, wrap
+from simcore.sizes import GAP, LEFT, LETTER, LINE, wrap
 from simcore.sources import Kind
 from simcore.statuses import OK, ROUGH
 

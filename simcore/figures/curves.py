@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from simcore import canvas, captions, frames, panels, rulers, sheets
 from simcore.canvas import number
 from simcore.looks import MARKS, TEXTS, VALUES, arrows, marker, of_statuses
-from simcore.pages import GAP, LEFT, LETTER, LINE
+from simcore.sizes import GAP, LEFT, LETTER, LINE
 from simcore.sources import Kind
 from simcore.statuses import INSUFFICIENT, NO_MCSE, OK, UNDEFINED
 

@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from simcore import canvas, captions, cells, design, frames, intervals, takes
 from simcore.looks import looks
 from simcore.outcomes import CellOutcomes
-from simcore.pages import GAP, LINE, wrap
+from simcore.sizes import GAP, LINE, wrap
 from simcore.sources import Kind
 
 CELLS = 3  # figures

@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from simcore import canvas, captions, factors, frames, takes
 from simcore.looks import MARKS, TEXTS
-from simcore.pages import GAP, LETTER, LINE, wrap
+from simcore.sizes import GAP, LETTER, LINE, wrap
 from simcore.sources import Kind
 from simcore.statuses import INSUFFICIENT, NO_MCSE, ROUGH, UNDEFINED
 

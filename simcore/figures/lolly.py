@@ -10,7 +10,7 @@ import numpy as np
 
 from simcore import canvas, captions, factors, frames, rulers, scales, takes
 from simcore.looks import MARKS, VALUES, arrows, looks, marker, of_statuses
-from simcore.pages import GAP, LETTER, LINE, wrap
+from simcore.sizes import GAP, LETTER, LINE, wrap
 from simcore.sources import Kind
 from simcore.statuses import NO_MCSE
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from simcore import canvas, captions, factors, frames, rulers, scales, takes
 from simcore.looks import MARKS, looks, of_statuses
-from simcore.pages import LEFT, LETTER, wrap
+from simcore.sizes import LEFT, LETTER, wrap
 from simcore.sources import Kind
 from simcore.statuses import NO_MCSE, ROUGH
 

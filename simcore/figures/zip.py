@@ -14,8 +14,8 @@ from matplotlib.ticker import MaxNLocator
 
 from simcore import canvas, captions, cells, frames, rulers, scales, slices, takes
 from simcore.looks import COLOURS
-from simcore.pages import GAP, LEFT, LETTER, LINE, wrap
 from simcore.populations import centred
+from simcore.sizes import GAP, LEFT, LETTER, LINE, wrap
 from simcore.sources import Kind
 from simcore.statuses import MEANINGS
 
