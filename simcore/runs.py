@@ -39,7 +39,7 @@ class Run:
 
         if self.table is not None and not plain:
             return self.table.copy()
-        return summaries.summarise(self.study, self._parts(), plain)
+        return summaries.summarise(self.study, self.parts(), plain)
 
     def estimates(self):
         """Every estimate, of a study with `keep`: yields (cell, estimates, states) of each `design.Cell`, in order.
@@ -62,7 +62,7 @@ class Run:
 
         if self._exact:
             raise UsageError(f"{self.study.name}: there is nothing to compare, for nothing is random; see the summary")
-        return comparisons.compare(self.study, self._parts(), measure)
+        return comparisons.compare(self.study, self.parts(), measure)
 
     def wide(self):
         """The summary with one row per cell x estimator x parameter, a pandas.DataFrame: for each measure the columns
@@ -101,10 +101,11 @@ class Run:
             return None
         if self.table is not None:
             return self.table[self.table["cell"] < count]
-        return summaries.summarise(self.study, itertools.islice(self._parts(), count))
+        return summaries.summarise(self.study, itertools.islice(self.parts(), count))
 
-    def _parts(self):
-        """(cell, total of its sums, kept errors or None) of each cell, one after the other; none of exact problems."""
+    def parts(self, only=None):
+        """(cell, total of its sums, kept errors or None) of each cell, or of those of certain numbers, one after the
+        other; none of exact problems."""
         from simcore import sums
 
         if self._exact:
@@ -112,6 +113,8 @@ class Run:
         present = self.folder.present()
         self.refuse_incomplete(present)
         for cell in design.cells(self.study):
+            if only is not None and cell.number not in only:
+                continue
             own = present[cell.key]
             reached = design.reach(cell, own)
             total = sums.total(self.folder.read_nodes(cell, own, reached), design.chunk_size(cell.size))
@@ -286,11 +289,17 @@ def open_run(path):
     return Run(opening.open_folder(path))
 
 
-def plot(run, folder=None):
-    """Draw every figure the factors of a run allow, as SVG, PNG and PDF; returns name -> matplotlib Figure."""
-    from simcore import curves
+def plot(run, folder=None, kinds=None, measures=None, style="paper"):
+    """Draw the figures that the factors of a run suit, as SVG, PNG and PDF; returns name -> matplotlib Figure.
+
+    kinds: names of `sources.KINDS`, or "all"; None: those that suit. measures: by name, instead of those that are
+    shown anyway. style: "paper", or "slides" for 16:9 with larger type. Raises UsageError.
+    """
+    from simcore import gallery
+    from simcore.sources import Source
 
     if not isinstance(run, Run):
         run = open_run(run)
     folder = Path(folder) if folder is not None else run.path / "figures"
-    return curves.draw(run.summary(), folder, run.study.title or None)
+    source = Source(run.summary(), run.study.title or run.study.name, run)
+    return gallery.draw(source, folder, kinds, measures, style)

@@ -143,6 +143,11 @@ class Choice:
     def __str__(self):
         return self.label
 
+    @property
+    def fingerprint(self):
+        """Text that names what a design or errors read besides the scenario; None: nothing. Raises UsageError."""
+        return plugins(self.kind)[self.name].fingerprint(self.values)
+
     def content(self):
         return {"name": self.name, "parameters": self.values, "loc": self.loc, "scale": self.scale}
 

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simcore.errors import command
-from simcore.panels import spread
+from simcore.factors import spread
 from simcore.registry import plugins
 from simcore.shards import listed
 from simcore.statuses import INSUFFICIENT, MEANINGS, NO_MCSE, ROUGH, UNDEFINED

@@ -357,7 +357,7 @@ def test_the_figure_keeps_kinds_of_contamination_apart():
     for cell, block in zip(design.cells(own), design.missing(own, {}), strict=True):
         nodes = execute.run_block(own, cell, block).nodes
         parts.append((cell, sums.total(nodes, design.chunk_size(cell.size)), None))
-    (picture,) = (p for p in panels.pictures(summaries.summarise(own, parts)) if p.name == "off_the_sphere")
+    (picture,) = (p for p in panels.pictures(summaries.summarise(own, parts), own.name) if p.name == "off_the_sphere")
     assert len(picture.panels) == 6
     for panel in picture.panels:
         assert len(panel.points) == 15 and not panel.points.duplicated(["x", "estimator"]).any()
