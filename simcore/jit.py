@@ -23,13 +23,11 @@ prange = range  # in compiled drivers: numba.prange
 # x / 0 is IEEE's, not an exception: the check alone would keep loops from being vectorised. Never fastmath.
 _OPTIONS = {"error_model": "numpy"}
 _FACES = """
-__init__ __main__ audit block_tables breakdown canvas captions cards cells checks cli comparisons contests
-contracts criteria describe doctor drawable engines errors exports factors failures figures files findings
-first_look fitting footprint forecast frames gallery intervals joint json_schema limits looks markup meanwhile
-measures nearest opening own panels progress provenance rarity refinement repairs replay_tables replays
-report_records report_tables reports restoring rulers runs scales scenario sentences shards sheets shelves
-signals sizes slices slurm sources starters statuses store summaries surface_figures surfaces tables tails takes
-tidying toml_text uncertainty verdicts views wide wording
+__init__ __main__ audit block_tables breakdown cards checks cli comparisons contracts describe doctor drawing engines
+errors exports failures figures files findings first_look fitting footprint forecast intervals joint json_schema
+limits meanwhile measures nearest opening own progress provenance rarity refinement repairs replay_tables
+replays reporting restoring runs scenario shards shelves signals slurm starters statuses store summaries surfaces tables
+tails tidying toml_text uncertainty wide
 """
 FACES = frozenset(_FACES.split())  # modules and folders that decide no stored number
 _NUMBA_OPTIONS = ("CPU_NAME", "CPU_FEATURES", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX", "BOUNDSCHECK")

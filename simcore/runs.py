@@ -295,8 +295,8 @@ def plot(run, folder=None, kinds=None, measures=None, style="paper"):
     kinds: names of `sources.KINDS`, or "all"; None: those that suit. measures: by name, instead of those that are
     shown anyway. style: "paper", or "slides" for 16:9 with larger type. Raises UsageError.
     """
-    from simcore import gallery
-    from simcore.sources import Source
+    from simcore.drawing import gallery
+    from simcore.drawing.sources import Source
 
     if not isinstance(run, Run):
         run = open_run(run)

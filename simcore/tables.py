@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from simcore.drawing.factors import spread
 from simcore.errors import command
-from simcore.factors import spread
 from simcore.registry import plugins
 from simcore.shards import listed
 from simcore.statuses import INSUFFICIENT, MEANINGS, NO_MCSE, ROUGH, UNDEFINED

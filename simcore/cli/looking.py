@@ -7,9 +7,9 @@ import click
 from simcore.cli import options, output
 from simcore.cli.group import main
 from simcore.cli.guidance import examples, names_of
+from simcore.drawing.sizes import STYLES
+from simcore.drawing.sources import KINDS
 from simcore.errors import UsageError
-from simcore.sizes import STYLES
-from simcore.sources import KINDS
 
 
 @main.command(
@@ -35,7 +35,8 @@ def show(run, as_json, measures, plain):
     Each value comes with its Monte Carlo standard error, or with why there is none. Reads what is stored and writes
     nothing. Exit code 3 where blocks are missing, 4 where some are damaged.
     """
-    from simcore import factors, runs
+    from simcore import runs
+    from simcore.drawing import factors
 
     table = runs.open_run(run).summary(plain)
     chosen = factors.measures_of(table, measures)
@@ -107,7 +108,7 @@ def plot(run, out, kinds, measures, style, as_json):
 @options.as_json
 def report(run, out, as_json):
     """Write one HTML page about the finished RUN: the answer in three sentences, figures, numbers, provenance."""
-    from simcore import reports
+    from simcore.reporting import reports
 
     found = reports.Report.of(run)
     path = str(found.write(out))

@@ -6,7 +6,7 @@ Use `rows`.
 import numpy as np
 import pandas as pd
 
-from simcore import factors
+from simcore.drawing import factors
 from simcore.errors import UsageError
 from simcore.statuses import INSUFFICIENT, OK, ROUGH, UNDEFINED
 

@@ -6,10 +6,10 @@ Use `draw`.
 import importlib
 from pathlib import Path
 
-from simcore import canvas, factors, frames, sizes
+from simcore.drawing import canvas, factors, frames, sizes
+from simcore.drawing.sources import KINDS
 from simcore.errors import UsageError
 from simcore.registry import unknown
-from simcore.sources import KINDS
 
 
 def draw(source, folder, kinds=None, measures=None, style="paper"):

@@ -2,7 +2,7 @@
 
 from matplotlib.path import Path
 
-from simcore.drawable import NO_BOUND, ZERO
+from simcore.drawing.drawable import NO_BOUND, ZERO
 from simcore.statuses import INSUFFICIENT, MEANINGS, NO_MCSE, OK, ROUGH, UNDEFINED
 
 # Okabe-Ito without its yellow, which is lost on white; then grey and dark tones.

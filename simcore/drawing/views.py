@@ -5,7 +5,7 @@ Use `of`. Another measure is one entry of SHOWN.
 
 from dataclasses import dataclass, replace
 
-from simcore import drawable, factors
+from simcore.drawing import drawable, factors
 
 
 @dataclass(frozen=True)

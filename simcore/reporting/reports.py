@@ -14,10 +14,11 @@ from pathlib import Path
 from string import Template
 
 import simcore
-from simcore import criteria, files, markup, report_records, report_tables, runs, sentences, verdicts
+from simcore import files, runs
 from simcore.describe import sections
 from simcore.errors import UsageError
 from simcore.registry import plugins
+from simcore.reporting import criteria, markup, report_records, report_tables, sentences, verdicts
 
 NAME = "report.html"
 MOST_SVG = 400_000  # bytes of a figure; one that has more is shown as PNG
@@ -129,7 +130,7 @@ def _alternative(figure):
 
 @functools.cache
 def _asset(name):
-    return (resources.files("simcore") / "pages" / name).read_text(encoding="utf-8")
+    return (resources.files("simcore.reporting") / "pages" / name).read_text(encoding="utf-8")
 
 
 def _digest(text):

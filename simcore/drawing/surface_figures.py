@@ -13,9 +13,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from simcore import canvas
+from simcore.drawing import canvas
+from simcore.drawing.sizes import PAGES
 from simcore.errors import UsageError
-from simcore.sizes import PAGES
 
 _PAGE = PAGES["paper"]
 _MOST = 5  # surfaces on a page

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from simcore.criteria import ROBUST, rows_of
 from simcore.intervals import Z
 from simcore.registry import plugins
+from simcore.reporting.criteria import ROBUST, rows_of
 from simcore.statuses import INSUFFICIENT, OK, ROUGH
 
 LEVEL = 0.05

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from simcore import drawable, factors, scales, views
+from simcore.drawing import drawable, factors, scales, views
 
 MOST_PARAMETERS = 3  # with figures of their own
 

@@ -2,7 +2,7 @@
 
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, SymmetricalLogLocator
 
-from simcore.canvas import number
+from simcore.drawing.canvas import number
 
 
 def set_values(axes, scale, which="y", named=True):

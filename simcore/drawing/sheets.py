@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from simcore import looks, panels, sizes
-from simcore.sizes import GAP, LEFT, LETTER, LINE, wrap
+from simcore.drawing import looks, panels, sizes
+from simcore.drawing.sizes import GAP, LEFT, LETTER, LINE, wrap
 
 STRIP = 0.26  # height of what holds the marks of points without a number
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from matplotlib.lines import Line2D
 
-from simcore.sizes import LEFT, LETTER, LINE, wrap
+from simcore.drawing.sizes import LEFT, LETTER, LINE, wrap
 
 LEAST = 0.6  # of the height that panels would have, on a page of one height
 

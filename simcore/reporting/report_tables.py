@@ -2,10 +2,11 @@
 
 import pandas as pd
 
-from simcore import codes, markup, tables, verdicts
-from simcore.criteria import ROBUST
-from simcore.markup import Cell
+from simcore import codes, tables
 from simcore.registry import plugins
+from simcore.reporting import markup, verdicts
+from simcore.reporting.criteria import ROBUST
+from simcore.reporting.markup import Cell
 from simcore.statuses import INSUFFICIENT, MEANINGS, NO_MCSE, OK, ROUGH, UNDEFINED
 from simcore.store import SUMMARY
 

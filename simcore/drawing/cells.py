@@ -1,6 +1,7 @@
 """Cells of a run that figures of its sums can show: a few of them, with names."""
 
-from simcore import design, factors, takes
+from simcore import design
+from simcore.drawing import factors, takes
 
 
 def lacking(source):

@@ -1,8 +1,9 @@
 """What a report says of where its numbers come from: cost, provenance, and the commands that make them again."""
 
-from simcore import design, markup, provenance, scenario
+from simcore import design, provenance, scenario
 from simcore.errors import command
 from simcore.registry import plugins
+from simcore.reporting import markup
 from simcore.store import FOLDERS, RECORD, SCENARIO
 
 

@@ -6,9 +6,9 @@ Use `decide`. `criteria` says what is better, `contests` holds the tests, `sente
 import math
 from dataclasses import dataclass
 
-from simcore.contests import Contest, beyond, or_none, place_of
-from simcore.criteria import ROBUST, criteria, rows_of
 from simcore.registry import plugins
+from simcore.reporting.contests import Contest, beyond, or_none, place_of
+from simcore.reporting.criteria import ROBUST, criteria, rows_of
 from simcore.statuses import UNDEFINED
 
 # Why a case has no winner: the best are within the error; they have no error by which to compare them; estimators

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from simcore import drawable, factors, views
+from simcore.drawing import drawable, factors, views
 
 
 @dataclass(frozen=True)
