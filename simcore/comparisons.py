@@ -109,7 +109,7 @@ def _ingredients(measure, a, b, shared):
 
 def _judged(difference, mcse, most, state, count):
     columns = dict.fromkeys(("difference", "mcse", "low", "high", "verdict"))
-    if state == UNDEFINED:
+    if state in (INSUFFICIENT, UNDEFINED):
         return columns | {"status": state}
     if not math.isfinite(difference) or state in (OK, ROUGH) and count < FEWEST:
         return columns | {"status": INSUFFICIENT}

@@ -210,8 +210,8 @@ def _honest(result, state, good, order):
     """(value, mcse, low, high, status) with nothing shown that does not exist or is not known: also not the error of a
     number made from moments, of an order above 0, that rounding hides."""
     value, mcse, low, high = result
-    if value is None or state == UNDEFINED:
-        return None, None, None, None, UNDEFINED
+    if value is None or state in (INSUFFICIENT, UNDEFINED):
+        return None, None, None, None, state if state == INSUFFICIENT else UNDEFINED
     hidden = order and state in (OK, ROUGH) and good >= FEWEST and math.isfinite(value)
     if mcse is None or hidden and not math.isfinite(mcse):
         state = NO_MCSE
@@ -249,20 +249,24 @@ def _exists(cell, bad_needed, order, views):
 
 def _of_errors(cell, bad_needed, order, views):
     """What the errors leave of a moment, whatever the design."""
-    if cell.tail_index is None or bad_needed is None:
-        light = cell.tail_index is not None and math.isinf(cell.tail_index)  # then every moment exists
-        return _seen(order, views, ROUGH if light else NO_MCSE)
-    state = status(order, cell.tail_index * bad_needed)
-    if plugins("distributions")[cell.errors.name].stretched(**cell.errors.values):
-        state = worse(state, _seen(order, views, NO_MCSE))
-    return worse(state, ROUGH) if _unseen(cell, bad_needed, order, views) else state
+    light = cell.tail_index is not None and math.isinf(cell.tail_index)  # then every moment exists
+    if light and (bad_needed is None or plugins("distributions")[cell.errors.name].stretched(**cell.errors.values)):
+        state = _SHOWN[_seen(order, views)]
+    elif cell.tail_index is None or bad_needed is None:
+        return min(_seen(order, views), NO_MCSE, key=FROM_GOOD_TO_BAD.index)
+    else:
+        state = status(order, cell.tail_index * bad_needed)
+    return worse(state, ROUGH) if bad_needed is not None and _unseen(cell, bad_needed, order, views) else state
 
 
-def _seen(order, views, worst):
-    """What the tail of the estimates themselves says of a moment, at most as bad as `worst`."""
+# Of a moment that exists, which the sample need not show: what its tail says
+_SHOWN = {OK: OK, ROUGH: ROUGH, NO_MCSE: ROUGH, UNDEFINED: INSUFFICIENT}
+
+
+def _seen(order, views):
+    """What the tail of the estimates themselves says of a moment."""
     index = hill(views.plain.errors.sizes())
-    warning = ROUGH if math.isnan(index) else status(order, index)
-    return min(warning, worst, key=FROM_GOOD_TO_BAD.index)
+    return ROUGH if math.isnan(index) else status(order, index)
 
 
 def _unseen(cell, bad_needed, order, views):

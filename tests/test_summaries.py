@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 import simcore as sc
-from simcore import design, execute, rarity, runs, shelves, summaries, sums
+from simcore import design, execute, rarity, rounds, runs, shelves, summaries, sums
 from simcore.histograms import DROPPED_BITS
 from simcore.registry import plugins
 
@@ -321,6 +321,27 @@ def test_where_theory_is_silent_the_tail_warns(monkeypatch, draw, status):
     table = table_of(study_with(variance_reduction="none"), getattr(np.random.default_rng(4), draw)(10_000)).loc["l2"]
     assert table.loc["variance", "status"] == status
     assert table.loc["variance", "value"] > 0 and table["tail_index"].isna().all()
+
+
+@pytest.mark.parametrize("sigma, status", [(1.0, "mcse_rough"), (3.0, "insufficient")])
+def test_moments_that_exist_are_rough_or_need_more_replications(sigma, status):
+    """All moments of a lognormal exist, and so does every error: its tail never says otherwise."""
+    study = study_with(factors={"n": [15], "errors": [{"distribution": "lognormal", "sigma": sigma}]})
+    rng = np.random.default_rng(5)
+    means = rng.lognormal(0.0, sigma, (50_000, 15)).mean(axis=1) - math.exp(0.5 * sigma * sigma)
+    row = table_of(study, means).loc["l2"].loc["variance"]
+    assert row["status"] == status
+    assert row["mcse"] > 0 if status == "mcse_rough" else row[["value", "mcse", "low"]].isna().all()
+
+
+def test_a_precision_does_not_wait_for_a_tail_that_thousands_do_not_show():
+    precision = {"measure": "variance", "relative_mcse": 0.01}
+    errors = [{"distribution": "lognormal", "sigma": 3.0}]
+    study = study_with(factors={"n": [15], "errors": errors}, precision=precision)
+    (cell,) = design.cells(study)
+    means = np.random.default_rng(5).lognormal(0.0, 3.0, (5000, 15)).mean(axis=1)
+    assert rounds.relative_error(study, cell, node_of(study, means)) == 0.0
+    assert rounds.relative_error(study, cell, node_of(study, means[:5])) == math.inf
 
 
 def test_intervals_are_in_order():
