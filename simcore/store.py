@@ -223,8 +223,10 @@ class RunFolder:
         return {name: {} for name in FOLDERS}
 
     def _damaged(self, folder, place, name, why):
+        places = self.shelves[folder].listing().own.get(name, (place,))
+        blocks = design.told([self.told(own) for own in places])
         return DamagedError(
-            f"{self.path / folder / name}: damaged ({self.told(place)}): {why}; {self.remedy('computes it anew')}"
+            f"{self.path / folder / name}: damaged: {why}: {blocks}; {self.remedy('computes it anew')}"
         )
 
     def texts(self):
@@ -262,7 +264,7 @@ class RunFolder:
         return (self.path / SUMMARY).exists()
 
     def told(self, place):
-        """A place in words."""
+        """A place as a Block, which has words for people."""
         return design.Block(self.numbers.get(place.cell, place.cell), *place)
 
     def going_on(self):

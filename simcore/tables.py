@@ -230,8 +230,10 @@ def print_progress(found, console=None):
 
 def _where(found):
     """How far a run is, in a sentence."""
+    if found.finished:
+        return f"finished, by the names of its files; {command('verify', found.path)} reads what is in them"
     if not found.missing:
-        return "finished" if found.finished else f"all is computed; {command('merge', found.path)} summarises it"
+        return f"all is computed; {command('merge', found.path)} summarises it"
     told = f"{found.missing:,} blocks are missing"
     return f"{told}, of shards {listed(found.unfinished)} of {found.shards}" if found.shards else told
 

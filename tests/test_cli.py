@@ -50,6 +50,19 @@ def place(tmp_path_factory):
     return folder
 
 
+def test_what_reads_a_damaged_file_names_all_of_its_blocks_and_status_says_that_it_read_none(place, tmp_path):
+    run = shutil.copytree(place / "results" / "tiny", tmp_path / "tiny")
+    (victim,) = (run / "blocks").iterdir()
+    data = victim.read_bytes()
+    victim.write_bytes(data[:100] + bytes([data[100] ^ 1]) + data[101:])
+    (finding,) = audit.verify(run, sample=0).findings
+    assert len(finding.blocks) == 4
+    done = simcore("show", "tiny", cwd=tmp_path)
+    assert done.returncode == 4 and f"{design.told(finding.blocks)}; simcore repair tiny" in done.stderr
+    done = simcore("status", "tiny", cwd=tmp_path)
+    assert done.returncode == 0 and "finished, by the names of its files; simcore verify tiny" in done.stdout
+
+
 def test_run_prints_the_table_and_leaves_the_files(place):
     text = (place / "run_stdout.txt").read_text()
     assert "does not exist" in text and "l1" in text and "±" in text

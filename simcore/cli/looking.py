@@ -75,7 +75,7 @@ def plot(run, out, as_json):
 def status(ctx, run, shards, indices, as_json):
     """Say how far RUN has come: what is stored, missing and failed of each cell, and which shards are unfinished.
 
-    Exit code 3 while something is missing.
+    It goes by the names of files, at once: simcore verify reads them. Exit code 3 while something is missing.
     """
     from simcore import progress, slurm, tables
     from simcore.shards import listed
