@@ -21,7 +21,9 @@ def compare(study, parts, measure="mse"):
     """A row for every pair of estimators of a cell that were summed together; parts as for `summaries.summarise`.
 
     difference: the measure of `estimator` less that of `other`, with mcse, low and high; verdict: "smaller" or "larger"
-    where the 95 % interval leaves out 0, else "within error"; null where the measure does not exist. closer: of the
+    where the 95 % interval leaves out 0, else "within error"; of losses that are infinite in theory too, and "neither"
+    where both are; "different estimands" where the two are measured against
+    different values, so that none is better; null where nothing is known. closer: of the
     samples in which one was nearer to the truth (Pitman 1937), the share in which `estimator` was, closer_mcse its
     error; null where none was. truth, other_truth: what the two are measured against.
     """
@@ -60,6 +62,11 @@ def _cell_rows(study, cell, total, errors, measure):
             found, both = _difference(measure, *own, outcomes.shared(i, j, adjusted)), int(sums["both"])
             if views[i].plain.failed or views[j].plain.failed:
                 state = worse(state, ROUGH)  # not quite the same samples
+            judged = _judged(*found, state, both)
+            if state == UNDEFINED and measure != "mean":
+                judged["verdict"] = _INFINITE[states[i] == UNDEFINED, states[j] == UNDEFINED]
+            if truths[i] != truths[j]:
+                judged["verdict"] = judged["verdict"] and "different estimands"
             smaller, larger = int(sums["smaller"]), int(sums["larger"])
             closer, closer_mcse, *_ = share(smaller, smaller + larger) if measure != "mean" else (None, None)
             yield {
@@ -75,7 +82,7 @@ def _cell_rows(study, cell, total, errors, measure):
                 "truth": truths[i],
                 "other_truth": truths[j],
                 "measure": measure,
-                **_judged(*found, state, both),
+                **judged,
                 "closer": closer,
                 "closer_mcse": closer_mcse,
             }
@@ -105,6 +112,10 @@ def _ingredients(measure, a, b, shared):
     second, fourth = ([getattr(own.moments, moments)[k] for own in (a, b)] for k in (2, 4))
     variances = [m4 - m2 * m2 for m2, m4 in zip(second, fourth, strict=True)]
     return of, second, variances, shared.squares[place] - second[0] * second[1]
+
+
+# Which of two losses are infinite -> the verdict
+_INFINITE = {(True, False): "larger", (False, True): "smaller", (True, True): "neither"}
 
 
 def _judged(difference, mcse, most, state, count):

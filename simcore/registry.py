@@ -444,7 +444,8 @@ class Problem(Plugin):
     errors, losses: whether it takes errors of any distribution and the contamination of those, and losses as
     estimators; else only its own distributions, contamination and estimators.
     simulation: of all problems but location and regression. exact: of those without randomness.
-    shown: the measures that people see first, by name. glances: the figures that they see first, beside those of any
+    shown: the measures that people see first, by name; shown_contaminated: where there is contamination, under which a
+    bias outweighs the variance, if those are others. glances: the figures that they see first, beside those of any
     problem.
     """
 
@@ -462,6 +463,7 @@ class Problem(Plugin):
     exact: Exact | None = None
     glances: tuple[Glance, ...] = ()
     shown: tuple[str, ...] = ("bias", "variance", "efficiency", "median_abs_error")
+    shown_contaminated: tuple[str, ...] = ()
 
 
 KIND_OF = {

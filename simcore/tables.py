@@ -17,17 +17,21 @@ _ROUNDING = 1e-13
 _SEARCHED = 1e-9  # rounding of fits with outliers far off
 _SHORT = {UNDEFINED: "does not exist", INSUFFICIENT: "too few replications"}
 _MARKS = {ROUGH: "~ ", NO_MCSE: "± ? "}
+_DIFFERENT = (
+    "estimators with different estimands answer different questions, whichever loss is smaller: "
+    'estimand = "mean" or "median" in the scenario measures all against one'
+)
 _UNITS = {"bias": 1, "empirical_se": 1, "rmse": 1, "variance": 2, "mse": 2}  # powers of the data's unit, if any
 
 
-def print_summary(table, measures=None, plain=False, console=None):
+def print_summary(table, measures=None, plain=False, console=None, study=None):
     """Print one rich table per cell: a row per parameter and estimator, a column per measure, `value ± mcse`.
 
-    plain: below each, where a control variate stands in, the same without it. Measures that the terminal has no room
-    for are left out, and named at the end.
+    plain: below each, where a control variate stands in, the same without it. study: what the table is of, to say what
+    efficiencies are relative to. Measures that the terminal has no room for are left out, and named at the end.
     """
     console = console or terminal()
-    measures = measures or plugins("problems")[table["problem"].iloc[0]].shown
+    measures, told_of_precision = measures or _first_shown(table), _precision_note(table)
     table = table[table["measure"].isin(list(measures))]
     measures = [measure for measure in measures if (table["measure"] == measure).any()]
     if plugins("problems")[table["problem"].iloc[0]].exact:
@@ -47,11 +51,28 @@ def print_summary(table, measures=None, plain=False, console=None):
             console.print(Text(estimands, style="dim"), soft_wrap=True)
     if shown < len(measures):
         console.print(Text(f"no room for: {', '.join(measures[shown:])}; a wider terminal shows them", style="dim"))
+    compared = [name for name in measures if plugins("measures")[name.partition("(")[0]].compares]
+    notes = [_relative_to(name, study.reference) for name in compared] if study else []
+    notes += [_DIFFERENT] * (bool(compared) and any(estimands for _, _, estimands in cells))
     flags = sorted(set(table["status"]) - {"ok"})
-    notes = [_MARKS.get(flag, "") + MEANINGS[flag] for flag in flags]
-    notes += _precision_note(table)
+    notes += [_MARKS.get(flag, "") + MEANINGS[flag] for flag in flags]
+    notes += told_of_precision
     if notes:
         console.print(Text("\n".join(notes), style="dim"))
+
+
+def _first_shown(table):
+    """The measures that the problem of a table has people see first."""
+    problem = plugins("problems")[table["problem"].iloc[0]]
+    return (table["contamination"] != "none").any() and problem.shown_contaminated or problem.shown
+
+
+def _relative_to(measure, reference):
+    """What a measure that compares estimators says, in a line."""
+    part = {"efficiency": "variance", "efficiency_mse": "mse"}.get(measure)
+    if part:
+        return f"{measure}: {part} of {reference} (the reference) over that of the estimator"
+    return f"{measure}: {plugins('measures')[measure.partition('(')[0]].meaning}; the reference is {reference}"
 
 
 def _print_exact(table, measures, console):
@@ -262,19 +283,22 @@ def print_comparisons(table, console=None):
     ]
     notes += [_MARKS[NO_MCSE] + MEANINGS[NO_MCSE]] if (table["status"] == NO_MCSE).any() else []
     if (table["truth"] != table["other_truth"]).any():
-        notes.append(
-            "estimators with different estimands answer different questions, whichever loss is smaller: "
-            'estimand = "mean" or "median" in the scenario measures all against one'
-        )
+        notes.append(_DIFFERENT)
     console.print(Text("\n".join(notes), style="dim"))
 
 
 def _better(row):
     found = {"smaller": row["estimator"], "larger": row["other"], "within error": "within the error"}
-    return Text(found.get(row["verdict"], "") if pd.notna(row["verdict"]) else "")
+    return Text(found.get(row["verdict"], row["verdict"]) if pd.notna(row["verdict"]) else "")
 
 
 def _difference(row):
+    verdict = row["verdict"] if row["status"] == UNDEFINED and pd.notna(row["verdict"]) else None
+    if verdict in ("smaller", "larger"):
+        infinite = row["other"] if verdict == "smaller" else row["estimator"]
+        return Text(f"infinite for {infinite}", style="dim italic")
+    if verdict == "neither":
+        return Text("infinite for both", style="dim italic")
     if row["status"] in _SHORT:
         return Text(_SHORT[row["status"]], style="dim italic")
     if row["status"] == NO_MCSE:

@@ -76,7 +76,8 @@ def summarise(run, as_json):
     """Recompute the summary of RUN from what is stored, and print it."""
     from simcore import runs
 
-    output.print_summary(runs.open_run(run).write_summary(), as_json)
+    opened = runs.open_run(run)
+    output.print_summary(opened, opened.write_summary(), as_json)
 
 
 @main.command()

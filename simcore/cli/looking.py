@@ -19,12 +19,13 @@ def show(run, as_json, measures, plain):
     """Print the summary of RUN: a first look, or the measures that are asked for."""
     from simcore import runs
 
-    table = runs.open_run(run).summary(plain)
+    opened = runs.open_run(run)
+    table = opened.summary(plain)
     labels = list(dict.fromkeys(table["measure"]))
     chosen = [label for name in measures for label in _of_name(name, labels)]
     if chosen:
         table = table[table["measure"].isin(chosen)]
-    output.print_summary(table, as_json, chosen, plain)
+    output.print_summary(opened, table, as_json, chosen, plain)
 
 
 def _of_name(name, labels):

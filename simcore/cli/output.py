@@ -22,7 +22,7 @@ def print_shard(result, shard, as_json):
 
 
 def print_result(result, as_json):
-    print_summary(result.summary(), as_json)
+    print_summary(result, result.summary(), as_json)
     click.echo(f"results: {result.path}   curves: {command('plot', result.path)}", err=True)
 
 
@@ -30,13 +30,13 @@ def print_report(report, as_json):
     click.echo(json.dumps(report.facts(), indent=2) if as_json else "\n".join(report.sentences()))
 
 
-def print_summary(table, as_json, measures=(), plain=False):
+def print_summary(run, table, as_json, measures=(), plain=False):
     if as_json:
         print_json(table)
         return
     from simcore import tables
 
-    tables.print_summary(table, measures, plain)
+    tables.print_summary(table, measures, plain, study=run.study)
 
 
 def print_json(table):

@@ -1,0 +1,83 @@
+"""What people read in and below the tables of a terminal, made from sums that are made up: nothing is simulated."""
+
+import io
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+import simcore as sc
+from simcore import comparisons, design, summaries, tables
+from tests.test_summaries import node_of
+
+NORMAL, CAUCHY = {"distribution": "normal"}, {"distribution": "cauchy"}
+SKEWED = {"distribution": "lognormal", "sigma": 1.0}
+SHIFT = {"kind": "shift", "fraction": 0.1, "size": 10.0}
+
+
+def study_with(errors=NORMAL, losses=("l2", "l1"), contamination=None, **changes):
+    factors = {"n": [20], "errors": [errors]} | ({"contamination": [contamination]} if contamination else {})
+    entries = {"name": "read", "problem": "location", "replications": 1000, "factors": factors}
+    return sc.Study(**entries | {"estimators": [{"loss": loss} for loss in losses]} | changes)
+
+
+def parts(study):
+    """Estimates with the spread of 1, 2, ... tenths."""
+    errors = np.random.default_rng(3).standard_normal((len(design.targets(study)), 1000))
+    errors *= 0.1 * (1.0 + np.arange(len(errors)))[:, None]
+    return [(cell, node_of(study, errors), None) for cell in design.cells(study)]
+
+
+def printed(function, *arguments, **options):
+    console = Console(file=io.StringIO(), width=160, highlight=False)
+    function(*arguments, console=console, **options)
+    return console.file.getvalue()
+
+
+def shown(study, measures=None):
+    return printed(tables.print_summary, summaries.summarise(study, parts(study)), measures, study=study)
+
+
+def test_what_efficiencies_are_relative_to():
+    text = shown(study_with(reference="l1"))
+    assert "\nefficiency: variance of l1 (the reference) over that of the estimator\n" in text
+    assert "efficiency" not in shown(study_with(), ["bias"])
+    assert "efficiency_mse: mse of l2 (the reference) over" in shown(study_with(), ["efficiency_mse"])
+
+
+def test_under_contamination_the_first_look_counts_the_bias():
+    assert "rmse" not in shown(study_with())
+    text = shown(study_with(contamination=SHIFT))
+    assert "rmse" in text and "efficiency_mse: mse of l2" in text
+
+
+def test_efficiencies_of_different_estimands_come_with_a_warning():
+    assert "different estimands answer different questions" in shown(study_with(SKEWED))
+    assert "different estimands" not in shown(study_with(SKEWED, estimand="mean"))
+    assert "different estimands" not in shown(study_with(SKEWED), ["bias"])
+
+
+@pytest.mark.parametrize("measure", ["mse", "variance", "mae"])
+def test_no_estimator_is_better_than_one_of_another_estimand(measure):
+    study = study_with(SKEWED)
+    table = comparisons.compare(study, parts(study), measure)
+    assert list(table["verdict"]) == ["different estimands"] and table["difference"].notna().all()
+    assert "different estimands" in printed(tables.print_comparisons, table)
+    study = study_with(SKEWED, estimand="median")
+    assert list(comparisons.compare(study, parts(study), measure)["verdict"]) == ["smaller"]
+
+
+@pytest.mark.parametrize("measure", ["mse", "variance", "mae"])
+def test_a_finite_loss_is_better_than_an_infinite_one(measure):
+    study = study_with(CAUCHY, ("l2", "l1", "lp", "huber"))
+    table = comparisons.compare(study, parts(study), measure)
+    found = table.set_index(["estimator", "other"])["verdict"]
+    lp = study.estimators[2].label
+    assert found["l2", "l1"] == "larger" and found["l1", lp] == "smaller" and found["l2", lp] == "neither"
+    assert found["l1", "huber(k=1.345)"] == "smaller" and table["difference"].notna().sum() == 1
+    text = printed(tables.print_comparisons, table)
+    first, second = (
+        next(line.split() for line in text.splitlines() if line.split()[:2] == [*names])
+        for names in (("l2", "l1"), ("l2", lp))
+    )
+    assert first[2:6] == ["infinite", "for", "l2", "l1"] and second[2:6] == ["infinite", "for", "both", "neither"]
