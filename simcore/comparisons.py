@@ -62,13 +62,16 @@ def _cell_rows(study, cell, total, errors, measure):
             found, both = _difference(measure, *own, outcomes.shared(i, j, adjusted)), int(sums["both"])
             if views[i].plain.failed or views[j].plain.failed:
                 state = worse(state, ROUGH)  # not quite the same samples
+            unknown = None in (truths[i], truths[j]) and measure in ("mse", "mae") and not quantities[parameter].drawn
+            state = UNDEFINED if unknown else state
             judged = _judged(*found, state, both)
-            if state == UNDEFINED and measure != "mean":
+            if state == UNDEFINED and measure != "mean" and not unknown:
                 judged["verdict"] = _INFINITE[states[i] == UNDEFINED, states[j] == UNDEFINED]
             if truths[i] != truths[j]:
                 judged["verdict"] = judged["verdict"] and "different estimands"
             smaller, larger = int(sums["smaller"]), int(sums["larger"])
-            closer, closer_mcse, *_ = share(smaller, smaller + larger) if measure != "mean" else (None, None)
+            told = measure != "mean" and not unknown
+            closer, closer_mcse, *_ = share(smaller, smaller + larger) if told else (None, None)
             yield {
                 "cell": cell.number,
                 "errors": cell.errors.label,

@@ -1,10 +1,11 @@
 """A study in words, in the order of ADEMP (Morris, White & Crowther 2019): aims, data-generating mechanisms, estimands,
 methods, performance measures. Written from the scenario alone."""
 
+import itertools
 import math
 import textwrap
 
-from simcore import design, recipes
+from simcore import design, populations, recipes
 from simcore.registry import plugins
 
 _WIDTH = 100
@@ -142,6 +143,23 @@ def _of_skewed_errors(study):
             "median": f"{whose} is measured against the median of the errors.",
         }[study.estimand]
     )
+    if study.model:
+        yield from _without_intercept(study)
+
+
+def _without_intercept(study):
+    """Estimators of a regression whose intercept is measured against nothing, and where."""
+    pairs = itertools.product(study.estimators, study.errors) if study.estimand == "own" else ()
+    lacking = [
+        f"{choice.label} under {errors.label} errors"
+        for choice, errors in pairs
+        if populations.estimand(choice, errors, "linear") is None
+    ]
+    if lacking:
+        yield (
+            f"The value of the intercept of {', '.join(lacking)} is then not known, or infinite: no bias and no error of it "
+            "is shown. Slopes have theirs, whatever the errors."
+        )
 
 
 def _symmetric(choice):

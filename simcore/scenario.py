@@ -416,7 +416,7 @@ class _ScenarioChecks(Checks):
         if "estimand" in data and problem and not centred:
             right = "leave it out: what is estimated does not depend on the errors"
             self.wrong(("estimand",), f"is not for {problem}", right, data["estimand"])
-        elif factors and estimators and estimand and centred and (model is None or model.intercept):
+        elif factors and estimators and estimand and centred and (model is None or model.intercept and estimand != "own"):
             self.estimands(data["estimators"], estimators, factors["errors"], estimand)
         return {
             "name": self.read(data, ("name",), self.text, *_NAME),

@@ -11,7 +11,8 @@ FROM_GOOD_TO_BAD = (OK, ROUGH, NO_MCSE, INSUFFICIENT, UNDEFINED)
 MEANINGS = {
     ROUGH: "the error is rough: itself heavy-tailed, or outliers or failures too rare to be seen matter",
     NO_MCSE: "the value exists, its Monte Carlo error does not",
-    UNDEFINED: "does not exist: the moment is infinite in theory, or there is no bound, so no number is shown",
+    UNDEFINED: "does not exist: the moment is infinite in theory, or there is no bound or no known true value, so no "
+    "number is shown",
     INSUFFICIENT: "too few good replications, for such tails perhaps, or nothing left of the value by rounding",
 }
 

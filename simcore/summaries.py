@@ -89,17 +89,18 @@ def cell_rows(study, cell, total, errors=None, only=None):
     targets, quantities = design.targets(study), cell.quantities
     all_views = [outcomes.views(row) for row in range(len(targets))]
     states, truths = moments(study, cell, all_views), design.truths(study, cell)
+    unknown = [truth is None and not quantities[t].drawn for (_, t), truth in zip(targets, truths, strict=True)]
     for row, ((place, parameter), views, own, truth) in enumerate(zip(targets, all_views, states, truths, strict=True)):
         choice, quantity = study.estimators[place], quantities[parameter]
         for measure in (measure for measure in study.measures if only is None or measure.name in only):
             plugin = plugins("measures")[measure.name]
             if plugin.joint or not plugin.suits(quantity):
                 continue
-            state = own[plugin.order]
-            if plugin.of == "errors" and truth is None and not quantity.drawn:
-                state = UNDEFINED
+            reference, against = outcomes.reference_of(row), plugin.of == "errors"
+            state = UNDEFINED if against and unknown[row] else own[plugin.order]
             if plugin.compares:
-                state = _compared(state, states[outcomes.reference_of(row)][plugin.order], views.plain)
+                other = UNDEFINED if against and unknown[reference] else states[reference][plugin.order]
+                state = _compared(state, other, views.plain)
             numbers = _numbers(measure, views, state)
             yield common | {
                 "parameter": quantity.name,

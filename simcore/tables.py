@@ -151,8 +151,9 @@ def _estimands(rows):
     for parameter, own in rows.groupby("parameter", sort=False):
         truths = own.drop_duplicates("estimator").set_index("estimator")["truth"]
         if truths.nunique(dropna=False) > 1:
-            each = ", ".join(f"{name} {'none' if pd.isna(value) else f'{value:.4g}'}" for name, value in truths.items())
-            told.append(f"{parameter} against each one's own value at the errors' distribution: {each}")
+            each = ", ".join(f"{name} {'?' if pd.isna(value) else f'{value:.4g}'}" for name, value in truths.items())
+            why = " (?: none, or none that is known)" if truths.isna().any() else ""
+            told.append(f"{parameter} against each one's own value at the errors' distribution: {each}{why}")
     return "\n".join(told)
 
 

@@ -34,7 +34,7 @@ def node_of(study, errors, failed=0, controls=None):
             values |= {f"{letter}_high": max(x, default=-np.inf), f"{letter}_low": max(-x, default=-np.inf)}
         rows.append(layout_row(sums.ERRORS, values))
         bins.append(np.unique(e.view(np.uint64) >> np.uint64(DROPPED_BITS), return_counts=True))
-    for i, j in design.pairs(study):
+    for i, j in design.target_pairs(study):
         values = {"both": errors.shape[1]}
         for letter, x in (("e", errors), ("u", adjusted)):
             for k, m in ((1, 1), (2, 1), (1, 2), (2, 2)):

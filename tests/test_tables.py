@@ -8,6 +8,8 @@ from rich.console import Console
 
 import simcore as sc
 from simcore import comparisons, design, summaries, tables
+from simcore.describe import describe
+from simcore.errors import ScenarioError
 from tests.test_summaries import node_of
 
 NORMAL, CAUCHY = {"distribution": "normal"}, {"distribution": "cauchy"}
@@ -81,3 +83,37 @@ def test_a_finite_loss_is_better_than_an_infinite_one(measure):
         for names in (("l2", "l1"), ("l2", lp))
     )
     assert first[2:6] == ["infinite", "for", "l2", "l1"] and second[2:6] == ["infinite", "for", "both", "neither"]
+
+
+MM = {
+    "problem": "linear",
+    "beta": [1.0, 2.0],
+    "factors": {"n": [20], "design": [{"design": "uniform"}], "errors": [SKEWED]},
+    "estimators": [{"loss": "l2"}, {"estimator": "mm", "label": "mm"}],
+}
+
+
+def test_only_the_intercept_of_what_has_no_known_estimand_is_undefined():
+    study = sc.Study(name="mm", **MM)
+    table = summaries.summarise(study, parts(study)).set_index(["parameter", "estimator", "measure"])
+    assert table.loc[("beta1", "mm", "mse"), "truth"] == 2.0
+    assert table.loc[("beta1", "mm", "mse"), "value"] > 0 and table.loc[("beta0", "l2", "mse"), "value"] > 0
+    for measure in ("bias", "mse", "median_bias", "efficiency_mse"):
+        row = table.loc[("beta0", "mm", measure)]
+        assert row["status"] == "undefined" and row[["value", "truth"]].isna().all(), measure
+    turned = sc.Study(name="mm", reference="mm", **MM)
+    table = summaries.summarise(turned, parts(turned)).set_index(["parameter", "estimator", "measure"])
+    assert table.loc[("beta0", "l2", "efficiency_mse"), "status"] == "undefined"
+    assert "beta0 against each one's own value at the errors' distribution: l2 2.649, mm ? (?: none" in shown(study)
+    compared = comparisons.compare(study, parts(study)).set_index("parameter")
+    assert compared.loc["beta0", ["verdict", "difference", "closer"]].isna().all()
+    assert compared.loc["beta1", "verdict"] == "smaller"
+    assert "The value of the intercept of mm under lognormal(sigma=1) errors is then not known" in " ".join(describe(study).split())
+
+
+def test_a_centre_that_is_not_known_is_still_refused():
+    with pytest.raises(ScenarioError, match="have no mean"):
+        sc.Study(name="mm", estimand="mean", **MM | {"factors": MM["factors"] | {"errors": [CAUCHY]}})
+    stable = {"distribution": "stable", "alpha": 1.5, "beta": 0.5}
+    with pytest.raises(ScenarioError, match="no closed form"):
+        study_with(stable, ("huber",))
