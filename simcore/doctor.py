@@ -169,7 +169,7 @@ def _slurm():
     if job is None:
         why = _no_controller() if shutil.which("sbatch") else None
         if why:
-            found = f"not in a job, and none can be submitted: sbatch is here, but its controller does not answer ({why})"
+            found = f"not in a job, and none can be submitted: sbatch is here, its controller does not answer ({why})"
             remedy = "nothing where Slurm is not wanted; else see what sinfo says, and SLURM_CONF, slurmctld and munged"
             return "slurm", "warning", found, remedy
         found = "jobs can be submitted from here" if shutil.which("sbatch") else "not on this machine"

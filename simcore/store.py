@@ -225,9 +225,7 @@ class RunFolder:
     def _damaged(self, folder, place, name, why):
         places = self.shelves[folder].listing().own.get(name, (place,))
         blocks = design.told([self.told(own) for own in places])
-        return DamagedError(
-            f"{self.path / folder / name}: damaged: {why}: {blocks}; {self.remedy('computes it anew')}"
-        )
+        return DamagedError(f"{self.path / folder / name}: damaged: {why}: {blocks}; {self.remedy('computes it anew')}")
 
     def texts(self):
         """What the folder holds for people, and for another run: the scenario, and the user's own plugins; path in the

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import simcore as sc
+from simcore import audit, design
 from simcore.errors import UsageError
 
 TINY = """

@@ -108,7 +108,9 @@ def test_only_the_intercept_of_what_has_no_known_estimand_is_undefined():
     compared = comparisons.compare(study, parts(study)).set_index("parameter")
     assert compared.loc["beta0", ["verdict", "difference", "closer"]].isna().all()
     assert compared.loc["beta1", "verdict"] == "smaller"
-    assert "The value of the intercept of mm under lognormal(sigma=1) errors is then not known" in " ".join(describe(study).split())
+    assert "The value of the intercept of mm under lognormal(sigma=1) errors is then not known" in " ".join(
+        describe(study).split()
+    )
 
 
 def test_a_centre_that_is_not_known_is_still_refused():

@@ -122,4 +122,5 @@ PLUGIN = Problem(
     designed=True,
     estimand="the coefficients (beta0 is the intercept)",
     shown_contaminated=("bias", "variance", "rmse", "efficiency_mse", "median_abs_error", "efficiency"),
+    also=("regression", "linear_regression", "ols"),
 )
