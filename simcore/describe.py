@@ -157,8 +157,8 @@ def _without_intercept(study):
     ]
     if lacking:
         yield (
-            f"The value of the intercept of {', '.join(lacking)} is then not known, or infinite: no bias and no error of "
-            "it is shown. Slopes have theirs, whatever the errors."
+            f"The value of the intercept of {', '.join(lacking)} is then not known, or infinite: no bias and no error "
+            "of it is shown. Slopes have theirs, whatever the errors."
         )
 
 

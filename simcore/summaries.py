@@ -19,6 +19,8 @@ from simcore.tails import hill
 FEWEST = 10  # good replications for an MCSE: the kurtosis of two is 1 whatever they are
 _ALL_BUT_ROUNDING = 1e20  # a larger gain is none: the control variate has taken all of the error
 _PLAIN = ("plain_value", "plain_mcse")
+EXACT = 1e-13  # of a value or its unit: a smaller error is rounding, where a control variate has taken all else
+UNITS = {"bias": 1, "empirical_se": 1, "rmse": 1, "variance": 2, "mse": 2}  # powers of the data's unit, if any
 
 
 def summarise(study, parts, plain=False):
@@ -101,7 +103,7 @@ def cell_rows(study, cell, total, errors=None, only=None):
             if plugin.compares:
                 other = UNDEFINED if against and unknown[reference] else states[reference][plugin.order]
                 state = _compared(state, other, views.plain)
-            numbers = _numbers(measure, views, state)
+            numbers = _numbers(measure, views, state, cell.errors.scale)
             yield common | {
                 "parameter": quantity.name,
                 "truth": truth,
@@ -180,8 +182,8 @@ def _compared(state, other, outcome):
     return worse(state, ROUGH) if outcome.failed or outcome.reference.failed else state  # not quite the same samples
 
 
-def _numbers(measure, views, state):
-    """What the columns say of one measure; `state` is what theory says of it."""
+def _numbers(measure, views, state, scale):
+    """What the columns say of one measure; `state` is what theory says of it, scale that of the errors."""
     plugin = plugins("measures")[measure.name]
     good = views.plain.good + (views.plain.failed if plugin.of_all else 0)
     plain = _honest(measured(measure, views.plain), state, good, plugin.order)
@@ -194,6 +196,8 @@ def _numbers(measure, views, state):
     if plugin.adjustable and not why and mcse and plain[1]:
         gain = plain[1] / mcse * (plain[1] / mcse)  # not **: its last bit depends on the CPU
         gain = gain if gain < _ALL_BUT_ROUNDING else None
+        if mcse <= EXACT * max(abs(value), unit(measure.name, scale)):
+            mcse, low, high = 0.0, value, value
     return {
         "value": value,
         "mcse": mcse,
@@ -205,6 +209,11 @@ def _numbers(measure, views, state):
         "plain_value": plain[0],
         "plain_mcse": plain[1],
     }
+
+
+def unit(measure, scale):
+    """The size of errors of a scale in the unit of a measure; 0 where it has none, as an efficiency."""
+    return math.prod([scale] * UNITS[measure]) if measure in UNITS else 0.0
 
 
 def _honest(result, state, good, order):

@@ -11,9 +11,9 @@ from simcore.panels import spread
 from simcore.registry import plugins
 from simcore.shards import listed
 from simcore.statuses import INSUFFICIENT, MEANINGS, NO_MCSE, ROUGH, UNDEFINED
+from simcore.summaries import EXACT, unit
 
 _MOST_FAILURES = 10  # in a table
-_ROUNDING = 1e-13
 _SEARCHED = 1e-9  # rounding of fits with outliers far off
 _SHORT = {UNDEFINED: "does not exist", INSUFFICIENT: "too few replications"}
 _MARKS = {ROUGH: "~ ", NO_MCSE: "± ? "}
@@ -21,7 +21,6 @@ _DIFFERENT = (
     "estimators with different estimands answer different questions, whichever loss is smaller: "
     'estimand = "mean" or "median" in the scenario measures all against one'
 )
-_UNITS = {"bias": 1, "empirical_se": 1, "rmse": 1, "variance": 2, "mse": 2}  # powers of the data's unit, if any
 
 
 def print_summary(table, measures=None, plain=False, console=None, study=None):
@@ -321,20 +320,11 @@ def _cell(row):
         return Text(_SHORT[status], style="dim italic")
     if status == NO_MCSE:
         return Text(f"{row['value']:.4g} ± ?", style="yellow")
-    if row["variance_reduction"] is not pd.NA and row["variance_reduction"] == "score" and _exact(row):
-        return Text(f"{row['value'] if abs(row['value']) > _ROUNDING * _unit(row) else 0:.6g} exact")
+    if row["mcse"] == 0.0 and row["variance_reduction"] is not pd.NA and row["variance_reduction"] == "score":
+        size = unit(row["measure"], row["scale"])  # 0 of an efficiency, which is 1 of the reference by definition
+        if size:
+            return Text(f"{row['value'] if abs(row['value']) > EXACT * size else 0:.6g} exact")
     return Text(with_error(row["value"], row["mcse"]) + ("~" if status == ROUGH else ""))
-
-
-def _exact(row):
-    """Whether the control variate has taken all of the error but for rounding, as for the mean of normal errors."""
-    return 0.0 < row["mcse"] <= _ROUNDING * max(abs(row["value"]), _unit(row))
-
-
-def _unit(row):
-    """The size of the errors in the unit of a measure; 0 where it has none, as an efficiency."""
-    power = _UNITS.get(row["measure"], 0)
-    return row["scale"] ** power if power else 0.0
 
 
 def with_error(value, mcse):

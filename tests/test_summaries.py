@@ -344,6 +344,19 @@ def test_a_precision_does_not_wait_for_a_tail_that_thousands_do_not_show():
     assert rounds.relative_error(study, cell, node_of(study, means[:5])) == math.inf
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e-9])
+def test_what_a_control_variate_knows_exactly_has_no_error(scale):
+    """Of the mean of normal errors nothing is left but rounding, in units of the errors."""
+    study = study_with(factors={"n": [20], "errors": [{"distribution": "normal", "scale": scale}]})
+    errors = scale * np.random.default_rng(4).standard_normal(1000) / math.sqrt(20)
+    controls = errors * (1.0 + 1e-16 * np.arange(1000) / 1000) - 1e-18 * scale * np.arange(1000)
+    rows = table_of(study, errors, controls=controls).loc["l2"].loc[["bias", "variance", "mse", "rmse"]]
+    assert (rows["mcse"] == 0.0).all() and (rows["low"] == rows["value"]).all() and set(rows["status"]) == {"ok"}
+    assert (rows["plain_mcse"] > 0.0).all() and rows.loc["variance", "value"] == pytest.approx(scale**2 / 20)
+    rough = table_of(study, errors, controls=0.999 * errors).loc["l2"].loc[["bias", "variance", "mse", "rmse"]]
+    assert (rough["mcse"] > 0.0).all()
+
+
 def test_intervals_are_in_order():
     study = study_with(
         replications=300,
