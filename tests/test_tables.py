@@ -7,9 +7,10 @@ import pytest
 from rich.console import Console
 
 import simcore as sc
-from simcore import comparisons, design, summaries, tables
+from simcore import comparisons, design, replay_tables, summaries, tables
 from simcore.describe import describe
 from simcore.errors import ScenarioError
+from simcore.replays import Replication
 from tests.test_summaries import node_of
 
 NORMAL, CAUCHY = {"distribution": "normal"}, {"distribution": "cauchy"}
@@ -119,3 +120,19 @@ def test_a_centre_that_is_not_known_is_still_refused():
     stable = {"distribution": "stable", "alpha": 1.5, "beta": 0.5}
     with pytest.raises(ScenarioError, match="no closed form"):
         study_with(stable, ("huber",))
+
+
+def test_a_replayed_regression_has_a_row_for_each_column_and_shows_what_is_contaminated():
+    study = sc.Study(name="mm", **MM)
+    (cell,) = design.cells(study)
+    x = np.stack([np.ones(40), np.arange(40.0)], axis=1)
+    found = Replication("mm", 1, cell, 0, {"X": x, "y": np.arange(40.0)}, {"X": (17, 30), "y": (17,)}, ())
+    lines = [line.split() for line in printed(replay_tables.print_replication, found).splitlines()]
+    rows = [*"01234", "17", "30", "35", "36", "37", "38", "39"]
+    assert [line[0] for line in lines if line and line[0].isdigit()] == [
+        *rows,
+        "28",
+    ]  # the last says how many are hidden
+    assert ["17", "1*", "17*", "17*"] in lines and ["30", "1*", "30*", "30"] in lines
+    assert ["X[0]", "1", "1", "1", "17,", "30"] in lines and ["X[1]", "0", "19.5", "39"] in lines
+    assert "28 of 40 rows not shown" in printed(replay_tables.print_replication, found)
