@@ -34,6 +34,7 @@ _NUMBA_OPTIONS = ("CPU_NAME", "CPU_FEATURES", "OPT", "LOOP_VECTORIZE", "SLP_VECT
 _LAYERS = {"tbb": "tbbpool", "omp": "omppool", "workqueue": "workqueue"}  # Numba's modules
 _lane_functions, _inlined, _lowerings = [], set(), []
 _FAILED = re.compile(r"(\w*Error: )|Failed in ")
+_passes = []  # of Numba's compiler, that are running
 _own_sources = {}  # module or package of a user's plugins -> SHA-256
 
 
@@ -232,7 +233,26 @@ def _numba():
     for function in _lane_functions:
         _register(function)
     _register_call()
+    _watch_passes()
     return numba
+
+
+def compiling():
+    """Whether a kernel is being compiled in this process, not loaded or run."""
+    return bool(_passes)
+
+
+def _watch_passes():
+    from numba.core import event
+
+    class Passes(event.Listener):
+        def on_start(self, event):
+            _passes.append(event)
+
+        def on_end(self, event):
+            _passes.pop()
+
+    event.register("numba:run_pass", Passes())
 
 
 def _register_call():
