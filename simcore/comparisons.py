@@ -28,11 +28,11 @@ def compare(study, parts, measure="mse"):
     error; null where none was. truth, other_truth: what the two are measured against.
     """
     if measure not in ORDERS:
-        raise UsageError(f"--measure: cannot be compared (got {measure!r}), {unknown(measure, ORDERS)}")
+        raise UsageError(f"measure: cannot be compared (got {measure!r}), {unknown(measure, ORDERS)}")
     if not any(_compared(quantity, measure) for quantity in design.cells(study)[0].quantities):
         fitting = (name for name in ORDERS if any(_compared(q, name) for q in design.cells(study)[0].quantities))
         right = " or ".join(fitting)
-        raise UsageError(f"--measure: there is nothing to compare by it (got {measure!r}); write {right}")
+        raise UsageError(f"measure: there is nothing to compare by it (got {measure!r}); write {right}")
     rows = [row for cell, total, errors in parts for row in _cell_rows(study, cell, total, errors, measure)]
     types = {name: kind for name, kind in _TYPES.items() if name != "design" or study.design}
     types |= {name: "string" if isinstance(values[0], str) else "Float64" for name, values in study.settings}

@@ -6,6 +6,7 @@ import math
 import textwrap
 
 from simcore import design, populations, recipes
+from simcore.errors import counted
 from simcore.registry import plugins
 
 _WIDTH = 100
@@ -32,11 +33,11 @@ def describe(study):
 def _aims(study):
     problem = plugins("problems")[study.problem]
     if problem.exact:
-        yield f"To show {problem.meaning}, for {_counted(len(study.estimators), 'estimator')}."
+        yield f"To show {problem.meaning}, for {counted(len(study.estimators), 'estimator')}."
         return
     yield (
-        f"To compare {_counted(len(study.estimators), 'estimator')} of {problem.meaning} under "
-        + ", ".join(_counted(len(factor), noun) for factor, noun in _factors(study))
+        f"To compare {counted(len(study.estimators), 'estimator')} of {problem.meaning} under "
+        + ", ".join(counted(len(factor), noun) for factor, noun in _factors(study))
         + f". Reference: {study.reference}."
     )
 
@@ -58,7 +59,7 @@ def _mechanisms(study):
         yield f"y = {'beta0 + ' if study.model.intercept else ''}{columns} + error, with independent errors."
     if recipes.problem_of(study).exact:
         yield (
-            f"Each of {_counted(cells, 'cell')} crosses {crossed}and an error distribution; n = "
+            f"Each of {counted(cells, 'cell')} crosses {crossed}and an error distribution; n = "
             f"{', '.join(map(str, study.n))}. Nothing is random: the good observations are quantiles of the errors, at "
             "shares 1/2, 3/2, 5/2, ... of 1 / their number, and all outliers of a sample stand at one place."
         )
@@ -82,7 +83,7 @@ def _mechanisms(study):
 
 def _simulated(study, cells, crossed):
     return (
-        f"Each of {_counted(cells, 'cell')} crosses {crossed}an error distribution and a contamination (or none); "
+        f"Each of {counted(cells, 'cell')} crosses {crossed}an error distribution and a contamination (or none); "
         f"n = {', '.join(map(str, study.n))}. " + _replications(study) + f" Random "
         f"numbers are keyed by seed {study.seed}, cell and replication, and all estimators see the same samples."
     )
@@ -90,7 +91,7 @@ def _simulated(study, cells, crossed):
 
 def _replications(study):
     if study.precision is None:
-        return f"Each cell has {_counted(study.replications, 'replication')}."
+        return f"Each cell has {counted(study.replications, 'replication')}."
     rule = study.precision
     return (
         f"Each cell has {study.replications:,} replications, and then rounds of at most twice as many, until the MCSE "
@@ -215,13 +216,13 @@ def _reduction(study):
     adjusted = ", ".join(name for name, plugin in plugins("measures").items() if plugin.adjustable)
     if count:
         yield (
-            f"Variance reduction in {_counted(count, 'cell')}: with the efficient score S of the sample and its "
+            f"Variance reduction in {counted(count, 'cell')}: with the efficient score S of the sample and its "
             f"information I, {_explained(study)} for an estimator that moves along with the data "
             f"(Johnstone & Velleman 1985). It sharpens {adjusted}, whose MCSE then has T - S / I in the place of T; it "
             "is left out where a fit failed."
         )
     for reason, cells in reasons.items():
-        yield f"No variance reduction in {_counted(len(cells), 'cell')}: {reason}."
+        yield f"No variance reduction in {counted(len(cells), 'cell')}: {reason}."
 
 
 def _explained(study):
@@ -233,7 +234,3 @@ def _explained(study):
 def _slopes(study):
     model = study.model
     return model.parameters[model.intercept : len(model.beta)]
-
-
-def _counted(count, noun):
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from simcore.errors import UsageError
+from simcore.errors import UsageError, counted
 from simcore.populations import estimand
 from simcore.registry import Quantity, plugins
 from simcore.scenario import MOST_PAIRED, Choice, Model
@@ -339,13 +339,13 @@ def cut_at(study, blocks, before):
 
 def told(blocks):
     """Blocks in words: how many, and the first of them, those that go on from each other as one."""
-    count, joined = f"{len(blocks)} block{'s' * (len(blocks) != 1)}", []
+    joined = []
     for block in blocks:
         if joined and (last := joined[-1]).cell == block.cell and last.first + last.count == block.first:
             joined[-1] = replace(last, count=last.count + block.count)
         else:
             joined.append(block)
-    return f"{count} ({'; '.join([*map(str, joined[:_MOST_TOLD]), *['...'] * (len(joined) > _MOST_TOLD)])})"
+    return f"{counted(len(blocks), 'block')} ({'; '.join([*map(str, joined[:_MOST_TOLD]), *['...'] * (len(joined) > _MOST_TOLD)])})"
 
 
 def by_cell(places):

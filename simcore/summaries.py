@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from simcore import design, joint, recipes, robustness
+from simcore.errors import UsageError
 from simcore.footprint import LOOSE_ROWS
 from simcore.intervals import Z
 from simcore.outcomes import CellOutcomes
 from simcore.rarity import ENOUGH, swept_away
-from simcore.registry import plugins
+from simcore.registry import plugins, unknown
 from simcore.statuses import FROM_GOOD_TO_BAD, INSUFFICIENT, NO_MCSE, OK, ROUGH, UNDEFINED, worse
 from simcore.tails import hill
 
@@ -37,6 +38,25 @@ def summarise(study, parts, plain=False):
     names = (*_columns(study), *_PLAIN) if plain else _columns(study)
     batches = [_typed(pd.DataFrame(batch, columns=names), study) for batch in _batched(rows, LOOSE_ROWS)]
     return _in_one(batches or [_typed(pd.DataFrame(columns=names), study)])
+
+
+def measures_named(name, study):
+    """Labels of the measures of a study by a name: quantile stands for quantile(p=0.05) and its like. Raises
+    UsageError."""
+    labels = [choice.label for choice in study.measures]
+    found = [label for label in labels if name in (label, label.partition("(")[0])]
+    if found:
+        return found
+    plugin = plugins("measures").get(str(name).partition("(")[0])
+    if plugin and plugin.name != name and plugin.parameters and any(own.name == plugin.name for own in study.measures):
+        own = ", ".join(label for label in labels if label.startswith(f"{plugin.name}("))
+        given = ", ".join(f"{p.name} = [...]" for p in plugin.parameters)
+        raise UsageError(
+            f"measure: is not in this study, which has {own} (got {name!r}); add [[measures]] with "
+            f'measure = "{plugin.name}" and {given} to the scenario, which takes the place of those, and run it again: '
+            "nothing is simulated anew"
+        )
+    raise UsageError(f"measure: is unknown here (got {name!r}), {unknown(name, labels)}")
 
 
 def _batched(rows, size):

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from simcore.errors import command
+from simcore.errors import command, counted
 from simcore.panels import spread
 from simcore.registry import plugins
 from simcore.shards import listed
@@ -255,7 +255,7 @@ def _where(found):
         return f"finished, by the names of its files; {command('verify', found.path)} reads what is in them"
     if not found.missing:
         return f"all is computed; {command('merge', found.path)} summarises it"
-    told = f"{found.missing:,} blocks are missing"
+    told = counted(found.missing, "block is missing", "blocks are missing")
     return f"{told}, of shards {listed(found.unfinished)} of {found.shards}" if found.shards else told
 
 

@@ -17,23 +17,14 @@ from simcore.errors import UsageError
 @click.option("--plain", is_flag=True, help="Beside it what it would be without the control variate.")
 def show(run, as_json, measures, plain):
     """Print the summary of RUN: a first look, or the measures that are asked for."""
-    from simcore import runs
+    from simcore import runs, summaries
 
     opened = runs.open_run(run)
-    table = opened.summary(plain)
-    labels = list(dict.fromkeys(table["measure"]))
-    chosen = [label for name in measures for label in _of_name(name, labels)]
+    chosen = [label for name in measures for label in summaries.measures_named(name, opened.study)]
+    table = opened.summary(plain=plain)
     if chosen:
         table = table[table["measure"].isin(chosen)]
     output.print_summary(opened, table, as_json, chosen, plain)
-
-
-def _of_name(name, labels):
-    """The measures of a name: quantile stands for quantile(p=0.05) and its like."""
-    found = [label for label in labels if name in (label, label.partition("(")[0])]
-    if not found:
-        raise UsageError(f"--measure: unknown measure (got {name!r}), {registry.unknown(name, labels)}")
-    return found
 
 
 @main.command()
