@@ -6,8 +6,8 @@ import math
 import textwrap
 
 from simcore import design, populations, recipes
-from simcore.errors import counted
 from simcore.registry import plugins
+from simcore.wording import counted
 
 _WIDTH = 100
 

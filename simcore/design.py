@@ -11,10 +11,11 @@ import json
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from simcore.errors import UsageError, counted
+from simcore.errors import UsageError
 from simcore.populations import estimand
 from simcore.registry import Quantity, plugins
 from simcore.scenario import MOST_PAIRED, Choice, Model
+from simcore.wording import counted
 
 _MOST_BLOCKS = 1_000_000
 _MOST_WORK = 1 << 60
@@ -345,7 +346,8 @@ def told(blocks):
             joined[-1] = replace(last, count=last.count + block.count)
         else:
             joined.append(block)
-    return f"{counted(len(blocks), 'block')} ({'; '.join([*map(str, joined[:_MOST_TOLD]), *['...'] * (len(joined) > _MOST_TOLD)])})"
+    shown = [*map(str, joined[:_MOST_TOLD]), *["..."] * (len(joined) > _MOST_TOLD)]
+    return f"{counted(len(blocks), 'block')} ({'; '.join(shown)})"
 
 
 def by_cell(places):

@@ -44,12 +44,6 @@ class Stopped(SimcoreError):
         super().__init__("stopped by a signal; finished blocks are kept, the same command goes on from there")
 
 
-def counted(count, one, several=None):
-    """How many there are, in words: counted(1, "block is", "blocks are"); several: the noun in the plural, if an s at
-    its end is not enough."""
-    return f"{count:,} {one if count == 1 else several or one + 's'}"
-
-
 always = []  # words that each command needs, such as those that name plugins
 
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simcore import design
-from simcore.errors import command, counted
+from simcore.errors import command
+from simcore.wording import counted
 
 QUARANTINE = "quarantine"  # the folder where what is wrong goes
 _UNFINISHED = "the run is not finished: the same simcore run goes on from here"

@@ -43,8 +43,8 @@ class RegressionFit(Fit):
 
 
 def fit(x, *more, loss=None, estimator=None, scale=None, X=None, intercept=True, **parameters):
-    """Fit a location estimator to a sample x, or with a design X a regression of the responses x on its columns. All but
-    x is given by name.
+    """Fit a location estimator to a sample x, or with a design X a regression of the responses x on its columns. All
+    but x is given by name.
 
     x: n finite numbers. X: float64 (n, columns) or (n,); intercept: with a column of ones before them. loss or
     estimator: a name of `simcore list losses` or `estimators`, with its parameters; scale: "mad" (the default of losses

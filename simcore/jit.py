@@ -27,8 +27,8 @@ FACES = (  # modules and folders that decide no stored number
     *("describe", "doctor", "engines", "errors", "failures", "files", "findings", "fitting", "footprint", "forecast"),
     *("intervals", "joint", "limits", "meanwhile", "measures", "opening", "own", "panels", "progress", "provenance"),
     *("rarity", "refinement", "repairs", "replay_tables", "replays", "restoring", "runs", "scenario", "shards"),
-    *("sheets", "shelves", "signals", "slurm", "statuses", "store", "summaries", "surface_figures", "surfaces"),
-    *("tables", "tails", "tidying", "toml_text", "uncertainty"),
+    *("selecting", "sheets", "shelves", "signals", "slurm", "statuses", "store", "summaries", "surface_figures"),
+    *("surfaces", "tables", "tails", "tidying", "toml_text", "uncertainty", "wording"),
 )
 _NUMBA_OPTIONS = ("CPU_NAME", "CPU_FEATURES", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX", "BOUNDSCHECK")
 _LAYERS = {"tbb": "tbbpool", "omp": "omppool", "workqueue": "workqueue"}  # Numba's modules

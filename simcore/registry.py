@@ -521,7 +521,7 @@ def _meant(name, known, records):
     for record in records:
         if name in getattr(record, "also", ()) and record.name in known:
             return record.name, record.meaning
-    folded = {_plain(one): one for one in known}
+    folded = {_plain(part): one for one in known for part in (one, one.partition("(")[0])}
     near = difflib.get_close_matches(name, folded, n=1)
     return (folded[near[0]] if near else None), None
 

@@ -69,5 +69,11 @@ def relative_error(study, cell, total):
     return largest
 
 
+def without(study, cell, total):
+    """Labels of the estimators that have no MCSE of the measure of the precision in a cell, for some parameter."""
+    rows = cell_rows(study, cell, total, only=(study.precision.measure,))
+    return list(dict.fromkeys(row["estimator"] for row in rows if row["status"] not in (OK, ROUGH)))
+
+
 def _up(number, step):
     return -(-number // step) * step

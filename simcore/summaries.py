@@ -216,7 +216,9 @@ def _numbers(measure, views, state, scale):
     if plugin.adjustable and not why and mcse and plain[1]:
         gain = plain[1] / mcse * (plain[1] / mcse)  # not **: its last bit depends on the CPU
         gain = gain if gain < _ALL_BUT_ROUNDING else None
-        if mcse <= EXACT * max(abs(value), unit(measure.name, scale)):
+        rounding = EXACT * unit(measure.name, scale)
+        if mcse <= max(EXACT * abs(value), rounding):
+            value = value if abs(value) > rounding else 0.0
             mcse, low, high = 0.0, value, value
     return {
         "value": value,

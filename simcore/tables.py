@@ -6,12 +6,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from simcore.errors import command, counted
+from simcore.errors import command
 from simcore.panels import spread
 from simcore.registry import plugins
-from simcore.shards import listed
-from simcore.statuses import INSUFFICIENT, MEANINGS, NO_MCSE, ROUGH, UNDEFINED
-from simcore.summaries import EXACT, unit
+from simcore.statuses import INSUFFICIENT, MEANINGS, NO_MCSE, OK, ROUGH, UNDEFINED
+from simcore.summaries import unit
+from simcore.wording import cannot_have, counted, listed
 
 _MOST_FAILURES = 10  # in a table
 _SEARCHED = 1e-9  # rounding of fits with outliers far off
@@ -30,7 +30,7 @@ def print_summary(table, measures=None, plain=False, console=None, study=None):
     efficiencies are relative to. Measures that the terminal has no room for are left out, and named at the end.
     """
     console = console or terminal()
-    measures, told_of_precision = measures or _first_shown(table), _precision_note(table)
+    measures, told_of_precision = measures or _first_shown(table), _precision_notes(table, study)
     table = table[table["measure"].isin(list(measures))]
     measures = [measure for measure in measures if (table["measure"] == measure).any()]
     if plugins("problems")[table["problem"].iloc[0]].exact:
@@ -212,11 +212,15 @@ def _laid_out(lines, measures, shown, widths):
     return table
 
 
-def _precision_note(table):
-    if "precision" not in table or table["precision"].isna().all():
+def _precision_notes(table, study):
+    """How many numbers of all have the precision that a study asks for, and which cannot have it."""
+    if study is None or not study.precision:
         return []
-    counts = table["precision"].value_counts()
-    return [f"precision asked for: met by {counts.get('met', 0)} numbers, not met by {counts.get('not_met', 0)}"]
+    own = table[table["measure"].str.partition("(")[0] == study.precision.measure]
+    counts = own["precision"].value_counts()
+    told = [f"precision asked for: met by {counts.get('met', 0)} numbers, not met by {counts.get('not_met', 0)}"]
+    lacking = own[~own["status"].isin([OK, ROUGH])].groupby("estimator", sort=False)["cell"]
+    return told + [*cannot_have(study.precision, {label: cells.unique().tolist() for label, cells in lacking})]
 
 
 def _plain_cell(row):
@@ -323,7 +327,7 @@ def _cell(row):
     if row["mcse"] == 0.0 and row["variance_reduction"] is not pd.NA and row["variance_reduction"] == "score":
         size = unit(row["measure"], row["scale"])  # 0 of an efficiency, which is 1 of the reference by definition
         if size:
-            return Text(f"{row['value'] if abs(row['value']) > EXACT * size else 0:.6g} exact")
+            return Text(f"{row['value']:.6g} exact")
     return Text(with_error(row["value"], row["mcse"]) + ("~" if status == ROUGH else ""))
 
 

@@ -17,7 +17,8 @@ import pytest
 
 import simcore as sc
 from simcore import audit, design
-from simcore.errors import UsageError, counted
+from simcore.errors import UsageError
+from simcore.wording import counted
 
 TINY = """
 name = "tiny"

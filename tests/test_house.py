@@ -11,7 +11,7 @@ from simcore import jit, registry
 
 PACKAGE = Path(registry.__file__).parent
 LAYERS = [
-    ("errors", "code_cache", "jit", "registry", "own", "codes", "statuses", "outliers"),
+    ("errors", "code_cache", "jit", "registry", "own", "codes", "statuses", "outliers", "wording"),
     ("files", "limits", "meanwhile", "signals"),
     ("lanes", "lanes_llvm", "fmath", "streams", "variates", "order", "networks_llvm", "quadrature", "roots"),
     ("special", "histograms", "sums", "moments", "intervals", "tails", "dense", "breakdown", "refinement", "joint"),
@@ -28,7 +28,7 @@ LAYERS = [
     ("engines", "failures", "outcomes", "pairs", "rarity", "surfaces", "landscapes", "robustness", "opening"),
     ("restoring", "tidying"),
     ("footprint",),
-    ("summaries", "comparisons", "rounds", "forecast", "describe"),
+    ("summaries", "comparisons", "rounds", "forecast", "describe", "selecting"),
     ("panels", "shards"),
     ("sheets",),
     ("progress",),

@@ -7,9 +7,9 @@ import pytest
 from rich.console import Console
 
 import simcore as sc
-from simcore import comparisons, design, replay_tables, summaries, tables
+from simcore import comparisons, design, forecast, replay_tables, rounds, selecting, summaries, tables
 from simcore.describe import describe
-from simcore.errors import ScenarioError
+from simcore.errors import ScenarioError, UsageError
 from simcore.replays import Replication
 from tests.test_summaries import node_of
 
@@ -132,7 +132,53 @@ def test_a_replayed_regression_has_a_row_for_each_column_and_shows_what_is_conta
     assert [line[0] for line in lines if line and line[0].isdigit()] == [
         *rows,
         "28",
-    ]  # the last says how many are hidden
+    ]
     assert ["17", "1*", "17*", "17*"] in lines and ["30", "1*", "30*", "30"] in lines
     assert ["X[0]", "1", "1", "1", "17,", "30"] in lines and ["X[1]", "0", "19.5", "39"] in lines
     assert "28 of 40 rows not shown" in printed(replay_tables.print_replication, found)
+
+
+def test_some_rows_of_a_table():
+    factors = {"n": [5, 20], "errors": [NORMAL, {"distribution": "student_t", "df": [3, 5]}]}
+    study = study_with(factors=factors, estimators=[{"loss": "l2"}, {"loss": "huber"}, {"loss": "l1"}])
+    table, pairs = summaries.summarise(study, parts(study)), comparisons.compare(study, parts(study))
+
+    def cells(own=table, **choice):
+        return sorted(set(selecting.selected(own, **choice)["cell"]))
+
+    assert cells() == [0, 1, 2, 3, 4, 5] and cells(cells=[3, 1]) == [1, 3]
+    assert cells(where=["errors=normal"]) == [0, 3] == cells(pairs, where=["errors=normal"])
+    assert cells(where=["errors=student_t", "n=20.0"]) == [4, 5] and cells(where=["df=3"]) == [1, 4]
+    assert set(selecting.selected(table, estimators=["huber", "l2"])["estimator"]) == {"huber(k=1.345)", "l2"}
+    found = selecting.selected(pairs, estimators=["l1"], cells=[0])
+    assert list(zip(found["estimator"], found["other"], strict=True)) == [("l2", "l1"), ("huber(k=1.345)", "l1")]
+    for wrong, told in (
+        ({"cells": [9]}, "cell: there is none such here .got '9'., known: 0, 1, 2"),
+        ({"where": ["erors=normal"]}, "did you mean 'errors'.*contamination, "),
+        ({"where": ["n"]}, "where: write COLUMN=VALUE .got 'n'."),
+        ({"where": ["errors=norml"]}, "where: errors: .*did you mean 'normal'"),
+        ({"estimators": ["hubr"]}, "did you mean 'huber.k=1.345.'"),
+        ({"parameters": ["beta1"]}, "parameter: .*known: theta"),
+    ):
+        with pytest.raises(UsageError, match=told):
+            selecting.selected(table, **wrong)
+
+
+def test_who_cannot_have_a_precision_is_told_before_and_after():
+    """Under t with 3 degrees of freedom the mean squared error of the mean exists, its Monte Carlo error does not."""
+    errors = [NORMAL, {"distribution": "student_t", "df": [3, 4]}]
+    precision = {"measure": "mse", "relative_mcse": 0.01}
+    study = study_with(factors={"n": [20], "errors": errors}, precision=precision)
+    found = parts(study)
+    lacking = [rounds.without(study, cell, node) for cell, node, _ in found]
+    assert lacking == [[], ["l2"], ["l2"]]
+    told = "l2 cannot have it in cells 1-2: its mse has no Monte Carlo error there"
+    cells = [
+        {"cell": k, "replications": 9, "errors": "e", "contamination": "none", "n": 20, "met": True, "without": labels}
+        for k, labels in enumerate(lacking)
+    ]
+    facts = dict.fromkeys(("study", "cells", "estimators", "replications_per_cell", "replications", "blocks"), 9)
+    facts |= {"to_compute": 9, "seconds": 1.0, "threads": 1, "memory_bytes": 1, "disk_bytes": 1, "refused": None}
+    assert ("", told) in forecast.sentences(study, facts | {"precision": cells})
+    text = shown(study)
+    assert told in text and "precision asked for: met by " in text and "cannot have it" not in shown(study_with())

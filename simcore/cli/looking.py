@@ -4,7 +4,6 @@ import json
 
 import click
 
-from simcore import registry
 from simcore.cli import options, output
 from simcore.cli.group import main
 from simcore.errors import UsageError
@@ -15,13 +14,14 @@ from simcore.errors import UsageError
 @options.as_json
 @click.option("--measure", "measures", multiple=True, help="Only this measure (may be repeated).")
 @click.option("--plain", is_flag=True, help="Beside it what it would be without the control variate.")
-def show(run, as_json, measures, plain):
+@options.selection
+def show(run, as_json, measures, plain, **selection):
     """Print the summary of RUN: a first look, or the measures that are asked for."""
-    from simcore import runs, summaries
+    from simcore import runs, selecting, summaries
 
     opened = runs.open_run(run)
     chosen = [label for name in measures for label in summaries.measures_named(name, opened.study)]
-    table = opened.summary(plain=plain)
+    table = selecting.selected(opened.summary(plain=plain), **selection)
     if chosen:
         table = table[table["measure"].isin(chosen)]
     output.print_summary(opened, table, as_json, chosen, plain)
@@ -31,11 +31,12 @@ def show(run, as_json, measures, plain):
 @options.run
 @options.as_json
 @click.option("--measure", default="mse", show_default=True, help="mse, variance, mae or mean.")
-def compare(run, as_json, measure):
+@options.selection
+def compare(run, as_json, measure, **selection):
     """Compare the estimators of RUN two by two: whose loss is smaller, and is that beyond the error?"""
-    from simcore import runs, tables
+    from simcore import runs, selecting, tables
 
-    table = runs.open_run(run).comparisons(measure)
+    table = selecting.selected(runs.open_run(run).comparisons(measure), **selection)
     if as_json:
         output.print_json(table)
     else:
@@ -70,7 +71,7 @@ def status(ctx, run, shards, indices, as_json):
     It goes by the names of files, at once: simcore verify reads them. Exit code 3 while something is missing.
     """
     from simcore import progress, slurm, tables
-    from simcore.shards import listed
+    from simcore.wording import listed
 
     shards = shards or slurm.tasks_of(run)
     if indices and not shards:

@@ -18,6 +18,20 @@ replications = click.option("--replications", type=int, help="Replications per c
 seed = click.option("--seed", type=int, help="Seed, instead of the scenario's.")
 threads = click.option("--threads", type=click.IntRange(min=1), help="Threads; default: every CPU of this process.")
 
+_SELECTION = (
+    click.option("--cell", "cells", multiple=True, type=int, help="Only this cell, by number (may be repeated)."),
+    click.option("--estimator", "estimators", multiple=True, help="Only this label (may be repeated)."),
+    click.option("--parameter", "parameters", multiple=True, help="Only this one, such as beta1 (may be repeated)."),
+    click.option("--where", multiple=True, help="Only where COLUMN=VALUE, such as errors=cauchy (may be repeated)."),
+)
+
+
+def selection(function):
+    """What `selecting.selected` takes."""
+    for option in reversed(_SELECTION):
+        function = option(function)
+    return function
+
 
 def load(path, replications, seed):
     if os.path.isfile(os.path.join(path, "run.json")):

@@ -7,7 +7,8 @@ import time
 
 import click
 
-from simcore.errors import command, counted
+from simcore.errors import command
+from simcore.wording import counted
 
 _HEARTBEAT_SECONDS = 30.0
 _COMPILING = "compiling kernels (once for each version)"
