@@ -282,8 +282,11 @@ def _exists(cell, bad_needed, order, views):
 def _of_errors(cell, bad_needed, order, views):
     """What the errors leave of a moment, whatever the design."""
     light = cell.tail_index is not None and math.isinf(cell.tail_index)  # then every moment exists
-    if light and (bad_needed is None or plugins("distributions")[cell.errors.name].stretched(**cell.errors.values)):
+    stretched = plugins("distributions")[cell.errors.name].stretched(**cell.errors.values)
+    if light and (bad_needed is None or stretched):
         state = _SHOWN[_seen(order, views)]
+        if not stretched or cell.contamination.name != "none" and bad_needed != 1:
+            state = min(state, ROUGH, key=FROM_GOOD_TO_BAD.index)  # samples that break down make a bounded tail
     elif cell.tail_index is None or bad_needed is None:
         return min(_seen(order, views), NO_MCSE, key=FROM_GOOD_TO_BAD.index)
     else:

@@ -334,6 +334,19 @@ def test_moments_that_exist_are_rough_or_need_more_replications(sigma, status):
     assert row["mcse"] > 0 if status == "mcse_rough" else row[["value", "mcse", "low"]].isna().all()
 
 
+@pytest.mark.parametrize(
+    "loss, kind, status",
+    [("l2", "shift", "insufficient"), ("huber", "shift", "mcse_rough"), ("huber", "none", "insufficient")],
+)
+def test_what_contamination_does_to_a_robust_estimator_is_shown(loss, kind, status):
+    """Samples full of outliers look like a long tail, and are bounded."""
+    bad = {"kind": "shift", "fraction": 0.1, "size": 10.0} if kind == "shift" else {"kind": "none"}
+    factors = {"n": [15], "errors": [{"distribution": "lognormal", "sigma": 3.0}], "contamination": [bad]}
+    errors = np.random.default_rng(5).lognormal(0.0, 3.0, 5000)
+    row = table_of(study_with(factors=factors, estimators=[{"loss": loss}]), errors)
+    assert row.xs("variance", level="measure")["status"].tolist() == [status]
+
+
 def test_a_precision_does_not_wait_for_a_tail_that_thousands_do_not_show():
     precision = {"measure": "variance", "relative_mcse": 0.01}
     errors = [{"distribution": "lognormal", "sigma": 3.0}]
