@@ -22,6 +22,7 @@
 #SBATCH --open-mode=append
 
 scenario=scenarios/quickstart.toml
+run=results/quickstart
 shards=64 # as many as the whole array has tasks, also when only some are submitted
 
 # Compiled kernels stay on the node. Where nodes share a fast folder, that saves each of them some seconds.
@@ -34,6 +35,8 @@ cancelled=
 trap 'kill -USR1 "$child" 2>/dev/null' USR1
 trap 'cancelled=yes; kill -TERM "$child" 2>/dev/null' TERM
 
+stored() { find "$run/blocks" -type f 2>/dev/null | wc -l; } # files of results
+before=$(stored)
 simcore run "$scenario" --shard "$SLURM_ARRAY_TASK_ID/$shards" --threads "$SLURM_CPUS_PER_TASK" &
 child=$!
 while kill -0 "$child" 2>/dev/null; do wait "$child"; done # a signal ends the wait, not simcore
@@ -41,6 +44,10 @@ wait "$child"
 status=$?
 
 if [[ -z $cancelled && $status == 75 ]]; then
+    if [[ ${SLURM_RESTART_COUNT:-0} -gt 0 && $(stored) == "$before" ]]; then # nor would the next start
+        echo "nothing was stored since start $SLURM_RESTART_COUNT: the time is too short for one block, raise --time"
+        exit 1
+    fi
     scontrol requeue "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID" # $SLURM_JOB_ID may mean the whole array
 fi
 exit "$status"

@@ -135,17 +135,22 @@ class Checks:
         known = kinds[path[-1]]
         if isinstance(name, str) and name in known:
             return known[name]
-        known = known if suiting is None else {own: plugin for own, plugin in known.items() if own in suiting}
+        if suiting is not None and isinstance(known, dict):  # not of a family
+            known = {own: plugin for own, plugin in known.items() if own in suiting}
         if not isinstance(name, str):
             return self.wrong(path, "is not a name", f"known: {', '.join(known)}", name)
-        elsewhere = [
-            (other, plugin.name) for other in kinds for plugin in kinds[other].values() if is_called(plugin, name)
-        ]
-        if elsewhere and all(other != path[-1] for other, _ in elsewhere):
-            ((other, own), *_) = elsewhere
+        elsewhere = {other: own for other in kinds if (own := _called(name, kinds[other]))}
+        if elsewhere and path[-1] not in elsewhere:
+            ((other, own), *_) = elsewhere.items()
             article = "an" if other[0] in "aeiou" else "a"
             return self.wrong(path, "is unknown", f'{own} is {article} {other}: write {other} = "{own}"', name)
         return self.wrong(path, "is unknown", (name, known), name)
+
+
+def _called(name, known):
+    """The name of the plugin that people call so, None where there is none."""
+    records = known.values() if isinstance(known, dict) else ()
+    return name if name in known else next((own.name for own in records if is_called(own, name)), None)
 
 
 def _screenful(lines):

@@ -14,20 +14,25 @@ _WIDTH = 100
 
 def describe(study):
     """The text, of short lines."""
-    parts = [
-        ("Aims", _aims(study)),
-        ("Data-generating mechanisms", _mechanisms(study)),
-        ("Estimands", _estimands(study)),
-        ("Methods", _methods(study)),
-        ("Performance measures", _measures(study)),
-    ]
     lines = [study.title or study.name, "=" * len(study.title or study.name)]
-    for heading, paragraphs in parts:
+    for heading, paragraphs in sections(study):
         lines += ["", heading, "-" * len(heading)]
         for paragraph in paragraphs:
             indent = "  " if paragraph.startswith("- ") else ""
             lines += textwrap.wrap(paragraph, _WIDTH, subsequent_indent=indent, break_on_hyphens=False)
     return "\n".join(lines) + "\n"
+
+
+def sections(study):
+    """(heading, paragraphs) of each part of the text; a paragraph that starts with "- " is an item of a list."""
+    parts = {
+        "Aims": _aims,
+        "Data-generating mechanisms": _mechanisms,
+        "Estimands": _estimands,
+        "Methods": _methods,
+        "Performance measures": _measures,
+    }
+    return [(heading, list(paragraphs(study))) for heading, paragraphs in parts.items()]
 
 
 def _aims(study):

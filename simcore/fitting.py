@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simcore import batches, codes, jit, kernels, linear_kernels, recipes, refinement, scenario, uncertainty
+from simcore.cards import Card
 from simcore.errors import UsageError
 from simcore.lanes import WIDTH
 from simcore.order import MAD_FACTOR
@@ -29,7 +30,7 @@ class Fit:
     iterations: int
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RegressionFit(Fit):
     """A fit of coefficients: estimate is float64 (p,), the intercept first.
 
@@ -40,6 +41,22 @@ class RegressionFit(Fit):
     residuals: np.ndarray
     weights: np.ndarray | None
     standard_errors: np.ndarray | None
+
+    def __repr__(self):
+        return self._card().text()
+
+    def _repr_html_(self):
+        return self._card().html()
+
+    def _card(self):
+        scale = "" if self.scale is None else f", scale {self.scale:.6g}"
+        made = f"{self.status}, iterations {self.iterations}" if self.iterations else self.status
+        errors = [None] * len(self.estimate) if self.standard_errors is None else self.standard_errors
+        rows = tuple(
+            (str(k), f"{value:.6g}", "" if error is None else f"{error:.2g}")
+            for k, (value, error) in enumerate(zip(self.estimate, errors, strict=True))
+        )
+        return Card(f"Fit of {len(self.residuals)} responses: {made}{scale}", (), ("", "estimate", "std. error"), rows)
 
 
 def fit(x, *more, loss=None, estimator=None, scale=None, X=None, intercept=True, **parameters):

@@ -17,10 +17,12 @@ from simcore.registry import plugins
 
 BASE = 390_000_000  # a process that compiles, whatever the study
 LEAST = 250_000_000  # a process that finds everything compiled
+_WORKER = 130_000_000  # a process that an engine starts, beside what it shares with the others
 _ADDRESSES, _THREAD_ADDRESSES = 810_000_000, 76_000_000  # that a process maps, and each thread that Numba starts
 _LIBRARIES = {"pyarrow": 240_000_000, "numba": 180_000_000}  # what each still maps where it is not loaded
 _RESERVED = 1 << 30  # addresses that Arrow takes at once, if they are there
 _HELD = 8 + 4  # bytes of an estimate and its state
+_RESULTS = 4  # that a worker holds: the one it computes, and those that it hands over
 _KEPT_BLOCK = 70  # of a kept estimate, while its block is written
 _KEPT_READ = 36  # of a kept estimate, while its block is read
 _KEPT_CELL = 40  # of a kept estimate, while its cell is summarised
@@ -33,6 +35,7 @@ _FILE, _FILE_ROW, _FILE_BIN, _FILE_KEPT = 15_500, 150, 0.85, 8.3  # on the disk
 _SUMMARY, _SUMMARY_ROW = 6_000, 24
 _SURE = 0.8  # of the disk that is estimated, this much at least is taken
 _REMEDIES = {
+    "engine": "ask for fewer threads, or leave it out",
     "factors.n": "ask for smaller n",
     "threads": "ask for fewer threads",
     "replications": "ask for fewer replications",
@@ -46,8 +49,9 @@ _REMEDIES = {
 class Footprint:
     """Bytes that a run takes.
 
-    computing, summarising: of memory in each of the two parts of a run, beside BASE: key of the scenario (or `threads`)
-    -> bytes. sample: of one thread. disk: key -> bytes. values: key -> what the scenario says, in words.
+    computing, summarising: of memory in each of the two parts of a run, beside BASE: key of the scenario (or `threads`,
+    `engine`) -> bytes. sample: of one thread. disk: key -> bytes. values: key -> what the scenario says, in words.
+    processes: that share the work.
     """
 
     computing: dict
@@ -55,6 +59,7 @@ class Footprint:
     sample: int
     disk: dict
     values: dict
+    processes: int = 1
 
     @property
     def memory_bytes(self):
@@ -65,13 +70,15 @@ class Footprint:
         return sum(self.disk.values())
 
 
-def of(study, threads=None, replications=None):
+def of(study, threads=None, replications=None, workers=None):
     """The Footprint of a study. threads: None for every CPU of this process. replications: of each cell in turn; None
-    for as many as there will be at least."""
+    for as many as there will be at least. workers: processes of one thread that compute here in place of this one, see
+    `engines.workers`; None where it computes."""
     cells, targets = design.cells(study), len(design.targets(study))
     if recipes.problem_of(study).exact:
         return Footprint({}, {}, 0, {}, {})
-    threads = jit.threads_of(threads)
+    threads, processes = (jit.threads_of(threads), 1) if workers is None else (1, workers)
+    workers = workers or 0
     counts = [study.replications] * len(cells) if replications is None else replications
     sample = max(recipes.sample_rows(study, cell) for cell in cells) * WIDTH * 8
     sizes = set(zip((cell.size for cell in cells), (cell.cut.block for cell in cells), counts, strict=True))
@@ -82,8 +89,14 @@ def of(study, threads=None, replications=None):
     files = {cut: _files(study, cells[0], *cut) for cut in sizes}
     first = len(cells) * _file(study, cells[0], [1])  # what as many cells take, however few their replications are
     return Footprint(
-        computing={"threads": threads * sample, "estimators": work, "keep": kept * longest * _KEPT_BLOCK},
+        computing={
+            "engine": workers * _WORKER,
+            "threads": processes * threads * sample,
+            "estimators": processes * work,
+            "keep": kept * longest * (_KEPT_BLOCK + workers * _RESULTS * _HELD),
+        },
         summarising={
+            "engine": workers * _WORKER,
             "keep": kept * (max(counts) * _KEPT_CELL + longest * _KEPT_READ),
             "replications": max(_nodes(study, targets, *cut[1:]) for cut in sizes),
             "factors": rows * _ROW + min(rows, LOOSE_ROWS) * _LOOSE_ROW,
@@ -99,13 +112,15 @@ def of(study, threads=None, replications=None):
             "factors": first + _FILE + _SUMMARY + rows * _SUMMARY_ROW,
         },
         values={
-            "factors.n": f"a sample of n = {max(study.n)} in each of {threads} threads",
-            "threads": f"a sample of n = {max(study.n)} in each of {threads}",
+            "engine": f"a process for each of {workers} threads",
+            "factors.n": f"a sample of n = {max(study.n)} in each of {processes * threads} threads",
+            "threads": f"a sample of n = {max(study.n)} in each of {processes * threads}",
             "replications": f"{max(counts)} of each of {len(cells)} cells",
             "keep": f"{sum(counts) * targets} estimates, {max(counts) * targets} of them of one cell,",
             "estimators": f"{targets} estimates of a replication",
             "factors": f"{len(cells)} cells, {rows} rows of the summary,",
         },
+        processes=max(1, processes),
     )
 
 
@@ -115,10 +130,10 @@ def refusal(footprint, folder):
     return _too_little_memory(footprint) or _too_little_disk(footprint, Path(folder))
 
 
-def refuse(study, threads, folder):
+def refuse(study, threads, folder, workers=None):
     """Raise UsageError where a run of the study in a folder cannot fit into the memory or onto the disk, or where files
-    that it reads are not as they must be."""
-    why = refusal(of(study, threads), folder)
+    that it reads are not as they must be. workers: as of `of`."""
+    why = refusal(of(study, threads, workers=workers), folder)
     if why:
         raise UsageError(why)
     recipes.check_inputs(study, design.cells(study))
@@ -138,10 +153,11 @@ def _too_little_memory(footprint):
 
 
 def _too_few_addresses(footprint, parts):
-    """A limit of addresses, as of `ulimit -v`, counts what is mapped: far more than what is in memory."""
+    """A limit of addresses, as of `ulimit -v`, counts what is mapped, of each process: far more than what is in
+    memory."""
     still = sum(size for name, size in _LIBRARIES.items() if name not in sys.modules)
     least = max(_ADDRESSES + jit.threads_of() * _THREAD_ADDRESSES, mapped() + still)  # all threads are started
-    need, limit = least + sum(parts.values()), addresses()
+    need, limit = least + sum(parts.values()) // footprint.processes, addresses()
     need += _RESERVED if limit > least + _RESERVED else 0
     if need <= limit:
         return None

@@ -8,7 +8,7 @@ import math
 import time
 from pathlib import Path
 
-from simcore import design, execute, footprint, jit, provenance, recipes, rounds, summaries, sums
+from simcore import design, engines, execute, footprint, jit, provenance, recipes, rounds, summaries, sums
 from simcore.errors import SimcoreError
 from simcore.lanes import WIDTH
 from simcore.store import FOLDERS, RunFolder
@@ -21,12 +21,13 @@ _EXACT_BYTES = 10  # a row of the summary of an exact problem
 _EXACT_FILES = 3_000
 
 
-def forecast(study, threads=None, out="results"):
+def forecast(study, threads=None, out="results", engine="local"):
     """Facts for JSON: cells, blocks, replications, seconds, memory and disk in bytes; of each cell with a precision,
     `without` being the labels of estimators that cannot have it there.
     to_compute: how many blocks are not stored in `out` yet, which the seconds are for.
 
-    refused: why a run in `out` cannot fit, see `footprint`, else None; then nothing is tried out, and seconds are None.
+    engine: of the run, "local" or "dask". refused: why a run in `out` cannot fit, see `footprint`, else None; then
+    nothing is tried out, and seconds are None.
     Raises UsageError where there are too many blocks.
     """
     used = jit.set_threads(threads)
@@ -34,12 +35,13 @@ def forecast(study, threads=None, out="results"):
     if recipes.problem_of(study).exact:
         return _of_exact(study, cells)
     design.count_blocks(study)
-    own = footprint.of(study, used)
+    workers = engines.workers(engine, threads)
+    own = footprint.of(study, used, workers=workers)
     why = footprint.refusal(own, Path(out) / study.name)
     counts, met, lacking, seconds = [study.replications] * len(cells), None, None, None
     if study.precision and not why:
         counts, met, lacking = _needed(study, cells)
-        own = footprint.of(study, used, counts)
+        own = footprint.of(study, used, counts, workers)
     to_compute = _to_compute(study, cells, counts, Path(out) / study.name)
     if not why:
         seconds = _seconds(study, cells, [sum(block.count for block in blocks) for blocks in to_compute])

@@ -22,14 +22,15 @@ prange = range  # in compiled drivers: numba.prange
 
 # x / 0 is IEEE's, not an exception: the check alone would keep loops from being vectorised. Never fastmath.
 _OPTIONS = {"error_model": "numpy"}
-FACES = (  # modules and folders that decide no stored number
-    *("__init__", "__main__", "audit", "block_tables", "breakdown", "checks", "cli", "comparisons", "curves"),
-    *("describe", "doctor", "engines", "errors", "failures", "files", "findings", "fitting", "footprint", "forecast"),
-    *("intervals", "joint", "limits", "meanwhile", "measures", "opening", "own", "panels", "progress", "provenance"),
-    *("rarity", "refinement", "repairs", "replay_tables", "replays", "restoring", "runs", "scenario", "shards"),
-    *("selecting", "sheets", "shelves", "signals", "slurm", "statuses", "store", "summaries", "surface_figures"),
-    *("surfaces", "tables", "tails", "tidying", "toml_text", "uncertainty", "wording"),
-)
+_FACES = """
+__init__ __main__ audit block_tables breakdown cards checks cli comparisons contests contracts criteria curves
+describe doctor engines errors exports failures files findings first_look fitting footprint forecast intervals
+joint json_schema limits markup meanwhile measures nearest opening own panels progress provenance rarity
+refinement repairs replay_tables replays report_records report_tables reports restoring runs scenario selecting
+sentences shards sheets shelves signals slurm starters statuses store summaries surface_figures surfaces tables tails
+tidying toml_text uncertainty verdicts wide wording
+"""
+FACES = frozenset(_FACES.split())  # modules and folders that decide no stored number
 _NUMBA_OPTIONS = ("CPU_NAME", "CPU_FEATURES", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX", "BOUNDSCHECK")
 _LAYERS = {"tbb": "tbbpool", "omp": "omppool", "workqueue": "workqueue"}  # Numba's modules
 _lane_functions, _inlined, _lowerings = [], set(), []

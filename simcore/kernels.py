@@ -300,10 +300,14 @@ def _scalar_fit_entry(x, n, p, e, work):
 FIT_ENTRIES = {"sorted": _fit_entry, "drawn": _drawn_fit_entry, "alone": _scalar_fit_entry}
 
 
-@functools.cache
 def draw_function(distribution, compiled):
     """What stands in `Cell.draw` for a `registry.Distribution`: an address, or the plain function."""
-    return link(_draw_entry, "uiidd", f"draw_{distribution.name}", compiled, draw=distribution.draw)
+    return _draw_function(distribution.family, distribution.draw, compiled)
+
+
+@functools.cache
+def _draw_function(name, draw, compiled):
+    return link(_draw_entry, "uiidd", f"draw_{name}", compiled, draw=draw)
 
 
 @functools.cache

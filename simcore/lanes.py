@@ -9,6 +9,7 @@ Data of a lane group is a C-contiguous array of shape (rows, WIDTH), float64 or 
 every lane may stand in an array of shape (rows,), float64, which `load` and `gather` read alike.
 """
 
+import ctypes
 import math
 from fractions import Fraction
 
@@ -63,6 +64,12 @@ def gather(rows, index):
 def numbers_in(rows, first, count):
     """`count` numbers from row `first` on, one after the other, as an array (count,) that shares their memory."""
     return rows.reshape(-1)[first * WIDTH : first * WIDTH + count]
+
+
+def numbers_at(address, count):
+    """`count` float64 in memory from an address on, both as float64, as an array (count,): something else must keep
+    them alive, see `held`."""
+    return np.frombuffer((ctypes.c_double * int(count)).from_address(int(address)))
 
 
 def borrowed(array):

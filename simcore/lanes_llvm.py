@@ -371,6 +371,25 @@ def _numbers_in(context, builder, sig, args):
     return view._getvalue()
 
 
+@type_callable(lanes.numbers_at)
+def _type_numbers_at(_context):
+    def typer(address, count):
+        if address == count == types.float64:
+            return signature(types.Array(types.float64, 1, "C"), types.float64, types.float64)
+        return None
+
+    return typer
+
+
+@lower_builtin(lanes.numbers_at, types.float64, types.float64)
+def _numbers_at(context, builder, sig, args):
+    address, count = (builder.fptoui(value, I64) for value in args)
+    view = context.make_array(sig.return_type)(context, builder)
+    start = builder.inttoptr(address, ir.DoubleType().as_pointer())
+    arrayobj.populate_array(view, start, [count], [ir.Constant(I64, 8)], ir.Constant(I64, 8), None)
+    return view._getvalue()
+
+
 @type_callable(lanes.borrowed)
 def _type_borrowed(_context):
     return lambda array: signature(array, array) if isinstance(array, types.Array) else None

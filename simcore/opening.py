@@ -5,7 +5,7 @@ import contextlib
 from dataclasses import replace
 from pathlib import Path
 
-from simcore import files, provenance
+from simcore import files, nearest, provenance
 from simcore.errors import DamagedError, UsageError, command
 from simcore.meanwhile import Changed, Vanished, settled
 from simcore.shelves import series
@@ -44,7 +44,8 @@ def open_folder(path):
     if not there_is_a_run(path):
         with contextlib.suppress(OSError):
             _refuse_orphans(path)
-        raise UsageError(f"{path}: not a run directory (no {RECORD}); give results/<study name>")
+        hint = nearest.run_directory(path) or "give results/<study name>"
+        raise UsageError(f"{path}: not a run directory (no {RECORD}); {hint}")
     record, written = provenance.read(path / RECORD)
     study = provenance.study_of(record, path / RECORD)
     origin = {name: record[name] for name in provenance.ORIGIN if name in record}

@@ -73,8 +73,7 @@ def use_text(name, text, path=None):
     known, digest = _sources.get(name), hashlib.sha256(text).hexdigest()
     if known and known.digest == digest:
         return known.records
-    stem = re.sub(r"\W", "_", name.removesuffix(".py"))
-    module = types.ModuleType(f"simcore_own_{stem}_{digest[:12]}")
+    module = types.ModuleType(f"simcore_own_{digest[:16]}")  # by which machine code on disk finds it again
     module.__file__ = path or name
     with _blaming(module.__file__):
         sys.modules[module.__name__] = module
@@ -84,16 +83,19 @@ def use_text(name, text, path=None):
 
 def needed(study):
     """The sources that a study has something of, by name; its measures too."""
-    chosen = [*study.errors, *study.contamination, *study.design, *study.measures]
-    asked = {("problems", study.problem), *((choice.kind, choice.name) for choice in chosen)}
-    asked |= {("losses" if choice.loss else "estimators", choice.name) for choice in study.estimators}
-    return [source for name, source in sorted(_sources.items()) if asked & source.defines]
+    return [*_of(study, study.measures)]
 
 
 def inputs(study):
-    """Name -> SHA-256 of the sources that stored numbers of a study depend on: not of those of its measures alone."""
-    stored = {source.name: {kind for kind, _ in source.defines} != {"measures"} for source in needed(study)}
-    return {name: _sources[name].digest for name, counts in stored.items() if counts}
+    """Name -> SHA-256 of the sources that stored numbers of a study depend on: its measures are none of these."""
+    return {source.name: source.digest for source in _of(study, ())}
+
+
+def _of(study, measures):
+    chosen = [*study.errors, *study.contamination, *study.design, *measures]
+    asked = {("problems", study.problem), *((choice.kind, choice.name) for choice in chosen)}
+    asked |= {("losses" if choice.loss else "estimators", choice.name) for choice in study.estimators}
+    return (source for _, source in sorted(_sources.items()) if asked & source.defines)
 
 
 def words(study, run):

@@ -334,7 +334,7 @@ def _beside(counts, factors, families=False):
 
 
 def _choices(table, factor):
-    """Label -> (name, its parameters as numbers, its loc and scale, where they are not 0 and 1) of errors or
+    """Label -> (name, its parameters that are numbers, its loc and scale, where they are not 0 and 1) of errors or
     contamination."""
     column, kind = {"errors": ("distribution", "distributions"), "contamination": ("kind", "contamination")}[factor]
     found = {}
@@ -342,7 +342,8 @@ def _choices(table, factor):
         plugin = plugins(kind).get(row[column])
         names = [parameter.name for parameter in plugin.parameters] if plugin else []
         columns = {name: f"{factor}_{name}" if f"{factor}_{name}" in row else name for name in names}
-        values = {name: float(row[columns[name]]) for name in names}
+        values = {name: row[columns[name]] for name in names}
+        values = {name: float(value) for name, value in values.items() if not isinstance(value, str)}
         placed = {name: row[name] for name, usual in (("loc", 0.0), ("scale", 1.0)) if row.get(name, usual) != usual}
         found[row[factor]] = row[column], values, placed if factor == "errors" else {}
     return found
@@ -364,13 +365,15 @@ def _family(label, kind, values, _):
 
 
 def _short(name, values, placed, label):
-    """Errors for an axis: student_t(df=3) -> t3, contaminated_normal(epsilon=0.1, ratio=3) -> CN(0.1, 3)."""
+    """Errors for an axis: student_t(df=3) -> t3, contaminated_normal(epsilon=0.1, ratio=3) -> CN(0.1, 3), members of
+    families without that: scipy.nct(df=3, nc=1) -> nct(3, 1), and files without their folders."""
     if name == "student_t":
         return f"t{values['df']:g}({_listed(placed)})" if placed else f"t{values['df']:g}"
-    if name == "contaminated_normal":
-        inside = [f"{value:g}" for value in values.values()]
-        return f"CN({', '.join([*inside, *([_listed(placed)] if placed else [])])})"
-    return label
+    if name == "contaminated_normal" or "." in name:
+        short = "CN" if name == "contaminated_normal" else name.partition(".")[2]
+        inside = [*(f"{value:g}" for value in values.values()), *([_listed(placed)] if placed else [])]
+        return f"{short}({', '.join(inside)})" if inside else short
+    return f"data({label.rpartition('/')[2]}" if name == "data" and "/" in label else label
 
 
 def _levels(table):

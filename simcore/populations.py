@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from simcore.empirical import Empirical
 from simcore.errors import UsageError
 from simcore.fmath import exp, log, of_numbers
 from simcore.lanes import WIDTH, splat
@@ -50,6 +51,8 @@ class Population:
 
     @functools.cached_property
     def _panels(self):
+        if self.distribution.pieces:
+            return Panels.of_pieces(*self.distribution.pieces(**self.values))
         p, log_density, from_normal = self._p, self.distribution.log_density, self.distribution.from_normal
         if from_normal is not None:
             borders = np.arange(-38.0, 38.5, 0.5)
@@ -224,12 +227,17 @@ def of_rows(function, x):
     return function(rows).ravel()[: x.size].reshape(x.shape)
 
 
-@functools.cache
 def population(name, parameters):
-    return Population(name, parameters)
+    """The population of errors in standard form, remembered for as long as what it is read from is the same."""
+    distribution = plugins("distributions")[name]
+    return _population(name, parameters, distribution.fingerprint(dict(parameters)))
 
 
-@functools.cache
+@functools.lru_cache(maxsize=256)
+def _population(name, parameters, _fingerprint):
+    return (Empirical if plugins("distributions")[name].atoms else Population)(name, parameters)
+
+
 def estimand(choice, errors, problem, which="own"):
     """What an estimator of a scenario measures under errors of a scenario, in data units: `errors.loc` where these are
     symmetric and the estimator treats both sides alike; of regression, of the intercept.
@@ -237,6 +245,12 @@ def estimand(choice, errors, problem, which="own"):
     which: "own", or "mean" or "median" of the errors whatever the estimator. None: there is none, as a mean that is
     infinite, or it is an intercept of its own that is not known: slopes do not depend on it. Raises Unknown.
     """
+    fingerprint = plugins("distributions")[errors.name].fingerprint(errors.values)
+    return _estimand(choice, errors, problem, which, fingerprint)
+
+
+@functools.cache
+def _estimand(choice, errors, problem, which, _fingerprint):
     try:
         known(choice, errors, which)
         if _centred(choice, errors, which):
@@ -252,7 +266,7 @@ def estimand(choice, errors, problem, which="own"):
 def known(choice, errors, which):
     """Raises Unknown where an estimand cannot be worked out."""
     distribution = plugins("distributions")[errors.name]
-    if which == "mean" and distribution.mean(**errors.values) is None:
+    if which == "mean" and _lacks_mean(errors):
         raise Unknown(f"{errors.label} errors have no mean")
     if _centred(choice, errors, which) or _is_mean(choice, which):
         return
@@ -261,15 +275,20 @@ def known(choice, errors, which):
         raise Unknown(f"what {choice.label} estimates under {errors.label} errors is not known")
     if which == "own" and choice.loss is None and plugins("estimators")[choice.name].estimand is None:
         raise Unknown(f"what {choice.label} estimates under {errors.label} errors is not known")
-    if distribution.log_density is None and distribution.from_normal is None:
+    if distribution.log_density is None and distribution.from_normal is None and distribution.atoms is None:
         raise Unknown(f"the density of {errors.label} errors has no closed form")
 
 
 def kind(errors, which):
     """All that `known` asks of errors: name, symmetry, and whether they lack a mean that is needed."""
     distribution = plugins("distributions")[errors.name]
-    lacking = which == "mean" and distribution.mean(**errors.values) is None
-    return errors.name, distribution.symmetric(**errors.values), lacking
+    return errors.name, distribution.symmetric(**errors.values), which == "mean" and _lacks_mean(errors)
+
+
+def _lacks_mean(errors):
+    """By the tail alone, for a scenario is read before what its errors are read from."""
+    tail = plugins("distributions")[errors.name].tail_index(**errors.values)
+    return tail is not None and tail <= 1.0
 
 
 def _centred(choice, errors, which):
@@ -354,7 +373,7 @@ def worst_bias(choice, errors, share):
 def _standard(choice, errors, problem, which):
     """The estimand for errors in standard form."""
     if _is_mean(choice, which):
-        return plugins("distributions")[errors.name].mean(**errors.values)
+        return population(errors.name, errors.parameters).mean
     return _at(choice, population(errors.name, errors.parameters), errors.scale, problem, which)
 
 
@@ -380,6 +399,8 @@ def _minimiser(choice, errors, scale, problem):
     if not order < errors.distribution.tail_index(**errors.values):
         return None
     scale_at = _scale(choice, errors, scale, problem, loss, p)
+    if choice.scale == "mad" and scale_at(errors.median) == 0.0:
+        return errors.median  # as of samples
 
     def push(mu):
         """How far the errors pull mu up, negative: it grows with mu."""

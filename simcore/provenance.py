@@ -6,9 +6,8 @@ import json
 import platform
 from importlib import metadata
 
-from simcore import design, files, jit, own, scenario
+from simcore import design, files, jit, own, recipes, scenario
 from simcore.errors import DamagedError, SimcoreError, command
-from simcore.registry import plugins
 from simcore.streams import STREAM_VERSION
 
 FORMAT = 5
@@ -25,9 +24,9 @@ def origin(study):
 
 
 def inputs(study):
-    """What designs read beside the scenario, by label, and plugins of the user's own, by the name of their file, as an
-    entry of `origin` if there is any: name -> SHA-256. Raises UsageError."""
-    named = ((choice, plugins("designs")[choice.name].fingerprint(choice.values)) for choice in study.design)
+    """What errors and designs read beside the scenario, by label, and plugins of the user's own, by the name of their
+    file, as an entry of `origin` if there is any: name -> SHA-256. Raises UsageError."""
+    named = ((choice, recipes.fingerprint(choice)) for choice in (*study.errors, *study.design))
     found = {choice.label: fingerprint for choice, fingerprint in named if fingerprint} | own.inputs(study)
     return {"inputs": found} if found else {}
 

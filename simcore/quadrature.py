@@ -32,7 +32,17 @@ class Panels:
     """
 
     def __init__(self, density, member, borders):
-        self._low, self._high, self._density, self._member = _settled(density, member, borders)
+        self._measure(*_settled(density, member, borders))
+
+    @classmethod
+    def of_pieces(cls, masses, members):
+        """Of pieces of a quantile function, in order: the share of each, (k,), and its members at NODES, (k, WIDTH)."""
+        panels, low = object.__new__(cls), np.arange(float(len(masses)))
+        panels._measure(low, low + 1.0, np.repeat(masses[:, None], WIDTH, axis=1), members)
+        return panels
+
+    def _measure(self, low, high, density, member):
+        self._low, self._high, self._density, self._member = low, high, density, member
         masses = _sums(self._low, self._high, self._density)
         self._total = math.fsum(masses)
         self._below = np.array([0.0, *itertools.accumulate(masses)])[:-1]

@@ -87,9 +87,9 @@ def _bad_responses(seed, cell, _fingerprint):
     return None if moved else breakdown.bad_responses(x), breakdown.bad_responses_at_best(x)
 
 
-def simulate(cell):
+def simulate(cell, compiled=True):
     """The driver of a cell's problem."""
-    return jit.driver(_module(cell).simulate)
+    return jit.driver(_module(cell).simulate) if compiled else _module(cell).simulate
 
 
 def draw_sample(cell):
@@ -164,7 +164,7 @@ def _location(study, cell, compiled):
         n=cell.n,
         keys=stream_keys(study.seed, cell.identity),
         draw=kernels.draw_function(plugins("distributions")[errors.name], compiled),
-        draw_numbers=kernels.numbers_array(errors.values.values()),
+        draw_numbers=kernels.numbers_array(_error_numbers(errors)),
         **_contaminated(cell, compiled),
         score=_score_function(kernels, score, cell, compiled),
         score_numbers=_score_numbers(score, cell, information),
@@ -172,6 +172,11 @@ def _location(study, cell, compiled):
         fits=kernels.function_table(location_fits(study.estimators, compiled)),
         fit_numbers=np.array([kernels.numbers_array(problem.numbers(choice, cell.n)) for choice in study.estimators]),
     )
+
+
+def _error_numbers(errors):
+    """What the draw of the errors of a cell receives."""
+    return plugins("distributions")[errors.name].numbers(errors.values)
 
 
 def location_fits(choices, compiled):
@@ -198,7 +203,7 @@ def _regression(study, cell, compiled):
     return _bare_model(cell)._replace(
         keys=_keys(study.seed, cell),
         draw=kernels.draw_function(plugins("distributions")[errors.name], compiled),
-        draw_numbers=kernels.numbers_array(errors.values.values()),
+        draw_numbers=kernels.numbers_array(_error_numbers(errors)),
         **_contaminated(cell, compiled),
         design=0 if given else linear_kernels.design_function(design, compiled),
         late=design.recur is not None,
@@ -227,7 +232,7 @@ def _contaminated(cell, compiled):
 def _trial(study, cell, compiled):
     problem, errors, simulation = problem_of(study), cell.errors, cell.simulation
     settings, rows, values = _settings(cell), simulation.rows(cell.n, cell.setting), len(cell.quantities)
-    behind = errors.values.values() if plugins("distributions")[errors.name].problem else ()
+    behind = _error_numbers(errors) if plugins("distributions")[errors.name].problem else ()
     fits = [_trial_fit(problem.fit(choice), choice, simulation, errors, compiled) for choice in study.estimators]
     own = [(*settings, *problem.numbers(choice, cell.n), *behind) for choice in study.estimators]
     return trial_kernels.Trial(
@@ -247,7 +252,7 @@ def _sampled(cell, compiled):
     """What makes the data sets of a simulated problem, as fields of its kernel cell."""
     errors, bad, simulation, settings = cell.errors, cell.contamination, cell.simulation, _settings(cell)
     distribution, contamination = plugins("distributions")[errors.name], plugins("contamination")[bad.name]
-    error_numbers = (*(settings if distribution.problem else ()), *errors.values.values())
+    error_numbers = (*(settings if distribution.problem else ()), *_error_numbers(errors))
     bad_numbers, place = tuple(bad.values.values()), (errors.loc, errors.scale)
     place = place if contamination.problem else place + bad_numbers
     numbers = simulation.rows(cell.n, cell.setting), settings, error_numbers, place, (*settings, *bad_numbers)
@@ -266,7 +271,8 @@ def _settings(cell):
 def _trial_fit(found, choice, simulation, errors, compiled):
     """The fit function of an estimator, its names that the errors fill bound too."""
     fit, open_names = found
-    name = f"{choice.name}_{errors.name}" if simulation.opened else choice.name
+    own = plugins("distributions")[errors.name].family
+    name = f"{choice.name}_{own}" if simulation.opened else choice.name
     return trial_kernels.fit_function(name, fit, open_names + simulation.opened, compiled)
 
 
@@ -319,12 +325,15 @@ def bare_regression(n, p, x=None):
 
 
 def check_inputs(study, cells):
-    """Read once what designs read beside the scenario, and compile once what plugins of the user's own are in it.
+    """Read once what designs and errors read beside the scenario, and compile once what plugins of the user's own are
+    in it.
 
     Raises UsageError where these are not as they must be.
     """
+    for errors in {cell.errors for cell in cells}:
+        _error_numbers(errors)
     for cell in {(cell.n, cell.design): cell for cell in cells}.values():
-        if _fingerprint(cell):
+        if cell.design and fingerprint(cell.design):
             given_design(study.seed, cell)
     if own.inputs(study) and not problem_of(study).exact:
         chosen = {(cell.errors.name, cell.contamination.name, cell.design and cell.design.name): cell for cell in cells}
@@ -340,7 +349,12 @@ def given_design(seed, cell):
 
 def _fingerprint(cell):
     """Names what a cell reads besides the scenario, so that nothing of it is remembered beyond a change."""
-    return cell.design and plugins("designs")[cell.design.name].fingerprint(cell.design.values)
+    return fingerprint(cell.errors), cell.design and fingerprint(cell.design)
+
+
+def fingerprint(choice):
+    """Text that names what a design or errors of a scenario read besides it; None: nothing. Raises UsageError."""
+    return plugins(choice.kind)[choice.name].fingerprint(choice.values)
 
 
 @functools.lru_cache(maxsize=16)

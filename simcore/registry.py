@@ -135,6 +135,36 @@ class Plugin:
     parameters: tuple[Parameter, ...] = ()
     also: tuple[str, ...] = field(default=(), kw_only=True)
 
+    @property
+    def family(self):
+        """What all members of a `Family` share, their kernels too; of other plugins their name."""
+        return self.name.partition(".")[0]
+
+
+@dataclass(frozen=True)
+class Family:
+    """Plugins of a kind that a library brings, made on first use: "scipy.nct" is the member nct of scipy.
+
+    key: what names a member in a scenario, and the first part of its name. member(name): the plugin, None where there
+    is none of that name. members(): the names of all. lacking(): why there are none, and what helps; None where there
+    are some.
+    """
+
+    key: str
+    meaning: str
+    member: Callable
+    members: Callable
+    lacking: Callable
+
+    def __contains__(self, name):
+        return self.member(name) is not None
+
+    def __getitem__(self, name):
+        return self.member(name)
+
+    def __iter__(self):
+        return iter(self.members())
+
 
 @dataclass(frozen=True)
 class Distribution(Plugin):
@@ -149,7 +179,7 @@ class Distribution(Plugin):
     score(z, p): -f'(z) / f(z) for the density f, on lanes; None where it is never of use.
     no_score(**values): why the score cannot serve, as half a sentence; None where it can.
     log_density(z, p): log f(z) up to a constant, which may depend on p, on lanes; -inf where f is 0; None where it has
-    no closed form.
+    no closed form. Where there is `from_normal`, that constant is the normal's, log f(z) + log(2 pi) / 2.
     information(**values): the Fisher information of location, the mean of score^2; None where it has no closed form.
     features(**values): pairs (place, width) of the features of f, for quadrature.
     stretched(**values): whether its tails are lighter than any power, so that all moments exist, and yet so long that a
@@ -160,9 +190,20 @@ class Distribution(Plugin):
     own parameters, and there is neither loc nor scale; fits receive those parameters behind their own. None: errors of
     every problem that takes such.
     parts(**values): fields of the `Simulation` of that problem that hang on it, by name.
+    numbers(values): the array p of the draw, at most eight float64, from the parameters by name. Raises UsageError.
+    fingerprint(values): as for `Design`. conflict(**values): as for `Loss`.
+    atoms(**values): all values of an error, each of the same probability, in order, float64 (k,); None where it has a
+    density.
+    pieces(**values): its quantile function in pieces, see `quadrature.Panels.of_pieces`; log_density then lacks no
+    constant. None: there are none.
     """
 
     draw: Callable = None
+    numbers: Callable = field(default=lambda values: tuple(values.values()))
+    fingerprint: Callable = field(default=lambda values: None)
+    conflict: Callable = field(default=lambda **values: None)
+    atoms: Callable | None = None
+    pieces: Callable | None = None
     tail_index: Callable = field(default=lambda **values: math.inf)
     symmetric: Callable = field(default=lambda **values: True)
     mean: Callable = field(default=lambda **values: 0.0)
@@ -477,13 +518,44 @@ KIND_OF = {
 }
 
 
+class _Plugins(dict):
+    """Name -> record; the members of families are found, but not counted among them."""
+
+    def __init__(self, found, families):
+        super().__init__(found)
+        self._families = families
+
+    def __missing__(self, name):
+        found = self.get(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def get(self, name, default=None):
+        key, dot, member = str(name).partition(".")
+        if dot and key in self._families:
+            return self._families[key].member(member) or default
+        return super().get(name, default)
+
+
 @functools.cache
 def plugins(kind):
-    """All plugins of a kind, name -> record, in alphabetical order of the modules, and then those users have added."""
+    """All plugins of a kind, name -> record, in alphabetical order of the modules, and then those users have added;
+    members of families by name, too."""
+    found = (module.PLUGIN for module in _modules(kind) if hasattr(module, "PLUGIN"))
+    return _Plugins({plugin.name: plugin for plugin in found}, families(kind))
+
+
+@functools.cache
+def families(kind):
+    """All families of plugins of a kind, key -> record."""
+    return {module.FAMILY.key: module.FAMILY for module in _modules(kind) if hasattr(module, "FAMILY")}
+
+
+def _modules(kind):
     package = importlib.import_module(f"simcore.{kind}")
     names = sorted(info.name for info in pkgutil.iter_modules(package.__path__))
-    found = (importlib.import_module(f"simcore.{kind}.{name}") for name in names if not name.startswith("_"))
-    return {module.PLUGIN.name: module.PLUGIN for module in found}
+    return [importlib.import_module(f"simcore.{kind}.{name}") for name in names if not name.startswith("_")]
 
 
 def resolved(values):

@@ -1,7 +1,7 @@
 """How many replications a cell needs: a given number, or rounds of at most twice as many until a precision is met.
 
 Where a round ends depends on the sums of the replications before it alone. So a run that was stopped takes the same
-rounds when it goes on, and one that asks for more later keeps all it has.
+rounds when it goes on. One that asks for more later keeps all it has, and goes on from there.
 """
 
 import math
@@ -36,9 +36,10 @@ def _next_round(folder, cell, present):
     ends = [node.stop for node in nodes]
     target = min(first_target(study, chunk), most)
     while True:
-        target = min((end for end in ends if end >= target), default=target)  # what is there costs nothing
         if target > reached:
             return design.cover(cell, present, target)[1]
+        if target not in ends:  # the rounds were put together when the run was done with all that is there
+            target = reached
         done = [node for node in nodes if node.stop <= target]
         ratio = relative_error(study, cell, sums.total(done, chunk)) / study.precision.relative_mcse
         if ratio <= 1.0 or target >= most:

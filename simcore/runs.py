@@ -1,17 +1,18 @@
 """Running, opening and reading studies: what the command line and the Python API have in common."""
 
 import contextlib
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
 from simcore import design, engines, failures, footprint, opening, rounds, scenario, shards, signals, tidying
-from simcore.errors import DamagedError, IncompleteError, UsageError
+from simcore.errors import DamagedError, IncompleteError, SimcoreError, UsageError
 from simcore.meanwhile import Vanished, settled
 from simcore.registry import plugins
 from simcore.store import there_is_a_run, writing
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """A run directory. `folder` is its `store.RunFolder`, `table` its summary where that was just computed."""
 
@@ -44,6 +45,20 @@ class Run:
             table = summaries.summarise(self.study, self._parts(), plain)
         return table if measure is None else table[table["measure"].isin(labels)].reset_index(drop=True)
 
+    def estimates(self):
+        """Every estimate, of a study with `keep`: yields (cell, estimates, states) of each `design.Cell`, in order.
+
+        estimates: float64 (targets, replications), a row for each parameter of each estimator, NaN where a fit failed;
+        states: uint32, their codes, see `codes`. Raises UsageError where none were kept, and as `summary` does.
+        """
+        if not self.study.keep:
+            raise UsageError(f'{self.path}: kept no estimates; write keep = "estimates" into the scenario')
+        present = self.folder.present()
+        self.refuse_incomplete(present)
+        for cell in design.cells(self.study):
+            own = present[cell.key]
+            yield cell, *self.folder.read_kept(cell, own, design.reach(cell, own))
+
     @settled(Vanished)
     def comparisons(self, measure="mse"):
         """Paired differences of loss between any two estimators of a cell, a pandas.DataFrame: see `comparisons`."""
@@ -52,6 +67,45 @@ class Run:
         if self._exact:
             raise UsageError(f"{self.study.name}: there is nothing to compare, for nothing is random; see the summary")
         return comparisons.compare(self.study, self._parts(), measure)
+
+    def wide(self):
+        """The summary with one row per cell x estimator x parameter, a pandas.DataFrame: for each measure the columns
+        `bias`, `bias_mcse` and `bias_status`, null where it is undefined. Raises as `summary` does."""
+        from simcore import wide
+
+        return wide.widened(self.summary())
+
+    def to_arrow(self):
+        """The summary as a pyarrow.Table, with the schema of summary.parquet. Raises as `summary` does."""
+        return as_arrow(self.summary())
+
+    def __repr__(self):
+        return self._card().text()
+
+    def _repr_html_(self):
+        return self._card().html()
+
+    def _card(self):
+        """Its first cells, or why there is nothing to show, on a `cards.Card`."""
+        from simcore import first_look
+
+        try:
+            table = self._first_cells(first_look.cells_shown(self.study))
+            why = "summary() has the table, and sc.plot draws it"
+        except SimcoreError as error:
+            table, why = None, str(error)
+        return first_look.card(self.study, self.path, table, why)
+
+    @settled(Vanished)
+    def _first_cells(self, count):
+        """The summary of so many cells; None of an exact problem, whose numbers are curves and take long."""
+        from simcore import summaries
+
+        if self._exact:
+            return None
+        if self.table is not None:
+            return self.table[self.table["cell"] < count]
+        return summaries.summarise(self.study, itertools.islice(self._parts(), count))
 
     def _parts(self):
         """(cell, total of its sums, kept errors or None) of each cell, one after the other; none of exact problems."""
@@ -117,7 +171,7 @@ def run(study, out="results", threads=None, replications=None, seed=None, progre
         study = scenario.load(study)
     if replications is not None or seed is not None:
         study = study.with_changes(replications, seed)
-    _refuse(study, out, threads)
+    _refuse(study, out, threads, engine)
     shard = shards.parse(shard) if isinstance(shard, str) else shard
     with signals.stoppable(), engines.opened(engine, threads) as compute:
         folder = opening.create(out, study)
@@ -159,12 +213,12 @@ def extend(study, out="results", threads=None, replications=None, progress=None)
         return _finished(opening.extend(path, study), compute, progress)
 
 
-def _refuse(study, out, threads):
+def _refuse(study, out, threads, engine="local"):
     """Refuse what cannot be meant or cannot fit, before anything is written."""
     if threads is not None and threads < 1:
         raise UsageError(f"threads: must be at least 1 (got {threads})")
     design.count_blocks(study)
-    footprint.refuse(study, threads, Path(out) / study.name)
+    footprint.refuse(study, threads, Path(out) / study.name, engines.workers(engine, threads))
 
 
 def _finished(folder, compute, progress):

@@ -13,17 +13,20 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from simcore import toml_text
+from simcore.cards import Card
 from simcore.checks import Checks
 from simcore.registry import (
     BELOW_ONE,
     REAL,
     SIZE,
     Derived,
+    Family,
     Flag,
     Interval,
     Parameter,
     Plugin,
     Vector,
+    families,
     only_for,
     plugins,
     resolved,
@@ -35,6 +38,7 @@ DEFAULT_REPLICATIONS = 10_000
 DEFAULT_MOST_REPLICATIONS = 10_000_000  # with a precision
 MOST_CELLS = 100_000
 MOST_ESTIMATORS = 1000
+MOST_MEMBERS = 200  # distributions of libraries
 MOST_MEASURES = 1000  # with their parameters crossed
 MOST_POINTS = 1000  # at which values are predicted
 MOST_REPLICATIONS = 10**12  # of a cell
@@ -68,6 +72,7 @@ _PRECISION = {"measure": 'write measure = "variance"', "relative_mcse": "write r
 _FACTORS = {"n": "write n = [10, 100]", "errors": 'write errors = [{ distribution = "normal" }]'}
 _DESIGN_FACTOR = {"design": 'write design = [{ design = "gaussian" }]'}
 
+_ERROR_KINDS = {"distribution": "distributions", "scipy": "distributions", "data": "distributions"}
 _ESTIMATOR_KINDS = {"loss": "losses", "estimator": "estimators"}
 _LOC_AND_SCALE = (
     Parameter("loc", "where the errors are centred", REAL, 0.0, also=("mean", "mu", "location", "center", "centre")),
@@ -176,7 +181,7 @@ class Precision:
     max_replications: int
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True, init=False, repr=False)
 class Study:
     """A checked scenario: `Study(name=..., problem=..., factors={...}, estimators=[{...}, ...])`, as in a file.
 
@@ -209,6 +214,21 @@ class Study:
     def __init__(self, /, **entries):
         data = toml_text.plain({key: value for key, value in entries.items() if value is not None})
         vars(self).update(_checked(data), text=toml_text.render(data))
+
+    def __repr__(self):
+        return self._card().text()
+
+    def _repr_html_(self):
+        return self._card().html()
+
+    def _card(self):
+        lists = {name: getattr(self, name) for name in ("errors", "contamination", "design", "n")} | dict(self.settings)
+        lists |= {"estimators": self.estimators, "measures": self.measures}
+        rows = tuple((name, ", ".join(map(_short, values))) for name, values in lists.items() if values)
+        each = f"{self.replications:,} replications per cell" if self.replications else "nothing is random"
+        about = f"{self.problem}, seed {self.seed}, {each}, efficiencies relative to {self.reference}"
+        title = f"{self.name}: {self.title}" if self.title else self.name
+        return Card(title, (about,), ("", ""), rows, left=2)
 
     def with_changes(self, replications=None, seed=None):
         """The same study with another number of replications or seed; the text stays as it was given."""
@@ -273,22 +293,23 @@ def parameters_of(kind, plugin):
 
 def suiting(kind, problem):
     """Names of the plugins of a kind that can stand in a scenario of a problem, at some of their parameters."""
-    problem = plugins("problems")[problem]
+    return [name for name, plugin in plugins(kind).items() if _suits(kind, plugin, plugins("problems")[problem])]
+
+
+def _suits(kind, plugin, problem):
     base = plugins("problems")[problem.exact.base] if problem.exact else problem
     if kind == "estimators":
-        return [name for name, plugin in plugins(kind).items() if plugin.problem == base.name]
+        return plugin.problem == base.name
     if kind in ("losses", "designs"):
-        return list(plugins(kind)) if (base.losses if kind == "losses" else base.designed) else []
+        return base.losses if kind == "losses" else base.designed
     if kind == "contamination" and problem.exact:
-        return ["none"]
-    return [
-        name
-        for name, plugin in plugins(kind).items()
-        if only_for(plugin) == problem.name
+        return plugin.name == "none"
+    return (
+        only_for(plugin) == problem.name
         or only_for(plugin) is None
-        and (problem.errors or name == "none")
+        and (problem.errors or plugin.name == "none")
         and not (problem.exact and kind == "distributions" and not _has_quantiles(plugin))
-    ]
+    )
 
 
 def _has_quantiles(plugin):
@@ -364,22 +385,27 @@ def _canonical(value):
 
 
 def _label(name, values):
-    """huber(k=1.345): numbers in their shortest form; of a flag its name, where it is set."""
+    """huber(k=1.345): numbers in their shortest form; of a flag its name, where it is set; data(my.csv, column=y)."""
     said = ((key, value) for key, value in values if value is not False)
-    inside = ", ".join(key if value is True else f"{key}={_short(value)}" for key, value in said)
+    inside = ", ".join(_said(key, value) if key != name else _short(value) for key, value in said)
     return f"{name}({inside})" if inside else name
+
+
+def _said(key, value):
+    return key if value is True else f"{key}={_short(value)}"
 
 
 def _short(value):
     if isinstance(value, tuple):
         return f"[{', '.join(map(_short, value))}]"
-    return str(value).removesuffix(".0")
+    return value if isinstance(value, str) else str(value).removesuffix(".0")
 
 
 class _Entry(NamedTuple):
     """One table of `errors`, `contamination` or `estimators`, its lists not yet crossed."""
 
     path: tuple
+    key: str  # that names the plugin
     kind: str
     plugin: Plugin
     axes: dict  # parameter -> its values
@@ -527,7 +553,7 @@ class _ScenarioChecks(Checks):
         data = {"contamination": [{"kind": "none"}]} | data
         n = self.read(data, (*path, "n"), self.each, self.whole, _N, default=())
         settings = tuple((p.name, self.axis((*path, p.name), data.get(p.name, p.default), p)) for p in settings)
-        errors = self.read(data, (*path, "errors"), self.entries, {"distribution": "distributions"}, default=[])
+        errors = self.read(data, (*path, "errors"), self.entries, _ERROR_KINDS, default=[])
         contamination = self.entries((*path, "contamination"), data["contamination"], {"kind": "contamination"})
         design = self.read(data, (*path, "design"), self.entries, {"design": "designs"}, default=[]) if designed else []
         found = {"errors": errors, "contamination": contamination, "design": design}
@@ -537,10 +563,22 @@ class _ScenarioChecks(Checks):
             got = " x ".join(f"{size} {name}" for name, size in sizes.items() if size or name != "design")
             self.wrong(path, "cross to too many cells", f"at most {MOST_CELLS} fit in a scenario", got)
             return {}
+        if not self.few_members(path, errors):
+            return {}
         if problem:
             self.fitting_together(path, contamination, errors, design, n, dict(settings), problem, model)
+        for entry in errors:
+            self.agrees(entry)
         choices = {factor: self.choices(entries) for factor, entries in found.items()}
         return {"n": n, "settings": settings} | choices
+
+    def few_members(self, path, errors):
+        """Whether tables of so many distributions of libraries can be made."""
+        size = sum(entry.size for entry in errors if entry.plugin.family != entry.plugin.name)
+        if size > MOST_MEMBERS:
+            right = f"at most {MOST_MEMBERS} distributions of SciPy fit in a scenario"
+            self.wrong((*path, "errors"), "are too many", right, size)
+        return size <= MOST_MEMBERS
 
     def fitting_together(self, path, contamination, errors, design, n, settings, problem, model):
         """Mistakes that only the factors, the problem and the model make together."""
@@ -577,7 +615,7 @@ class _ScenarioChecks(Checks):
         for entry in errors:
             if not _has_quantiles(entry.plugin):
                 right = "choose a distribution whose density has a closed form"
-                self.wrong((*entry.path, "distribution"), "has no quantiles here", right, entry.plugin.name)
+                self.wrong((*entry.path, entry.key), "has no quantiles here", right, entry.plugin.name)
         most = max(settings["outliers"], default=0.0)
         for k, size in enumerate(n):
             if size < most + problem.exact.fewest:
@@ -589,7 +627,7 @@ class _ScenarioChecks(Checks):
         if kind not in ("distributions", "contamination"):
             return True
         only, known = only_for(plugin), suiting(kind, problem.name)
-        if plugin.name in known or problem.exact and only is None:  # told elsewhere
+        if _suits(kind, plugin, problem) or problem.exact and only is None:  # told elsewhere
             return True
         right = (f"it is for {only}; " if only else "") + f"those for {problem.name}: {', '.join(known) or 'none'}"
         self.wrong(path, f"is not for {problem.name}", right, plugin.name)
@@ -613,8 +651,8 @@ class _ScenarioChecks(Checks):
         return tuple(choice for _, choice in self.distinct(found, str, "has the label of"))
 
     def agrees(self, entry):
-        """That the values of a loss go together."""
-        if entry.kind == "losses":
+        """That the values of a loss or of errors go together."""
+        if entry.kind in ("losses", "distributions"):
             said = next(filter(None, (entry.plugin.conflict(**values) for values in entry.values())), None)
             if said:
                 self.wrong(entry.path, *said)
@@ -668,7 +706,8 @@ class _ScenarioChecks(Checks):
                 self.wrong(entry.path, "has no parameter to give", right, entry.plugin.name)
         found = []
         for name, plugin in _measures_of(problem).items():
-            defaults = _Entry((), "measures", plugin, {p.name: as_values(p.default) for p in plugin.parameters}, None)
+            axes = {p.name: as_values(p.default) for p in plugin.parameters}
+            defaults = _Entry((), "measure", "measures", plugin, axes, None)
             found += [choice for choice in given if choice.name == name] or [*defaults.choices()]
         return tuple(found)
 
@@ -700,19 +739,31 @@ class _ScenarioChecks(Checks):
             right = " or ".join(f'{key} = "..."' for key in kinds)
             return self.wrong(path, f"is not a table with one {' or one '.join(kinds)}", f"write {right} in it", data)
         (key,) = given
-        kind, of = kinds[key], {k: plugins(kinds[k]) for k in kinds}
+        kind = kinds[key]
         known = suiting(kind, self.of) if self.of and kind != "measures" else None
-        plugin = self.plugin((*path, key), data[key], of, known)
+        plugin = self.named((*path, key), data[key], kinds, known)
         if plugin is None or self.of and not self.suits((*path, key), kind, plugin, plugins("problems")[self.of]):
             return None
         parameters = parameters_of(kind, plugin)
         required = {p.name: f"write {p.name} = {p.domain} ({p.meaning})" for p in parameters if p.default is None}
         optional = [p.name for p in parameters if p.default is not None]
         optional += ["label"] if "estimator" in kinds else []
-        self.keys(path, data, plugin.name, {key: "", **required}, optional, parameters)
+        self.keys(path, data, plugin.name, {key: ""} | required, optional, parameters)
         axes = {p.name: self.axis((*path, p.name), data.get(p.name, p.default), p) for p in parameters}
         label = self.read(data, (*path, "label"), self.text, *_LABEL)
-        return _Entry(path, kind, plugin, axes, label)
+        return _Entry(path, key, kind, plugin, axes, label)
+
+    def named(self, path, name, kinds, suited=None):
+        """The plugin that the last key of a path names: one that has a parameter of this key is named by it alone.
+        suited: names of those that are of use."""
+        key = path[-1]
+        own = plugins(kinds[key]).get(key)
+        if own and any(p.name == key for p in own.parameters):
+            return own
+        known = {k: families(kinds[k]).get(k) or plugins(kinds[k]) for k in kinds}
+        if isinstance(known[key], Family) and (lacking := known[key].lacking()):
+            return self.wrong(path, *lacking, name)
+        return self.plugin(path, name, known, suited)
 
     def axis(self, path, given, parameter):
         """The values of a parameter in an entry: one, or those of a list."""

@@ -89,6 +89,11 @@ def _information(name, parameters):
     distribution = plugins("distributions")[name]
     if distribution.information:
         return distribution.information(**dict(parameters))
+    return integrated_information(name, parameters)
+
+
+def integrated_information(name, parameters):
+    """The same by quadrature."""
     return _undisturbed(name, parameters) / _mean_square(lambda z, q: splat(1.0), (), name, parameters)
 
 

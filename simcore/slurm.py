@@ -13,12 +13,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from simcore import files, footprint
+from simcore import design, files, footprint
 from simcore.errors import SimcoreError, UsageError
 
 _MOST_TASKS = 1000  # MaxArraySize is 1001 where nobody has changed it, and counts from 0
-WARNING = 120  # seconds between SIGUSR1 and the time limit; Slurm may send it a minute earlier
+WARNING = 120  # seconds between SIGUSR1 and the time limit
+_EARLY = 60  # seconds by which Slurm may send it earlier
 _LEAST_TIME = 300
+_UNIT = 5e-9  # seconds that a unit of work takes a CPU, see `design.Cut`; simple estimators take a fifth of it
 _MARGIN = 1.5  # of memory, over what is estimated
 _TIMES = {  # forms of a time limit -> seconds of each of its numbers
     r"(\d+)": (60,),
@@ -42,6 +44,8 @@ cancelled=
 trap 'kill -USR1 "$child" 2>/dev/null' USR1
 trap 'cancelled=yes; kill -TERM "$child" 2>/dev/null' TERM
 
+stored() { find "$run/blocks" -type f 2>/dev/null | wc -l; } # files of results, by whichever task
+before=$(stored)
 echo "shard $SLURM_ARRAY_TASK_ID of $shards on $SLURMD_NODENAME, start ${SLURM_RESTART_COUNT:-0}"
 "${simcore[@]}" "${arguments[@]}" --shard "$SLURM_ARRAY_TASK_ID/$shards" --threads "$SLURM_CPUS_PER_TASK" &
 child=$!
@@ -52,6 +56,12 @@ status=$?
 # 138: the signal came before simcore could hear it. The task is not called by $SLURM_JOB_ID, because for one of them
 # that is the number of the whole array.
 if [[ -z $cancelled && ($status == 75 || $status == 138) ]]; then
+    # The first start may be lost to compiling. If nothing comes of a later one, nothing would come of any.
+    if [[ ${SLURM_RESTART_COUNT:-0} -gt 0 && $(stored) == "$before" ]]; then
+        echo "nothing was stored in $SECONDS s of start $SLURM_RESTART_COUNT: the time is too short for one block"
+        echo "raise --time in $run/slurm/array.sbatch, and submit again"
+        exit 1
+    fi
     scontrol requeue "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"
 fi
 exit "$status"
@@ -103,6 +113,18 @@ def check(batch, most_tasks=None):
     mistakes = list(_mistakes(batch, most_tasks))
     if mistakes:
         raise UsageError("\n".join(mistakes))
+
+
+def too_short(batch, study):
+    """What to say where the time limit may end before a block is done, again and again; None where it will not."""
+    longest = max(cell.cut.work * min(cell.cut.block, study.replications) for cell in design.cells(study))
+    seconds = longest * _UNIT / batch.cpus
+    if seconds <= _seconds(batch.time) - WARNING - _EARLY:
+        return None
+    return (
+        f"--time: a block may take {seconds / 60:.0f} minutes on {batch.cpus} CPUs, and a task that is told to stop "
+        "before it has stored one does not get on; ask for more time, or for more --cpus"
+    )
 
 
 def write(batch, study):
@@ -172,7 +194,8 @@ def _array(batch):
     for name in ("replications", "seed"):
         arguments += [] if getattr(batch, name) is None else [f"--{name}", getattr(batch, name)]
     arguments += batch.plugins
-    return _head(batch, own) + f"arguments=({_quoted(arguments)})\nshards={batch.tasks}\n" + _ARRAY
+    named = f"run={_quoted([batch.run])}\narguments=({_quoted(arguments)})\nshards={batch.tasks}\n"
+    return _head(batch, own) + named + _ARRAY
 
 
 def _merge(batch):
@@ -227,7 +250,7 @@ def _mistakes(batch, most_tasks):
     elif seconds < _LEAST_TIME:
         yield (
             f"--time: must be at least {_LEAST_TIME // 60} minutes (got {batch.time!r}); a task is told to stop up to "
-            f"{WARNING // 60 + 1} minutes before its end"
+            f"{(WARNING + _EARLY) // 60} minutes before its end"
         )
     if batch.memory is not None and not re.fullmatch(r"[1-9]\d*[KMGT]?", batch.memory):
         yield f'--memory: must be a size as sbatch takes it (got {batch.memory!r}), such as "4G" or "500M"'

@@ -144,7 +144,7 @@ class RunFolder:
         DamagedError where a file that they were computed from is not what it was when the run was started."""
         if provenance.inputs(self.study).get("inputs") != self.origin.get("inputs"):
             raise DamagedError(
-                f"{self.path}: a file of the study's designs has changed while it ran; nothing was stored since. Put "
+                f"{self.path}: a file that the study reads has changed while it ran; nothing was stored since. Put "
                 "the file back and run the same command again, or choose another --out"
             )
         with signals.shielded(), writing(self.path):

@@ -140,6 +140,13 @@ def cell_rows(study, cell, total, errors=None, only=None):
             yield common | row
 
 
+def factors(study):
+    """A row for each cell, in order: the columns of the long table that say what its data are, a pandas.DataFrame."""
+    names = list(itertools.takewhile(lambda name: name != "estimator", _columns(study)))
+    rows = [_cell_columns(study, cell) for cell in design.cells(study)]
+    return _typed(pd.DataFrame(rows, columns=names), study)
+
+
 def _cell_columns(study, cell):
     """What all rows of a cell say."""
     return {
@@ -328,7 +335,7 @@ def _factor_values(study, cell):
         "loc": cell.errors.loc,
         "scale": cell.errors.scale,
         "tail_index": None if tail is None or math.isinf(tail) else tail,
-        **cell.errors.values,
+        **{_column(study, "errors", name): value for name, value in cell.errors.values.items()},
         "kind": cell.contamination.name,
         **{_column(study, "contamination", name): value for name, value in cell.contamination.values.items()},
         **_design_values(study, cell),
@@ -346,18 +353,19 @@ def _design_values(study, cell):
 
 
 def _column(study, factor, name):
-    """A parameter of a factor, told from one of the same name of the study's errors: contamination_ratio, design_df."""
-    taken = {"loc", "scale"}.union(*(choice.values for choice in study.errors))
+    """A parameter of a factor, told from others of its name: errors_n from n, contamination_ratio, design_df."""
+    taken = {"n", *dict(study.settings)}
+    if factor != "errors":
+        taken = taken.union(("loc", "scale"), *(choice.values for choice in study.errors))
     if factor == "design":
         taken = taken.union(*(choice.values for choice in study.contamination))
     return f"{factor}_{name}" if name in taken else name
 
 
 def _columns(study):
-    errors = dict.fromkeys(name for choice in study.errors for name in choice.values)
-    bad, planned = (
-        dict.fromkeys(_column(study, factor, name) for choice in choices for name in choice.values)
-        for factor, choices in (("contamination", study.contamination), ("design", study.design))
+    errors, bad, planned = (
+        dict.fromkeys(_column(study, factor, name) for choice in getattr(study, factor) for name in choice.values)
+        for factor in ("errors", "contamination", "design")
     )
     planned = ("design", "regressors", *planned) if study.design else ()
     return (
@@ -374,9 +382,9 @@ def _typed(table, study):
     strings |= {"design", "regressors"}
     strings |= {name for name, values in study.settings if isinstance(values[0], str)}
     others = {"cell": np.int32, "n": np.int64, "n_ok": np.int64, "n_failed": np.int64}
-    for choice in study.design:
-        for name, value in choice.values.items():
+    for factor in ("errors", "design"):
+        for name, value in (pair for choice in getattr(study, factor) for pair in choice.parameters):
             kind = {bool: "boolean", float: "Float64"}.get(type(value), "string")
-            others[_column(study, "design", name)] = kind
+            others[_column(study, factor, name)] = kind
     kinds = {name: "string" if name in strings else others.get(name, "Float64") for name in table.columns}
     return table.astype(kinds)

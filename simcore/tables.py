@@ -11,7 +11,7 @@ from simcore.panels import spread
 from simcore.registry import plugins
 from simcore.statuses import INSUFFICIENT, MEANINGS, NO_MCSE, OK, ROUGH, UNDEFINED
 from simcore.summaries import unit
-from simcore.wording import cannot_have, counted, listed
+from simcore.wording import cannot_have, counted, ranges
 
 _MOST_FAILURES = 10  # in a table
 _SEARCHED = 1e-9  # rounding of fits with outliers far off
@@ -125,7 +125,7 @@ def _print_values(rows, columns, console):
             found = {
                 (row["measure"], _or_none(row[setting])): row for _, setting, _ in columns for _, row in own.iterrows()
             }
-            texts = [_exact_cell(found.get((measure, value))) for measure, _, values in columns for value in values]
+            texts = [exact_text(found.get((measure, value))) for measure, _, values in columns for value in values]
             printed.add_row(*map(Text, [parameter] * several + [estimator]), *texts)
     console.print(printed)
 
@@ -134,7 +134,8 @@ def _or_none(value):
     return None if pd.isna(value) else value
 
 
-def _exact_cell(row):
+def exact_text(row):
+    """The same of a problem where nothing is random; of no row, nothing."""
     if row is None:
         return Text("")
     if pd.isna(row["value"]):
@@ -180,7 +181,7 @@ def _lines(rows, measures, plain):
         for estimator, mine in own.groupby("estimator", sort=False):
             found = mine.set_index("measure", drop=False)
             head = [Text(parameter if several else ""), Text(estimator)]
-            texts = [_cell(found.loc[measure]) if measure in found.index else Text("") for measure in measures]
+            texts = [value_text(found.loc[measure]) if measure in found.index else Text("") for measure in measures]
             lines.append(([*head, *texts, Text(f"{mine.iloc[0]['n_failed']:,}")], ""))
             if plain:
                 texts = [_plain_cell(found.loc[name]) if name in found.index else Text("") for name in measures]
@@ -260,7 +261,7 @@ def _where(found):
     if not found.missing:
         return f"all is computed; {command('merge', found.path)} summarises it"
     told = counted(found.missing, "block is missing", "blocks are missing")
-    return f"{told}, of shards {listed(found.unfinished)} of {found.shards}" if found.shards else told
+    return f"{told}, of shards {ranges(found.unfinished)} of {found.shards}" if found.shards else told
 
 
 def print_comparisons(table, console=None):
@@ -318,7 +319,13 @@ def terminal():
     return console
 
 
-def _cell(row):
+def number_text(row):
+    """The same as a plain string."""
+    return value_text(row).plain
+
+
+def value_text(row):
+    """What a table shows of a row of the summary: its value with the error, or why there is none."""
     status = row["status"]
     if status in _SHORT:
         return Text(_SHORT[status], style="dim italic")

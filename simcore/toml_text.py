@@ -11,7 +11,7 @@ import json
 import re
 import tomllib
 
-from simcore import files
+from simcore import files, nearest
 from simcore.errors import ScenarioError
 
 MOST_BYTES = 2**20
@@ -47,7 +47,8 @@ def read(path):
         raise ScenarioError([f"{name}:{line}: is not UTF-8 ({got}), save the file as UTF-8"]) from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise ScenarioError([f"{name}: cannot be read ({why}), give the path of a scenario file"]) from None
+        hint = nearest.scenario_file(path) or "give the path of a scenario file"
+        raise ScenarioError([f"{name}: cannot be read ({why}), {hint}"]) from None
 
 
 def parse(text, filename):

@@ -143,15 +143,19 @@ def _fit_entry(x, n, numbers, e, all_rows):
     store(rows, data + values, from_bits(code))
 
 
-@functools.cache
 def sample_function(sample, distribution, contamination, placed, compiled):
     """What stands in `Trial.sample` for the sample function of a `registry.Simulation`.
 
     contamination: of the problem's data sets, or of errors; `placed`: the contamination that only places errors.
     """
+    return _sample_function(sample, distribution.family, distribution.draw, contamination, placed, compiled)
+
+
+@functools.cache
+def _sample_function(sample, errors, draw, contamination, placed, compiled):
     own = contamination.problem is not None
-    name = f"{distribution.name}_{contamination.name}"
-    opened = ("draw", distribution.draw), ("apply", (placed if own else contamination).apply)
+    name = f"{errors}_{contamination.name}"
+    opened = ("draw", draw), ("apply", (placed if own else contamination).apply)
     bound = {"sample": closed(sample, name, opened), "corrupt": contamination.apply if own else _leave}
     return link(_sample_entry, "uiidd", f"sample_{name}", compiled, **bound)
 

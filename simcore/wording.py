@@ -1,25 +1,72 @@
-"""Numbers in words, for messages and tables."""
+"""Words for counts, names and numbers in sentences."""
+
+import math
+
+_MOST_NAMED = 3  # in a sentence; the rest is counted
 
 
-def counted(count, one, several=None):
-    """How many there are: counted(1, "block is", "blocks are"); several: the plural, if an s at its end is not
-    enough."""
-    return f"{count:,} {one if count == 1 else several or one + 's'}"
+def unit(cases, count=1):
+    noun = "case" if len({case.parameter for case in cases}) > 1 else "cell"
+    return noun + "s" * (count != 1)
 
 
-def listed(numbers):
+def of_all(count, cases):
+    """So many cells, or, where there are several parameters, cases."""
+    noun = unit(cases, count)
+    return f"{count:,} {noun}" + " (a parameter in a cell)" * noun.startswith("case")
+
+
+def counted(count, noun, several=None):
+    return f"{count:,} {noun if count == 1 else several or noun + 's'}"
+
+
+def listed(names, last="and"):
+    *most, final = names
+    return f"{', '.join(most)} {last} {final}" if most else final
+
+
+def joined(clauses):
+    """One sentence of some clauses."""
+    text = "; ".join(clauses)
+    return text[0].upper() + text[1:] + "."
+
+
+def span(values):
+    texts = ["without bound" if math.isinf(value) else f"{value:.3g}" for value in (min(values), max(values))]
+    return texts[0] if texts[0] == texts[1] else f"{texts[0]} to {texts[1]}"
+
+
+def percent(share):
+    if share > 0.995:
+        return "over 99 %"
+    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
+
+
+def named(names, times=True):
+    """The most frequent of some names, a Counter, each with how often."""
+    some = few(dict(names.most_common()))
+    shown = [f"{name} in {count:,}" if times else name for name, count in some.items()]
+    return listed(shown + [f"{len(names) - len(some)} others"] * (len(some) < len(names)))
+
+
+def few(found):
+    """The first entries of a dict; all where only one would be left out."""
+    return found if len(found) <= _MOST_NAMED + 1 else dict(list(found.items())[:_MOST_NAMED])
+
+
+def ranges(numbers):
     """Sorted numbers as Slurm writes those of an array: 3,17-19."""
-    ranges = []
+    found = []
     for number in numbers:
-        if ranges and number == ranges[-1][1] + 1:
-            ranges[-1][1] = number
+        if found and number == found[-1][1] + 1:
+            found[-1][1] = number
         else:
-            ranges.append([number, number])
-    return ",".join(f"{first}-{last}" if last > first else f"{first}" for first, last in ranges)
+            found.append([number, number])
+    return ",".join(f"{first}-{last}" if last > first else f"{first}" for first, last in found)
 
 
 def cannot_have(precision, cells):
     """Lines on estimators that cannot have the precision that a study asks for; cells: label -> where, by number."""
     for label, numbers in cells.items():
-        where = f"cell{'s' * (len(numbers) > 1)} {listed(numbers)}"
+        where = f"cell{'s' * (len(numbers) > 1)} {ranges(numbers)}"
         yield f"{label} cannot have it in {where}: its {precision.measure} has no Monte Carlo error there"

@@ -102,10 +102,9 @@ class Cluster:
             (self.folder / f"spool-{node}").mkdir(exist_ok=True)
             self._daemon("slurmd", "-N", node)
 
-    def kill_node(self, node):
-        """Let a node die, and whatever runs on any node: kill -9 for its daemon, all jobs and their keepers."""
-        for pid in [self.pid(f"slurmd-{node}"), *self._processes("keeper", "job")]:
-            _kill(pid, signal.SIGKILL)
+    def kill_slurmd(self, node):
+        """Kill -9 for the daemon of a node. Its jobs and their keepers live on."""
+        _kill(self.pid(f"slurmd-{node}"), signal.SIGKILL)
 
     def pid(self, daemon):
         """The process of a daemon: munged, slurmctld, slurmd-w1, ..."""

@@ -18,3 +18,10 @@ def slurm():
         (pytest.fail if os.environ.get("SIMCORE_TEST_SLURM") == "required" else pytest.skip)(f"needs Slurm: {why}")
     with cluster.shared(os.environ.get("PYTEST_XDIST_TESTRUNUID") or f"process-{os.getpid()}") as started:
         yield started
+
+
+@pytest.fixture
+def own_slurm(slurm):
+    """A cluster of a test's own, in which it may do harm."""
+    with cluster.shared(f"harmed-{os.getpid()}", node_timeout=3) as started:
+        yield started

@@ -22,17 +22,20 @@ def note(text):
 
 def stop(_number, _frame):
     time.sleep(0.3)  # what is in flight is stored
+    if behaviour == "stores, long twice":
+        (PLACE / "tiny" / "blocks").mkdir(exist_ok=True)
+        (PLACE / "tiny" / "blocks" / str(time.monotonic_ns())).touch()
     note(f"{'saved' if os.getppid() == script else 'deserted'} {shard}")
     sys.exit(75)
 
 
-def main(behaviour, starts):
+def main(starts):
     if behaviour == "fails":
         sys.exit(1)
     if behaviour == "waits":
         while not (PLACE / "go").exists():
             time.sleep(0.05)
-    if behaviour == "long" or (behaviour == "long at first" and starts == 1):
+    if starts <= {"long": 1000, "long at first": 1, "stores, long twice": 2}.get(behaviour, 0):
         time.sleep(100)
 
 
@@ -41,9 +44,10 @@ if __name__ == "__main__":
         note("merged")
         sys.exit()
     shard = sys.argv[sys.argv.index("--shard") + 1]
+    behaviour = json.loads((PLACE / "plan.json").read_text()).get(shard, "is quick")
     signal.signal(signal.SIGUSR1, stop)
     signal.signal(signal.SIGTERM, stop)
     note(f"start {shard} {os.getpid()} {os.environ['NUMBA_NUM_THREADS']} {sys.argv[sys.argv.index('--threads') + 1]}")
     starts = (PLACE / "notes.txt").read_text().count(f"start {shard} ")
-    main(json.loads((PLACE / "plan.json").read_text()).get(shard, "is quick"), starts)
+    main(starts)
     note(f"done {shard}")

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def client():
 @contextlib.contextmanager
 def workers(processes, threads, **options):
     with (
-        distributed.LocalCluster(processes, threads_per_worker=threads, **QUIET, **options) as own,
+        distributed.LocalCluster(n_workers=processes, threads_per_worker=threads, **QUIET, **options) as own,
         distributed.Client(own, set_as_default=False) as client,
     ):
         yield client
@@ -381,6 +382,52 @@ def test_a_scheduler_is_lost(tmp_path):
     assert blocks_of(tmp_path / "results" / "long")
 
 
+def test_workers_that_are_awaited(tmp_path):
+    (tmp_path / "spread.toml").write_text(study_with().text)
+    with workers(0, 1) as client, open(tmp_path / "one", "w+") as one, open(tmp_path / "two", "w+") as two:
+        address = client.scheduler.address
+        words = "-m", "simcore", "run", "spread.toml", "--engine", "dask", "--scheduler", address, "--out"
+        with (
+            started(*words, "stopped", cwd=tmp_path, stderr=one) as stopped,
+            started(*words, "patient", cwd=tmp_path, stderr=two) as patient,
+        ):
+            told = f"waiting for workers at {address}: there is none yet; start some (dask worker {address})"
+            for file in (one, two):
+                assert cluster.wait(lambda file=file: Path(file.name).read_text().startswith(told), 60)
+            stopped.send_signal(signal.SIGINT)
+            assert stopped.wait(30) == 130
+            client.cluster.scale(1)
+            assert patient.wait(60) == 0
+        assert "Traceback" not in Path(one.name).read_text() and Path(two.name).read_text().count("waiting") == 1
+
+
+def test_what_killed_processes_have_left_is_removed_and_nothing_of_others(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "long.toml").write_text(sc.Study(**LONG).text)
+
+    def folders():
+        return {path.parent for path in tmp_path.glob("simcore-dask-*/workers")}
+
+    def run(out):
+        words = "-m", "simcore", "run", "long.toml", "--engine", "dask", "--threads", 1, "--out", out
+        return started(*words, cwd=tmp_path)
+
+    with run("killed") as killed:
+        assert cluster.wait(folders, 60)
+        left = folders()
+        with run("living") as living:
+            assert cluster.wait(lambda: len(folders()) == 2, 60)
+            killed.kill()
+            killed.wait(60)
+            assert left < folders()
+            sc.run(study_with(), tmp_path / "own", threads=1, engine="dask")
+            assert folders() and not folders() & left
+            living.terminate()
+            assert living.wait(60) == 75
+    assert not folders()
+
+
 def test_a_script_that_would_start_itself_again(tmp_path):
     (tmp_path / "spread.toml").write_text(study_with().text)
     (tmp_path / "script.py").write_text("import simcore as sc\nsc.run('spread.toml', engine='dask', threads=1)\n")
@@ -421,3 +468,12 @@ def test_work_that_is_taken_away(client, tmp_path, how):
         with faulty(client, Faulty(slow)), pytest.raises(IncompleteError, match="cancelled the work"):
             sc.run(study_with(), tmp_path / "run", engine=own, progress=progress)
     assert snapshot(sc.run(study_with(), tmp_path / "run", engine=client).path) == serial(tmp_path, study_with())
+
+
+def test_errors_from_a_file(client, tmp_path):
+    """Every worker reads it by itself; one that has another file, or none, is told from the others."""
+    path = tmp_path / "my.csv"
+    path.write_text("y\n" + "".join(f"{k * k}\n" for k in range(9)))
+    study = study_with(factors={"n": [5], "errors": [{"data": str(path), "column": "y"}, {"scipy": "gumbel_r"}]})
+    run = sc.run(study, tmp_path / "dask", engine=client)
+    assert snapshot(run.path) == serial(tmp_path, study)

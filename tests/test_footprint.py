@@ -8,9 +8,10 @@ import subprocess
 import sys
 
 import pytest
+from click.testing import CliRunner
 
 import simcore as sc
-from simcore import design, footprint, jit, limits
+from simcore import cli, design, footprint, jit, limits
 from simcore.errors import UsageError
 
 STUDY = {
@@ -65,6 +66,25 @@ def test_too_little_memory_is_refused_by_the_key_to_change(
         sc.run(study_of(**changes), tmp_path / "out", threads)
     assert words in str(told.value) and footprint._REMEDIES[key] in str(told.value)
     assert not any(tmp_path.iterdir())
+
+
+def test_processes_of_the_engine_count_where_it_starts_them(machine, monkeypatch, tmp_path):
+    """Those of others' schedulers are elsewhere, and this process holds what it stores."""
+    monkeypatch.setattr(jit, "threads_of", lambda threads=None: threads or 1)
+    study = study_of(factors=with_n(10**5))
+    (tmp_path / "small.toml").write_text(study.text)
+    words = "engine: a process for each of 8 threads needs about 1.4 GB of memory; this machine has 1.0 GB; ask for few"
+    machine(memory=GB)
+    with pytest.raises(UsageError, match=f"^{words}"):
+        sc.run(study, tmp_path / "out", threads=8, engine="dask")
+    plan = CliRunner().invoke(cli.main, ["plan", str(tmp_path / "small.toml"), "--threads", "8", "--engine", "dask"])
+    assert plan.exit_code == 2 and words in plan.output
+    machine(memory=footprint.LEAST + 1_000_000)
+    with pytest.raises(UsageError, match="^factors.n: "):
+        sc.run(study, tmp_path / "out", threads=1)
+    with pytest.raises(UsageError, match="no scheduler of Dask answers"):
+        sc.run(study, tmp_path / "out", engine="nonsense://here")
+    assert [path.name for path in tmp_path.iterdir()] == ["small.toml"]
 
 
 DISK = [
@@ -217,6 +237,37 @@ def test_estimates_are_near_what_a_run_takes(tmp_path, changes):
     told = footprint.of(study, 2)
     assert 0.85 * peak <= told.memory_bytes <= 1.6 * peak, (told, peak)
     assert 0.8 * size <= told.disk_bytes <= 1.5 * size, (told, size)
+
+
+WITH_PROCESSES = """
+import pathlib, re
+import simcore as sc
+
+peaks, proc = [], pathlib.Path("/proc")
+
+def size(name, pid, file):
+    return 1024 * int(re.search(name + r":\\s*(\\d+)", (proc / pid / file).read_text())[1])
+
+def progress(*_):
+    children = [pid for path in proc.glob("self/task/*/children") for pid in path.read_text().split()]
+    peaks.append(sum(size("Pss", pid, "smaps_rollup") for pid in children))
+
+if __name__ == "__main__":
+    sc.run("study.toml", ".", threads=2, engine="dask", progress=progress)
+    print(max(peaks) + size("VmHWM", "self", "status"))
+"""
+
+
+def test_the_estimate_with_processes_is_near_what_they_take(tmp_path):
+    """What processes share, as the code of libraries, counts for each in part."""
+    pytest.importorskip("distributed", reason="needs Dask: pip install 'simcore[dask]'")
+    study = study_of(**MEASURED["kept"])
+    (tmp_path / "study.toml").write_text(study.text)
+    (tmp_path / "run.py").write_text(WITH_PROCESSES)
+    found = subprocess.run([sys.executable, "run.py"], capture_output=True, text=True, cwd=tmp_path)
+    assert found.returncode == 0, found.stderr
+    told = footprint.of(study, workers=2)
+    assert 0.85 * int(found.stdout) <= told.memory_bytes <= 1.6 * int(found.stdout), (told, found.stdout)
 
 
 def test_the_largest_grid_and_sample_are_judged_without_listing_their_blocks(monkeypatch):

@@ -184,6 +184,14 @@ def test_the_population_is_a_distribution():
             assert math.isclose(cdf_of(name)(x), share, rel_tol=1e-6, abs_tol=1e-12)
 
 
+def test_density():
+    """With its constant, also of errors that are a function of a normal."""
+    for name, (values, law) in SKEWED.items():
+        if law is not None:
+            own = Population(name, tuple(values.items()))
+            assert np.allclose(own.density([1.1, 2.0]), law.pdf([1.1, 2.0]), rtol=1e-10), name
+
+
 @pytest.fixture(scope="module")
 def tables():
     """Location and an intercept, each at two sample sizes."""

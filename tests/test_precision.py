@@ -274,6 +274,29 @@ def test_the_plan_says_what_will_not_be_met(tmp_path):
     assert not any(tmp_path.iterdir())
 
 
+def test_a_finished_run_is_finished_also_when_its_rounds_are_one_file(tmp_path):
+    """Rounds end at 10240 and 20480; put together their sums are those of 16384 and of 4096 replications, and the first
+    16384 alone would ask for 21504."""
+    study = study_of(
+        0.01,
+        "mse",
+        least=None,
+        seed=5,
+        factors={
+            "n": [50],
+            "errors": [{"distribution": "lognormal", "sigma": 1.0}],
+            "contamination": [{"kind": "shift", "fraction": 0.2, "size": 5.0}],
+        },
+        estimators=[{"loss": "l2"}, {"loss": "huber"}, {"loss": "tukey"}],
+        variance_reduction="score",
+    )
+    run = sc.run(study, tmp_path)
+    assert replications_of(run.summary()) == [20480]
+    before = files_of(run)
+    assert len(before) == 1
+    assert files_of(sc.run(study, tmp_path)) == before and rounds.missing(run.folder) == []
+
+
 def test_threads_change_nothing(small_blocks, tmp_path):
     study = study_of(0.015, variance_reduction="score", measure="mae")
     one, two = (sc.run(study, tmp_path / str(threads), threads=threads) for threads in (1, 2))

@@ -8,7 +8,7 @@ import pytest
 import simcore as sc
 from simcore import design, opening, shards
 from simcore.errors import DamagedError, IncompleteError, UsageError
-from simcore.wording import listed
+from simcore.wording import ranges
 from tests.kills import snapshot
 from tests.running import cut_small
 from tests.test_cli import simcore
@@ -143,7 +143,7 @@ def test_what_is_no_shard(text):
     "numbers, text", [([], ""), ([3], "3"), ([1, 2], "1-2"), ([3, 17, 18, 19], "3,17-19"), ([1, 3, 5], "1,3,5")]
 )
 def test_numbers_as_slurm_writes_them(numbers, text):
-    assert listed(numbers) == text
+    assert ranges(numbers) == text
 
 
 def test_the_command_line(tmp_path):

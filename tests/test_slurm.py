@@ -124,6 +124,20 @@ def test_the_command_line_writes_them_beside_the_run(tmp_path):
     assert (place / "array.sbatch").read_text() == text
 
 
+def test_a_time_limit_that_a_block_may_not_end_in_is_told(tmp_path):
+    entries = {"name": "slow", "problem": "linear", "beta": [1.0, 2.0], "seed": 1, "replications": 10_000}
+    entries |= {"factors": {"n": [10**6], "design": [{"design": "gaussian"}], "errors": [{"distribution": "normal"}]}}
+    study = sc.Study(**entries, estimators=[{"loss": "l2"}] + [{"loss": "huber", "k": 1 + step} for step in range(9)])
+    told = "--time: a block may take 3 minutes on 1 CPUs, and a task that is told to stop before it has stored one does"
+    assert slurm.too_short(replace(PLAIN, cpus=1, time="5"), study).startswith(told)
+    assert slurm.too_short(replace(PLAIN, cpus=1, time="7"), study) is None
+    assert slurm.too_short(replace(PLAIN, cpus=2, time="5"), study) is None
+    assert slurm.too_short(replace(PLAIN, cpus=1, time="5"), study.with_changes(100, None)) is None
+    (tmp_path / "slow.toml").write_text(study.text)
+    done = simcore("slurm", "slow.toml", "--tasks", 2, "--cpus", 1, "--time", 5, cwd=tmp_path)
+    assert done.returncode == 0 and told in done.stderr, done.stderr
+
+
 def test_nothing_is_written_where_something_is_wrong(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     (tmp_path / "tiny.toml").write_text(TINY)

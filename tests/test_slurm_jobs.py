@@ -1,5 +1,6 @@
 """The batch scripts on a real Slurm: signals, requeues, kills and failures, with a stand-in for simcore."""
 
+import itertools
 import json
 import os
 import shutil
@@ -22,7 +23,7 @@ class Job:
 
     def __init__(self, slurm, folder, tasks, **plan):
         self.slurm, self.folder = slurm, folder / "with a blank"
-        self.folder.mkdir()
+        self.folder.mkdir(parents=True)
         shutil.copy(Path(__file__).with_name("fake_simcore.py"), self.folder)
         named = {f"{shard.removeprefix('shard')}/{tasks}": behaviour for shard, behaviour in plan.items()}
         (self.folder / "plan.json").write_text(json.dumps(named))
@@ -62,13 +63,6 @@ class Job:
         return "\n".join([*self.notes(), *(f"{path.name}: {path.read_text()}" for path in logs)])
 
 
-@pytest.fixture
-def own_slurm(slurm):
-    """A cluster of a test's own, in which it may do harm."""
-    with cluster.shared(f"harmed-{os.getpid()}", node_timeout=3) as started:
-        yield started
-
-
 def test_an_array_computes_every_shard_once_then_they_are_merged(slurm, tmp_path):
     job = Job(slurm, tmp_path, 3)
     job.submit()
@@ -85,6 +79,21 @@ def test_before_the_time_is_up_a_task_saves_and_queues_again(slurm, tmp_path):
     assert [line.split()[0] for line in job.notes()] == ["start", "saved", "start", "done", "merged"]
     (log,) = (job.folder / "tiny" / "slurm" / "logs").glob("*_1.log")
     assert "start 0" in log.read_text() and "start 1" in log.read_text()
+
+
+def test_a_task_that_gets_nowhere_does_not_queue_again_for_ever(slurm, tmp_path):
+    """Its first start may store nothing, no other; one that stores something each time queues as often as it must."""
+    stuck = Job(slurm, tmp_path / "stuck", 1, shard1="long")
+    slow = Job(slurm, tmp_path / "slow", 1, shard1="stores, long twice")
+    for job in (stuck, slow):
+        job.submit()
+    for start, job in itertools.product((1, 2), (stuck, slow)):
+        assert cluster.wait(lambda job=job, start=start: job.starts(1) == start, 60), job.told()
+        slurm.ask("scancel", "--signal=USR1", "--batch", f"{job.array}_1")
+    assert stuck.ended() == ["FAILED", "CANCELLED"] and stuck.starts(1) == 2, stuck.told()
+    assert "s of start 1: the time is too short for one block\n" in stuck.told()
+    assert f"\nraise --time in {stuck.script.parent / 'array.sbatch'}, and submit again\n" in stuck.told()
+    assert slow.ended() == ["COMPLETED", "COMPLETED"] and slow.starts(1) == 3, slow.told()
 
 
 def test_a_signal_requeues_the_task_that_got_it_and_no_other(slurm, tmp_path):
@@ -121,16 +130,6 @@ def test_after_a_failure_there_is_no_merge_until_that_task_has_succeeded(slurm, 
     job.submit("2")
     assert job.ended() == ["COMPLETED", "COMPLETED"]
     assert job.starts(1) == 1 and job.starts(2) == 2 and job.notes()[-1] == "merged"
-
-
-def test_a_node_that_dies_gives_its_task_to_another(own_slurm, tmp_path):
-    job = Job(own_slurm, tmp_path, 1, shard1="long at first")
-    job.submit()
-    job.started(1)
-    node = own_slurm.ask("squeue", "--noheader", "--format=%N", f"--jobs={job.array}")
-    own_slurm.kill_node(node)
-    assert job.ended() == ["COMPLETED", "COMPLETED"], job.told()
-    assert job.starts(1) == 2
 
 
 def test_a_task_that_is_preempted_saves_and_comes_back(own_slurm, tmp_path):

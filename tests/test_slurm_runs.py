@@ -1,5 +1,6 @@
 """simcore itself on a real Slurm: whatever becomes of the tasks, the run is that of one process, to the byte."""
 
+import contextlib
 import os
 import re
 import signal
@@ -29,6 +30,7 @@ LONG = SMALL | {  # six blocks of some seconds
     "replications": 6 << 18,
     "factors": {"n": [1000], "errors": [{"distribution": "student_t", "df": 3}]},
 }
+LOST = LONG | {"name": "lost", "replications": 8 << 18, "estimators": [{"loss": "l2"}]}  # eight of a second
 
 
 class Array:
@@ -53,13 +55,13 @@ class Array:
     def blocks(self):
         return len([*(self.run / "blocks").iterdir()])
 
-    def of_first_task(self):
-        """The process of simcore in the first task."""
+    def processes(self, task):
+        """The processes of simcore in a task of two."""
+        found, words = set(), {b"--shard", os.fsencode(f"{task}/2"), os.fsencode(self.run / "scenario.toml")}
         for path in Path("/proc").glob("[0-9]*/cmdline"):
-            words = path.read_bytes().split(b"\0") if path.exists() else []
-            if b"--shard" in words and b"1/2" in words and os.fsencode(self.run / "scenario.toml") in words:
-                return int(path.parent.name)
-        return None
+            with contextlib.suppress(OSError):  # it has just ended
+                found |= {int(path.parent.name)} if words.issubset(path.read_bytes().split(b"\0")) else set()
+        return found
 
     def told(self):
         return "\n".join(path.read_text() for path in sorted((self.run / "slurm" / "logs").iterdir()))
@@ -74,7 +76,7 @@ def results(path):
 def serial(tmp_path_factory):
     """Files of the studies run by one process: name -> snapshot."""
     out = tmp_path_factory.mktemp("serial")
-    return {study["name"]: snapshot(sc.run(sc.Study(**study), out, threads=2).path) for study in (SMALL, LONG)}
+    return {study["name"]: snapshot(sc.run(sc.Study(**study), out, threads=2).path) for study in (SMALL, LONG, LOST)}
 
 
 def test_an_array_is_one_serial_run(slurm, tmp_path, serial):
@@ -96,9 +98,9 @@ def test_two_arrays_at_once_on_one_run(slurm, tmp_path, serial):
 def test_a_task_is_killed_another_told_to_stop_and_what_is_left_is_submitted(slurm, tmp_path, serial):
     array = Array(slurm, tmp_path, LONG, 2)
     array.submit()
-    assert cluster.wait(lambda: array.blocks() >= 2 and array.of_first_task(), 90), array.told()
+    assert cluster.wait(lambda: array.blocks() >= 2 and array.processes(1), 90), array.told()
     slurm.ask("scancel", "--signal=USR1", "--batch", f"{array.array}_2")
-    os.kill(array.of_first_task(), signal.SIGKILL)
+    os.kill(*array.processes(1), signal.SIGKILL)
     assert sorted(array.ended()) == ["CANCELLED", "COMPLETED", "FAILED"], array.told()
     assert re.search("shard 2 of 2.*start 0.*stopped by a signal.*shard 2 of 2.*start 1", array.told(), re.DOTALL)
     done = simcore("status", array.run, "--indices", cwd=tmp_path)
@@ -108,3 +110,27 @@ def test_a_task_is_killed_another_told_to_stop_and_what_is_left_is_submitted(slu
     assert results(array.run) == serial["long"]
     assert simcore("status", array.run, "--indices", cwd=tmp_path).stdout == "none\n"
     assert "nothing" in slurm.ask("bash", array.script, "none")
+
+
+def test_a_slurmd_is_killed_and_one_of_its_tasks(own_slurm, tmp_path, serial):
+    """Slurm takes the node for dead and starts both tasks on the other: the one that is, and one that works on."""
+    array = Array(own_slurm, tmp_path, LOST, 2)
+    array.submit()
+    assert cluster.wait(lambda: array.blocks() and array.processes(1) and array.processes(2), 90), array.told()
+    (dead,), (left,) = array.processes(1), array.processes(2)
+    os.kill(left, signal.SIGSTOP)  # it goes on when Slurm has started the task again
+    (node,) = set(own_slurm.ask("squeue", "--noheader", "--format=%N", f"--jobs={array.array}").split())
+    own_slurm.kill_slurmd(node)
+    script = parent(dead)
+    for pid in (parent(script), script, dead):  # the keeper first, which would tell Slurm
+        os.kill(pid, signal.SIGKILL)
+    assert cluster.wait(lambda: len(array.processes(1)) == 1 and len(array.processes(2)) == 2, 60), array.told()
+    os.kill(left, signal.SIGCONT)
+    assert array.ended() == ["COMPLETED"] * 3, array.told()
+    assert cluster.wait(lambda: not array.processes(2), 60), array.told()
+    assert array.told().count("shard 2 of 2: done") == 2  # Slurm hears nothing of the first
+    assert results(array.run) == serial["lost"]
+
+
+def parent(pid):
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])

@@ -1,6 +1,6 @@
 """The command line. Data goes to stdout, messages to stderr; exit codes are those of `errors`."""
 
-from simcore.cli import asking, computing, looking, machines
+from simcore.cli import asking, checking, computing, exporting, looking, machines, shells, starting
 from simcore.cli.group import main
 
-__all__ = ["asking", "computing", "looking", "machines", "main"]
+__all__ = ["asking", "checking", "computing", "exporting", "looking", "machines", "main", "shells", "starting"]

@@ -4,27 +4,34 @@ import click
 
 from simcore.cli import options, output
 from simcore.cli.group import main
+from simcore.cli.guidance import examples
 from simcore.errors import UsageError
 
 
-@main.command()
+@main.command(
+    epilog=examples(
+        "simcore run scenarios/quickstart.toml",
+        "simcore run my_study.toml --replications 1000000 --threads 8",
+        "simcore run my_study.toml --shard 3/64     # then: simcore merge results/my_study",
+        "simcore run my_study.toml --engine dask --scheduler tcp://host:8786",
+    )
+)
 @options.scenario
 @options.out
 @options.replications
 @options.seed
 @options.threads
 @click.option("--shard", help="I/N: only the I-th of N shares of the work; simcore merge summarises them.")
-@click.option(
-    "--engine",
-    type=click.Choice(["local", "dask"]),
-    default="local",
-    show_default=True,
-    help="dask: in a process for each CPU, or by the workers of --scheduler.",
-)
+@options.engine
 @click.option("--scheduler", help="Address of a scheduler of Dask, such as tcp://host:8786.")
 @options.as_json
 def run(scenario, out, replications, seed, threads, shard, engine, scheduler, as_json):
-    """Compute what is missing of SCENARIO, summarise it and print the table. Exit code 1 where some of it failed."""
+    """Compute what is missing of SCENARIO, summarise it and print the table.
+
+    Writes the run directory, results/NAME: finished blocks, summary.parquet, the scenario as given. A run that was
+    stopped goes on from there; no number depends on threads, shards or engine. Exit code 1 where some of it failed, 3
+    where it cannot go on now, 4 where the directory holds something else or is damaged, 75 or 130 when stopped.
+    """
     if scheduler and engine != "dask":
         raise UsageError("--scheduler: needs --engine dask")
     study = options.load(scenario, replications, seed)
@@ -41,18 +48,31 @@ def run(scenario, out, replications, seed, threads, shard, engine, scheduler, as
         output.print_result(result, as_json)
 
 
-@main.command()
+@main.command(
+    epilog=examples(
+        "simcore merge results/my_study",
+        "simcore status results/my_study            # which shards are missing?",
+    )
+)
 @options.run
 @options.as_json
 def merge(run, as_json):
-    """Summarise RUN, whose shards are all done, and print the table. Exit code 3 while blocks are missing."""
+    """Summarise RUN, whose shards are all done, and print the table.
+
+    Writes summary.parquet. Exit code 3 while blocks are missing.
+    """
     from simcore import runs
 
     output.print_result(runs.merge(run), as_json)
 
 
-@main.command()
-@options.scenario
+@main.command(
+    epilog=examples(
+        "simcore extend my_study.toml               # which has more cells or estimators now",
+        "simcore extend results/my_study --replications 1000000",
+    )
+)
+@options.study
 @options.out
 @options.replications
 @options.threads
@@ -60,7 +80,8 @@ def merge(run, as_json):
 def extend(scenario, out, replications, threads, as_json):
     """Go on from the results of a study that SCENARIO only adds to: replications, cells, estimators.
 
-    What was there keeps every bit. SCENARIO may be the run directory itself, with --replications.
+    What was there keeps every bit, and only what is new is computed. SCENARIO may be the run directory itself, with
+    --replications. Exit code 4 where SCENARIO does more than add.
     """
     from simcore import runs
 
@@ -69,18 +90,31 @@ def extend(scenario, out, replications, threads, as_json):
     output.print_result(result, as_json)
 
 
-@main.command()
+@main.command(
+    epilog=examples(
+        "simcore summarise results/my_study",
+        "simcore summarise results/my_study --json > table.json",
+    )
+)
 @options.run
 @options.as_json
 def summarise(run, as_json):
-    """Recompute the summary of RUN from what is stored, and print it."""
+    """Recompute the summary of RUN from what is stored, and print it.
+
+    Writes summary.parquet; simulates nothing. Exit code 3 where blocks are missing, 4 where some are damaged.
+    """
     from simcore import runs
 
     opened = runs.open_run(run)
     output.print_summary(opened, opened.write_summary(), as_json)
 
 
-@main.command()
+@main.command(
+    epilog=examples(
+        "simcore verify results/my_study",
+        "simcore verify results/my_study --sample 20",
+    )
+)
 @options.run
 @options.sample
 @options.threads
@@ -89,7 +123,7 @@ def summarise(run, as_json):
 def verify(ctx, run, sample, threads, as_json):
     """Check that every file of RUN is what was written, and that some blocks, computed anew, have the same bits.
 
-    Exit code 4 where something is wrong, 3 where the run is not finished.
+    Reads every file and writes nothing. Exit code 4 where something is wrong, 3 where the run is not finished.
     """
     from simcore import audit
 
@@ -98,7 +132,12 @@ def verify(ctx, run, sample, threads, as_json):
     ctx.exit(4 if report.findings else 0 if report.finished else 3)
 
 
-@main.command()
+@main.command(
+    epilog=examples(
+        "simcore repair results/my_study",
+        "simcore repair results/my_study --sample 0 --threads 8",
+    )
+)
 @options.run
 @options.sample
 @options.threads
@@ -107,7 +146,7 @@ def verify(ctx, run, sample, threads, as_json):
 def repair(ctx, run, sample, threads, as_json):
     """Move what is wrong with RUN to its folder quarantine, and compute exactly that anew.
 
-    Exit code 3 where the run is not finished after that.
+    What was right keeps every bit. Exit code 3 where the run is not finished after that.
     """
     from simcore import repairs
 

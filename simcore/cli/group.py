@@ -6,7 +6,8 @@ import sys
 import click
 
 from simcore import own, signals
-from simcore.errors import SimcoreError, Stopped
+from simcore.cli import guidance
+from simcore.errors import SimcoreError, Stopped, UsageError
 
 
 class _Command(click.Command):
@@ -15,8 +16,8 @@ class _Command(click.Command):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         told = "A Python file with plugins of your own, or the name of those of an installed package (repeatable)."
-        use = click.Option(["--plugin"], multiple=True, expose_value=False, is_eager=True, callback=_use, help=told)
-        self.params.append(use)
+        how = {"multiple": True, "expose_value": False, "is_eager": True, "callback": _use}
+        self.params.append(click.Option(["--plugin", "own_plugins"], help=told, **how))
 
 
 def _use(_ctx, _option, sources):
@@ -25,7 +26,21 @@ def _use(_ctx, _option, sources):
 
 
 class Commands(click.Group):
-    """Turns our errors into a message and an exit code, without a traceback."""
+    """Turns our errors into a message and an exit code, without a traceback, and tells commands apart by groups."""
+
+    def format_commands(self, ctx, formatter):
+        commands = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        shown = {name: command.get_short_help_str() for name, command in commands.items() if not command.hidden}
+        width = max(map(len, shown))
+        for title, rows in guidance.grouped(shown):
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), text) for name, text in rows])
+
+    def resolve_command(self, ctx, args):
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            raise UsageError(guidance.unknown_command(name, self.list_commands(ctx)))
+        return super().resolve_command(ctx, args)
 
     command_class = _Command
 
@@ -56,15 +71,21 @@ class Commands(click.Group):
             ctx.exit(2)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="\b\n"
+    "SCENARIO is a TOML file, RUN a run directory: results/NAME. Data goes to stdout, messages to stderr.\n"
+    "Exit codes: 0 all done; 1 some work failed; 2 bad usage or bad scenario; 3 incomplete, can be\n"
+    "resumed; 4 damaged or foreign data; 75 stopped by a signal, all is saved; 130 Ctrl-C.\n\n"
+    + guidance.examples(
+        "simcore init my_study                      # a scenario file to start from",
+        "simcore run my_study.toml                  # simulate, summarise, print the table",
+        "simcore plot results/my_study              # draw the curves",
+        "simcore report results/my_study            # one page: the answer, figures, table, provenance",
+        "simcore run --help                         # what a command does, with examples",
+    ),
+)
 @click.version_option(package_name="simcore", prog_name="simcore")
 def main():
-    """Which loss should I use when errors have heavy tails or outliers, and how sure is that answer?
-
-    \b
-    simcore run scenarios/quickstart.toml      simulate, summarise, print the table
-    simcore plot results/quickstart            draw the curves
-    simcore compare results/quickstart         estimators two by two: is the difference beyond the error?
-    simcore describe scenarios/quickstart.toml the study in words
-    simcore list                               what can stand in a scenario
-    """
+    """Which loss should I use when errors have heavy tails or outliers, and how sure is that answer?"""

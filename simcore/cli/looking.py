@@ -6,17 +6,34 @@ import click
 
 from simcore.cli import options, output
 from simcore.cli.group import main
+from simcore.cli.guidance import examples, names_of
 from simcore.errors import UsageError
 
 
-@main.command()
+@main.command(
+    epilog=examples(
+        "simcore show results/quickstart",
+        "simcore show results/quickstart --measure mse --measure quantile",
+        "simcore show results/quickstart --json     # every row, for programs",
+    )
+)
 @options.run
 @options.as_json
-@click.option("--measure", "measures", multiple=True, help="Only this measure (may be repeated).")
+@click.option(
+    "--measure",
+    "measures",
+    multiple=True,
+    help="Only this measure (may be repeated).",
+    shell_complete=names_of("measures"),
+)
 @click.option("--plain", is_flag=True, help="Beside it what it would be without the control variate.")
 @options.selection
 def show(run, as_json, measures, plain, **selection):
-    """Print the summary of RUN: a first look, or the measures that are asked for."""
+    """Print the summary of RUN: a first look, or the measures that are asked for.
+
+    Each value comes with its Monte Carlo standard error, or with why there is none. Reads what is stored and writes
+    nothing. Exit code 3 where blocks are missing, 4 where some are damaged.
+    """
     from simcore import runs, selecting, summaries
 
     opened = runs.open_run(run)
@@ -27,13 +44,21 @@ def show(run, as_json, measures, plain, **selection):
     output.print_summary(opened, table, as_json, chosen, plain)
 
 
-@main.command()
+@main.command(
+    epilog=examples(
+        "simcore compare results/quickstart",
+        "simcore compare results/quickstart --measure mae --json",
+    )
+)
 @options.run
 @options.as_json
 @click.option("--measure", default="mse", show_default=True, help="mse, variance, mae or mean.")
 @options.selection
 def compare(run, as_json, measure, **selection):
-    """Compare the estimators of RUN two by two: whose loss is smaller, and is that beyond the error?"""
+    """Compare the estimators of RUN two by two: whose loss is smaller, and is that beyond the error?
+
+    Differences are taken data set by data set, so that what estimators have in common cancels. Writes nothing.
+    """
     from simcore import runs, selecting, tables
 
     table = selecting.selected(runs.open_run(run).comparisons(measure), **selection)
@@ -43,12 +68,20 @@ def compare(run, as_json, measure, **selection):
         tables.print_comparisons(table)
 
 
-@main.command()
+@main.command(
+    epilog=examples(
+        "simcore plot results/quickstart",
+        "simcore plot results/quickstart --out paper/figures",
+    )
+)
 @options.run
 @click.option("--out", type=click.Path(), help="Folder for the figures; default: RUN/figures.")
 @options.as_json
 def plot(run, out, as_json):
-    """Draw the robustness curves of RUN as SVG, PNG and PDF, from what is stored."""
+    """Draw the robustness curves of RUN as SVG, PNG and PDF, from what is stored.
+
+    Writes the figures that the factors of the study allow, and prints their paths. The same run gives the same bytes.
+    """
     from pathlib import Path
 
     from simcore import runs
@@ -59,7 +92,34 @@ def plot(run, out, as_json):
     click.echo(json.dumps(files) if as_json else "\n".join(files))
 
 
-@main.command()
+@main.command(
+    epilog=examples(
+        "simcore report results/quickstart",
+        "simcore report results/quickstart --out quickstart.html",
+    )
+)
+@options.run
+@click.option("--out", type=click.Path(), help="File to write; default: RUN/report.html.")
+@options.as_json
+def report(run, out, as_json):
+    """Write one HTML page about the finished RUN: the answer in three sentences, figures, numbers, provenance."""
+    from simcore import reports
+
+    found = reports.Report.of(run)
+    path = str(found.write(out))
+    if as_json:
+        click.echo(json.dumps({"path": path, "sentences": found.sentences, "notes": found.notes}))
+    else:
+        click.echo(path)
+
+
+@main.command(
+    epilog=examples(
+        "simcore status results/my_study",
+        "simcore status results/my_study --shards 64 --indices",
+        "bash results/my_study/slurm/submit.sh $(simcore status results/my_study --indices)",
+    )
+)
 @options.run
 @click.option("--shards", type=click.IntRange(min=1), help="N of --shard I/N; default: that of RUN/slurm, if any.")
 @click.option("--indices", is_flag=True, help="Print only the numbers of unfinished shards, as 3,17-19.")
@@ -68,17 +128,18 @@ def plot(run, out, as_json):
 def status(ctx, run, shards, indices, as_json):
     """Say how far RUN has come: what is stored, missing and failed of each cell, and which shards are unfinished.
 
-    It goes by the names of files, at once: simcore verify reads them. Exit code 3 while something is missing.
+    It goes by the names of files, at once, and writes nothing: simcore verify reads them. Exit code 3 while something
+    is missing.
     """
     from simcore import progress, slurm, tables
-    from simcore.wording import listed
+    from simcore.wording import ranges
 
     shards = shards or slurm.tasks_of(run)
     if indices and not shards:
         raise UsageError("--indices: of how many shards? there are no scripts in RUN/slurm, give --shards N")
     found = progress.status(run, shards)
     if indices:
-        click.echo(listed(found.unfinished) or "none")
+        click.echo(ranges(found.unfinished) or "none")
     elif as_json:
         click.echo(json.dumps(found.facts()))
     else:
@@ -86,14 +147,22 @@ def status(ctx, run, shards, indices, as_json):
     ctx.exit(0 if found.finished else 3)
 
 
-@main.command()
-@options.scenario
+@main.command(
+    epilog=examples(
+        "simcore replay my_study.toml --cell 3 --replication 17",
+        "simcore replay results/my_study --cell 0 --replication 0 --json",
+    )
+)
+@options.study
 @click.option("--cell", type=int, required=True, help="Its number from 0 on, as in column `cell` of the summary.")
 @click.option("--replication", type=int, required=True, help="Its number from 0 on, whether or not SCENARIO has it.")
 @options.seed
 @options.as_json
 def replay(scenario, cell, replication, seed, as_json):
-    """Show one data set of SCENARIO (or a run directory) as the estimators saw it, and every fit to it."""
+    """Show one data set of SCENARIO, or of a run directory, as the estimators saw it, and every fit to it.
+
+    It is the same to the bit as in the run, and says what was contaminated. Any replication can be shown.
+    """
     from simcore import replay_tables, replays
 
     found = replays.replay(scenario, cell, replication, seed)

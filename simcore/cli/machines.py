@@ -7,9 +7,15 @@ import click
 
 from simcore.cli import options
 from simcore.cli.group import main
+from simcore.cli.guidance import examples
 
 
-@main.command()
+@main.command(
+    epilog=examples(
+        "simcore doctor",
+        "simcore doctor --out /scratch/results --threads 16",
+    )
+)
 @options.out
 @options.threads
 @options.as_json
@@ -31,7 +37,13 @@ def doctor(ctx, out, threads, as_json):
     ctx.exit(1 if any(finding.level == "wrong" for finding in found) else 0)
 
 
-@main.command()
+@main.command(
+    epilog=examples(
+        "simcore slurm my_study.toml --tasks 64 --cpus 4 --time 1:00:00",
+        "simcore slurm my_study.toml --tasks 8 --partition short --sbatch=--qos=long --submit",
+        "simcore status results/my_study            # how far is it?",
+    )
+)
 @options.scenario
 @click.option("--tasks", required=True, type=click.IntRange(min=1), help="Tasks of the array, one shard each.")
 @click.option("--cpus", default=4, show_default=True, type=click.IntRange(min=1), help="CPUs, and threads, of a task.")
@@ -49,7 +61,8 @@ def doctor(ctx, out, threads, as_json):
 def slurm(scenario, out, replications, seed, submitting, as_json, **wanted):
     """Write batch scripts that compute SCENARIO as a job array, then merge it, into the run directory.
 
-    Submit them with the submit.sh among them, or with --submit. They may be edited.
+    Prints the paths of the scripts, in results/NAME/slurm. Submit them with the submit.sh among them, or with --submit.
+    They may be edited.
     """
     from pathlib import Path
 
@@ -66,6 +79,8 @@ def slurm(scenario, out, replications, seed, submitting, as_json, **wanted):
         idle = batch.tasks - busy
         told = f"{idle} of {batch.tasks} will find nothing to do, for there are {busy} files of some seconds to compute"
         click.echo(f"--tasks: {told}", err=True)
+    if told := slurm.too_short(batch, study):
+        click.echo(told, err=True)
     jobs = slurm.submit(submit) if submitting else {}
     if as_json:
         click.echo(json.dumps({"scripts": [*scripts, submit], "jobs": jobs}))

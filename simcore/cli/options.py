@@ -5,18 +5,27 @@ import os
 import click
 
 from simcore import scenario as scenarios
+from simcore.cli import guidance
 from simcore.errors import UsageError, command
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-scenario = click.argument("scenario", type=click.Path())
+scenario = click.argument("scenario", type=click.Path(), shell_complete=guidance.scenario_files)
+study = click.argument("scenario", type=click.Path(), shell_complete=guidance.studies)
 out = click.option("--out", default="results", show_default=True, type=click.Path(), help="Folder of run directories.")
 sample = click.option(
     "--sample", default=3, show_default=True, type=click.IntRange(min=0), help="Blocks to compute anew."
 )
-run = click.argument("run", type=click.Path())
+run = click.argument("run", type=click.Path(), shell_complete=guidance.run_directories)
 replications = click.option("--replications", type=int, help="Replications per cell, instead of the scenario's.")
 seed = click.option("--seed", type=int, help="Seed, instead of the scenario's.")
 threads = click.option("--threads", type=click.IntRange(min=1), help="Threads; default: every CPU of this process.")
+engine = click.option(
+    "--engine",
+    type=click.Choice(["local", "dask"]),
+    default="local",
+    show_default=True,
+    help="dask: in a process for each thread, or, of a run, by the workers of --scheduler.",
+)
 
 _SELECTION = (
     click.option("--cell", "cells", multiple=True, type=int, help="Only this cell, by number (may be repeated)."),

@@ -35,7 +35,7 @@ def score(z, p):
 @lane
 def log_density(z, p):
     y = log(maximum(z, splat(_LEAST)))
-    return select(z > 0.0, -y - 0.5 * (y / p[0]) * (y / p[0]), splat(-np.inf))
+    return select(z > 0.0, -y - 0.5 * (y / p[0]) * (y / p[0]) - log(splat(p[0])), splat(-np.inf))
 
 
 def mean(sigma):

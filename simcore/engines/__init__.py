@@ -8,8 +8,17 @@ stored together (see `design.bundles`) to `commit`, and yields these blocks; one
 import contextlib
 import functools
 
+from simcore import jit
 from simcore.engines import local
 from simcore.errors import UsageError
+
+
+def workers(engine, threads=None):
+    """How many processes of one thread an engine starts on this machine; none where others' workers compute, None where
+    this process does."""
+    if engine == "local":
+        return None
+    return jit.threads_of(threads) if engine == "dask" else 0
 
 
 @contextlib.contextmanager

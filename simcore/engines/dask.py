@@ -6,18 +6,22 @@ is given up, and the rest goes on.
 """
 
 import contextlib
+import fcntl
 import functools
 import itertools
 import json
 import logging
 import os
+import shutil
 import signal
+import sys
 import tempfile
 import threading
 import time
 import uuid
 from concurrent import futures
 from multiprocessing import resource_tracker
+from pathlib import Path
 from typing import NamedTuple
 
 import distributed
@@ -30,6 +34,8 @@ _DEATHS = 3  # of workers of our own, before a block is given up; others' schedu
 _SCHEDULER = {"allowed_failures": _DEATHS - 1, "dashboard": False, "dashboard_address": "127.0.0.1:0"}
 _ENDED = (distributed.Status.failed, distributed.Status.closed)
 _SECONDS = 10  # to reach a scheduler
+_PATIENCE = 5  # seconds without a worker, before that is told
+_FOLDER = "simcore-dask-"
 _GONE = (distributed.CancelledError, OSError)
 _alone = threading.Lock()  # in a worker: not every threading layer of Numba takes two callers
 
@@ -88,7 +94,7 @@ class _Nanny(distributed.Nanny):
 def _own(count):
     """A client of a cluster on this machine, and what starts its workers: so many processes of one thread."""
     with contextlib.ExitStack() as closing:
-        scratch = closing.enter_context(tempfile.TemporaryDirectory(prefix="simcore-dask-", ignore_cleanup_errors=True))
+        scratch = closing.enter_context(_scratch())
         with signals.deaf():
             resource_tracker.ensure_running()  # first, because afterwards this thread hears signals again
         nannies = []
@@ -107,6 +113,32 @@ def _own(count):
             closing.callback(_close, cluster, nannies)
             client = closing.enter_context(distributed.Client(cluster, set_as_default=False))
         yield client, functools.partial(_start, cluster, client, nannies, count)
+
+
+@contextlib.contextmanager
+def _scratch():
+    """A folder for the workers of this process, removed in the end. What killed processes have left is removed first:
+    whoever lives holds a lock on the folder in which that of the workers is."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*/workers"):
+        with contextlib.suppress(OSError), _locked(left.parent):
+            shutil.rmtree(left.parent)
+    with tempfile.TemporaryDirectory(prefix=_FOLDER, ignore_cleanup_errors=True) as own, _locked(own):
+        workers = Path(own, "workers")
+        workers.mkdir()
+        yield str(workers)
+
+
+@contextlib.contextmanager
+def _locked(folder):
+    """Raises OSError where another process has it locked, or where it is another user's."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        if os.fstat(descriptor).st_uid != os.getuid():
+            raise PermissionError(f"{folder}: is another user's")
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _start(cluster, client, nannies, count):
@@ -165,8 +197,9 @@ def run(client, start, study, missing, commit, fail):
             start()
         _refuse_others(client, order)
         suspects = []
-        collected = _Collected(study, missing, commit)
-        yield from _pass(client, order, collected, _AHEAD, fail, lambda block, _: suspects.append(block))
+        with _telling(client, address):
+            collected = _Collected(study, missing, commit)
+            yield from _pass(client, order, collected, _AHEAD, fail, lambda block, _: suspects.append(block))
         # Whatever waited in a worker that died is under suspicion. Once more, with nothing waiting.
         yield from _pass(client, order, _Collected(study, suspects, commit), 1, fail, fail)
     except _GONE as error:
@@ -174,6 +207,27 @@ def run(client, start, study, missing, commit, fail):
             f"the scheduler at {address} is lost, or it has cancelled the work; what is finished is "
             "kept: run the same command again"
         ) from error
+
+
+@contextlib.contextmanager
+def _telling(client, address):
+    """Within, if there is no worker after some seconds, a line on stderr says that it is workers that are awaited: some
+    clusters start them only when work has been sent."""
+
+    def tell():
+        with contextlib.suppress(*_GONE):
+            if not client.nthreads():
+                remedy = f"start some (dask worker {address}), or stop with Ctrl-C"
+                print(f"waiting for workers at {address}: there is none yet; {remedy}", file=sys.stderr, flush=True)
+
+    timer = threading.Timer(_PATIENCE, tell)
+    timer.daemon = True
+    with signals.deaf():
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 class _Collected:

@@ -1,0 +1,161 @@
+"""Commands for those who write a scenario: a file to start from, and the schema that editors check it by."""
+
+import functools
+import re
+import sys
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from simcore.cli.group import main
+from simcore.cli.guidance import examples, names_of
+from simcore.errors import UsageError, command
+
+_QUESTIONS = {  # field of `starters.Answers` -> what is asked
+    "n": "How many observations has a data set? Several numbers are compared",
+    "errors": "How are the errors distributed?",
+    "contamination": "What do outliers do? none: there are none",
+    "losses": "Which losses, or other estimators, are compared?",
+    "replications": "How many data sets for each case? 10000 give a variance to 1 or 2 %, 1000000 to a tenth",
+}
+_KINDS = {"errors": "distributions", "contamination": "contamination"}
+
+
+@main.command(
+    epilog=examples(
+        "simcore init                               # asks",
+        "simcore init my_study --yes                # a study of location, ready to run",
+        "simcore init lines --problem linear --yes --losses 'l2, huber(k=1.5), mm'",
+    )
+)
+@click.argument("name", required=False)
+@click.option(
+    "--problem",
+    help="What is estimated: location, linear, ...: `simcore list problems`.",
+    shell_complete=names_of("problems"),
+)
+@click.option("--n", help="Observations of a data set, as 20,100.")
+@click.option("--errors", help="Distributions of the errors, as 'normal, student_t(df=3)'.")
+@click.option("--contamination", help="What outliers do, as 'none, shift(fraction=0.1, size=10)'.")
+@click.option("--losses", help="Losses, or other estimators, as 'l2, huber(k=1.5), hodges_lehmann'.")
+@click.option("--replications", help="Data sets of each cell.")
+@click.option("--yes", is_flag=True, help="Ask nothing: what is not given is as usual for the problem.")
+def init(name, problem, yes, **given):
+    """Write a commented scenario file, NAME.toml, that is valid and can be run at once.
+
+    Asks, on a terminal, for what is not given; elsewhere --yes takes what is usual. Prints the path of the file. A file
+    that is there is never written over: exit code 2.
+    """
+    from simcore import files, starters
+
+    asking = sys.stdin.isatty() and not yes
+    if not asking and not yes and None in (problem, *given.values()):
+        lacking = " ".join(f"--{key}" for key, value in {"problem": problem, **given}.items() if value is None)
+        raise UsageError(f"there is no terminal to ask on: give {lacking} too, or --yes for what is usual")
+    path = _asked("What is the study's name?", "my_study", _free) if asking and not name else _free(name or "my_study")
+    if problem is None and asking:
+        _tell_problems()
+        answers = _asked("What do you estimate?", "location", starters.usual)
+    else:
+        answers = starters.usual(problem or "location")
+    for field in _QUESTIONS:
+        reader = functools.partial(_answered, answers, field)
+        if given[field] is not None:
+            answers = reader(given[field])
+        elif asking:
+            answers = _asked(_question(field, answers.problem), _as_text(getattr(answers, field)), reader)
+    text = starters.starter(path.stem, answers)
+    if not files.put(path, text.encode(), path.absolute().parent):
+        raise _there(path)
+    click.echo(str(path))
+    click.echo(f"read it, change it, then: {command('plan', path)}, {command('run', path)}", err=True)
+
+
+def _free(name):
+    """The path of a file that is not there, in a folder that is."""
+    path = Path(name)
+    path = path if path.suffix == ".toml" else path.with_name(f"{path.name}.toml") if path.name else Path(".toml")
+    if not re.fullmatch(r"[a-z0-9_-]{1,64}", path.stem):
+        raise UsageError(f"{name}: is no name for a study; write 1 to 64 of a-z, 0-9, _ and -, as my_study")
+    if path.exists() or path.is_symlink():
+        raise _there(path)
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"{path}: there is no folder {path.parent}; make it, or leave it out")
+    return path
+
+
+def _there(path):
+    return UsageError(f"{path}: is there already and is not written over; choose another NAME, or move it away")
+
+
+def _asked(question, default, reader):
+    """What a reader makes of an answer; asks again while it refuses that."""
+
+    def read(text):
+        try:
+            return reader(text)
+        except UsageError as error:
+            raise click.UsageError(str(error)) from None
+
+    return click.prompt(question, default=default, value_proc=read, err=True)
+
+
+def _tell_problems():
+    from simcore.registry import plugins
+
+    for plugin in plugins("problems").values():
+        click.echo(f"  {plugin.name:<18} {plugin.meaning}", err=True)
+
+
+def _question(field, problem):
+    """A question, and what can be answered."""
+    from simcore import scenario
+
+    kinds = ("losses", "estimators") if field == "losses" else (_KINDS[field],) if field in _KINDS else ()
+    known = [name for kind in kinds for name in scenario.suiting(kind, problem)]
+    lines = textwrap.wrap(", ".join(known), 100, initial_indent="  ", subsequent_indent="  ")
+    return "\n".join([_QUESTIONS[field], *lines, " "]) if known else _QUESTIONS[field]
+
+
+def _as_text(value):
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _answered(answers, field, text):
+    """The answers with another one to a question. Raises UsageError where they make no study."""
+    from simcore import starters
+
+    answers = replace(answers, **{field: _read(field, text)})
+    starters.starter("study", answers)
+    return answers
+
+
+def _read(field, text):
+    from simcore import starters
+
+    if field not in ("n", "replications"):
+        return starters.split(text)
+    parts = [part.strip().replace("_", "") for part in text.split(",") if part.strip()]
+    if field == "replications":
+        parts = ["".join(parts)]  # 10,000
+    if not all(part.isascii() and part.isdigit() for part in parts):
+        form = "20,100" if field == "n" else "10000"
+        raise UsageError(f"--{field}: must be whole numbers (got {text!r}), as --{field} {form}")
+    numbers = tuple(map(int, parts))
+    return numbers if field == "n" else numbers[0]
+
+
+@main.command(epilog=examples("simcore schema > simcore.schema.json"))
+def schema():
+    """Print a JSON Schema of scenario files, by which editors complete and check them.
+
+    Editors with Taplo, as VS Code with Even Better TOML, use it where the first line of a scenario is
+    `#:schema ./simcore.schema.json`. It is draft 7, and says what each key means.
+    """
+    import json
+
+    from simcore import json_schema
+
+    click.echo(json.dumps(json_schema.schema(), indent=1))

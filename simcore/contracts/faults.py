@@ -1,0 +1,111 @@
+"""What a contract finds, the values at which it looks, and lane functions on numbers of any count."""
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+
+from simcore.lanes import WIDTH
+from simcore.registry import Interval, OneOf, Vector, resolved
+
+EPS = 2.0**-52
+_NUMBER = re.compile(r"-?\d[\d.e+-]*")
+SURE = 4.5  # standard errors
+_KOLMOGOROV = 2.5  # exceeded by sqrt(N) times the distance with probability 7e-6
+
+
+class Fault(NamedTuple):
+    """What is wrong with a plugin, or where not `broken`, what could be better."""
+
+    what: str
+    broken: bool = True
+
+
+def cases(plugin, conflict=lambda **values: None):
+    """Values by name to look at: the typical ones, and each number halved and tripled where that can be meant."""
+    usual = typical(plugin.parameters)
+    domains, found = {p.name: p.domain for p in plugin.parameters}, [usual]
+    for name, value in usual.items():
+        if isinstance(value, float) and isinstance(domains[name], Interval) and not domains[name].integer:
+            found += [usual | {name: factor * value} for factor in (0.5, 3.0)]
+    inside = [values for values in found if all(_may_be(values[name], domains[name]) for name in values)]
+    return [values for values in inside if not conflict(**values)] or [usual]
+
+
+def typical(parameters):
+    """A value for each parameter, by name: its default, the first of several, or one of its domain."""
+    first = {p.name: p.default[0] if isinstance(p.default, tuple) else p.default for p in parameters}
+    return resolved({p.name: _some(p) if p.default is None else first[p.name] for p in parameters})
+
+
+def _some(parameter):
+    domain = parameter.domain
+    if isinstance(domain, Vector):
+        return (_of_interval(domain.items),)
+    if isinstance(domain, OneOf):
+        return domain.words[0]
+    return _of_interval(domain) if isinstance(domain, Interval) else False
+
+
+def _of_interval(domain):
+    if domain.high - domain.low <= 1.0:
+        value = domain.low + 0.3 * (domain.high - domain.low)
+    else:
+        value = 1.0 if 1.0 in domain else domain.low + 1.0
+    return float(np.ceil(value)) if domain.integer else value
+
+
+def _may_be(value, domain):
+    return not isinstance(domain, Interval) or isinstance(value, str) or value in domain
+
+
+def over(cases, find):
+    """The faults that find(values) gives, those that differ in numbers alone once, with the values that have them first
+    unless all do."""
+    found = {}
+    for values in cases:
+        for fault in find(values):
+            found.setdefault((_NUMBER.sub("", fault.what), fault.broken), []).append((fault, values))
+    for alike in found.values():
+        (what, broken), values = alike[0]
+        yield Fault(what if len(alike) == len(cases) else what + told(values), broken)
+
+
+def told(values):
+    """Values by name, for people."""
+    said = ", ".join(
+        f"{name} = {value:g}" if isinstance(value, float) else f"{name} = {value}" for name, value in values.items()
+    )
+    return f" at {said}" if said else ""
+
+
+def numbers_of(values):
+    """The array p that a lane function receives."""
+    return np.array([*(float(value) for value in values.values()), 0.0])
+
+
+def on_lanes(function, x, *rest):
+    """What a lane function, as plain Python, makes of numbers of any shape and count."""
+    x = np.asarray(x, dtype=float)
+    rows = np.resize(x, (max(1, -(-x.size // WIDTH)), WIDTH))
+    with np.errstate(all="ignore"):
+        found = np.broadcast_to(np.asarray(function(rows, *rest), dtype=float), rows.shape)
+    return found.ravel()[: x.size].reshape(x.shape)
+
+
+def same_bits(a, b):
+    """Whether arrays are equal to the bit, any NaN being any other."""
+    a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
+    either = np.isnan(a) & np.isnan(b) if a.dtype.kind == "f" else np.zeros(a.shape, bool)
+    return a.shape == b.shape and bool(np.all((a.view(np.uint64) == b.view(np.uint64)) | either))
+
+
+def apart(x, below):
+    """Where sorted numbers and the shares that should be below each differ most: (number, share, claim).
+
+    None where that may be chance (Kolmogorov-Smirnov).
+    """
+    shares = np.arange(1, len(x) + 1) / len(x)
+    off = np.maximum(shares - below, below - shares + 1.0 / len(x))
+    k = int(np.argmax(off))
+    return None if off[k] * np.sqrt(len(x)) < _KOLMOGOROV else (x[k], shares[k], below[k])

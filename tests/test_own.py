@@ -1,0 +1,337 @@
+"""Plugins of the user's own: taken in from files and packages, never mixed, and held to the contracts of ours."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import simcore as sc
+from simcore import contracts, design, errors, jit, own, recipes
+from simcore.errors import UsageError
+from simcore.registry import KINDS, plugins
+from tests.running import same_bits
+
+FOLDER = Path(__file__).parent / "plugins"
+MINE = FOLDER / "mine.py"
+
+
+@pytest.fixture(autouse=True)
+def clean():
+    """Nothing is in use before a test, nor after it."""
+    known = {kind: dict(plugins(kind)) for kind in KINDS}
+    yield
+    for kind, records in known.items():
+        plugins(kind).clear()
+        plugins(kind).update(records)
+    own._sources.clear()
+    own._forget()
+    errors.always.clear()
+
+
+def study_of(*estimators, name="own", **changes):
+    entries = {
+        "name": name,
+        "problem": "location",
+        "replications": 1024,
+        "factors": {"n": [20], "errors": [{"distribution": "student_t", "df": 3}]},
+        "estimators": list(estimators),
+    }
+    return sc.Study(**(entries | changes))
+
+
+def simcore(*words, cwd):
+    words = [sys.executable, "-m", "simcore", *map(str, words)]
+    return subprocess.run(words, capture_output=True, text=True, cwd=cwd)
+
+
+def values_of(run, measure="mse"):
+    table = run.summary()
+    return table[table["measure"] == measure]["value"].tolist()
+
+
+def test_a_loss_of_ones_own_is_one_of_ours(tmp_path):
+    """A copy of Huber's has its bits, also in regression, and its code is as much a part of the kernel."""
+    sc.use(MINE)
+    losses = {"loss": "huber", "k": 1.5}, {"loss": "my_huber"}
+    assert len(set(values_of(sc.run(study_of(*losses), tmp_path)))) == 1
+    factors = {"n": [20], "errors": [{"distribution": "cauchy"}], "design": [{"design": "gaussian"}]}
+    regression = study_of(*losses, name="lines", problem="linear", beta=[1.0, 2.0], factors=factors)
+    found = values_of(sc.run(regression, tmp_path), "median_abs_error")
+    assert found[:2] == found[2:] and found[0] != found[1]
+    rng = np.random.default_rng(1)
+    x, y = rng.standard_normal((30, 2)), rng.standard_cauchy(30)
+    assert np.array_equal(sc.fit(y, X=x, **losses[0]).estimate, sc.fit(y, X=x, **losses[1]).estimate)
+
+
+def test_a_function_of_one_sample_is_an_estimator(tmp_path):
+    """In the order in which samples were drawn; what raises, or gives NaN, is a failed fit."""
+    sc.use(str(MINE))
+    entries = [{"estimator": name} for name in ("midhinge", "cut_mean", "first_if_positive")]
+    study = study_of(*entries, keep="estimates")
+    run = sc.run(study, tmp_path)
+    table = run.summary()
+    found = sc.replay(run, cell=0, replication=17)
+    x = np.array(found.data["x"])
+    first, second, third = (fit.estimate for fit in found.fits)
+    assert first == pytest.approx(np.mean(np.quantile(x, [0.25, 0.75])), rel=1e-12)
+    assert second == pytest.approx(np.sort(x)[2:-2].mean(), rel=1e-12)
+    assert third == x[0] if x[0] >= 0.0 else third is None
+    failed = table[table["estimator"] == "first_if_positive"]["n_failed"].iloc[0]
+    assert abs(failed - 512) < 4.5 * 16
+    assert sc.fit([3.0, 1.0, 2.0], estimator="first_if_positive").estimate == 3.0
+    assert sc.fit([-3.0, 1.0, 2.0], estimator="first_if_positive").status == "non_finite"
+    rows = table[table["measure"] == "variance"]
+    reasons = dict(zip(rows["estimator"], rows["variance_reduction"], strict=True))
+    assert "does not move along" in reasons["cut_mean(share=0.1)"] and "score" in reasons["midhinge"]
+
+
+def test_errors_contamination_and_measures_of_ones_own(tmp_path):
+    sc.use(MINE)
+    factors = {
+        "n": [5],
+        "errors": [{"distribution": "my_uniform", "w": 2.0}],
+        "contamination": [{"kind": "lift", "by": 3.0}],
+    }
+    run = sc.run(study_of({"loss": "l2"}, factors=factors), tmp_path)
+    (bias,), (spread,) = values_of(run, "bias"), values_of(run, "range")
+    assert abs(bias - 3.0) < 4.5 * np.sqrt(4 / 3 / 5 / 1024) and 2.0 < spread < 4.0
+    assert run.summary()["w"].tolist()[0] == 2.0 and run.summary()["by"].tolist()[0] == 3.0
+
+
+def test_compiled_and_plain_have_the_same_bits():
+    sc.use(MINE)
+    study = study_of({"loss": "my_huber"})
+    assert list(contracts.studies.bits_faults(plugins("losses")["my_huber"])) == []
+    (cell,) = design.cells(study)
+    recipe = recipes.kernel_cell(study, cell)
+    assert len(recipe.fits) == 1 and jit.own_sources()
+
+
+def test_a_run_asks_for_its_plugins_and_keeps_a_copy(tmp_path):
+    """No run directory and no scenario brings code into a process: people must name it."""
+    scenario = tmp_path / "own.toml"
+    sc.use(MINE)
+    scenario.write_text(study_of({"loss": "my_huber"}, {"estimator": "midhinge"}).text)
+    refused = simcore("run", scenario, cwd=tmp_path)
+    assert refused.returncode == 2 and 'is unknown (got "my_huber")' in refused.stderr
+    assert simcore("run", scenario, "--plugin", MINE, cwd=tmp_path).returncode == 0
+    copy = Path("results/own/plugins/mine.py")
+    assert (tmp_path / copy).read_bytes() == MINE.read_bytes()
+    lacking = simcore("show", "results/own", cwd=tmp_path)
+    assert lacking.returncode == 2 and f"add --plugin {copy}" in lacking.stderr and "Traceback" not in lacking.stderr
+    (tmp_path / copy).write_bytes(MINE.read_bytes() + b"# more\n")
+    other = simcore("show", "results/own", "--plugin", copy, cwd=tmp_path)
+    assert other.returncode == 2 and "not that of SHA-256" in other.stderr
+    verified = simcore("verify", "results/own", "--plugin", MINE, cwd=tmp_path)
+    assert verified.returncode == 4 and "plugins/mine.py is not what it was" in verified.stdout
+    assert simcore("repair", "results/own", "--plugin", MINE, cwd=tmp_path).returncode == 0
+    shown = simcore("show", "results/own", "--plugin", copy, cwd=tmp_path)
+    assert shown.returncode == 0 and "midhinge" in shown.stdout
+
+
+def test_a_changed_plugin_gives_other_numbers_at_once(tmp_path):
+    """In one process and, through the cache of kernels, in the next one: machine code of the old one is not found."""
+    file = tmp_path / "changing.py"
+    text = MINE.read_text()
+    rng, found = np.random.default_rng(3), []
+    x = rng.standard_cauchy(50)
+    for half in ("0.5 * (np.quantile(x, 0.25)", "0.7 * (np.quantile(x, 0.25)"):
+        file.write_text(text.replace("0.5 * (np.quantile(x, 0.25)", half))
+        sc.use(file)
+        found.append(sc.fit(x, estimator="midhinge").estimate)
+        program = (
+            f"import simcore as sc; sc.use({str(file)!r}); print(sc.fit({x.tolist()}, estimator='midhinge').estimate)"
+        )
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+        assert float(done.stdout) == found[-1], done.stderr
+    assert found[1] == pytest.approx(1.4 * found[0], rel=1e-12)
+
+
+def test_results_of_other_code_are_not_mixed(tmp_path):
+    file = tmp_path / "changing.py"
+    file.write_bytes(MINE.read_bytes())
+    sc.use(file)
+    study = study_of({"loss": "my_huber"})
+    sc.run(study, tmp_path)
+    file.write_bytes(MINE.read_bytes() + b"# a comment is other code, too\n")
+    sc.use(file)
+    with pytest.raises(UsageError, match="needs the plugins of changing.py"):
+        sc.run(study, tmp_path)
+    with pytest.raises(UsageError, match="other code needs another --out"):
+        sc.extend(study, tmp_path, replications=2048)
+
+
+def test_an_estimator_of_ones_own_is_added_to_a_run(tmp_path):
+    """Extended and fresh runs have the same table, and the numbers of the old estimator stay."""
+    sc.run(study_of({"loss": "l1"}), tmp_path / "one")
+    sc.use(MINE)
+    both = study_of({"loss": "l1"}, {"estimator": "midhinge"})
+    extended, fresh = sc.extend(both, tmp_path / "one"), sc.run(both, tmp_path / "two")
+    assert extended.summary().equals(fresh.summary())
+    assert sc.verify(extended.path).findings == ()
+
+
+def test_dask_workers_get_the_plugins(tmp_path):
+    sc.use(MINE)
+    study = study_of({"loss": "my_huber"}, {"estimator": "midhinge"})
+    one, other = sc.run(study, tmp_path / "one"), sc.run(study, tmp_path / "two", engine="dask", threads=1)
+    assert one.summary().equals(other.summary())
+
+
+def test_scripts_of_slurm_name_the_copies(tmp_path):
+    sc.use(MINE)
+    study = study_of({"loss": "my_huber"})
+    words = own.words(study, tmp_path)
+    assert words == ["--plugin", tmp_path / "plugins" / "mine.py"]
+    assert own.words(study_of({"loss": "l2"}, name="other", measures=None), tmp_path) == words  # a measure of it
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("def f(x)\n    return 1", "bad.py:1: expected ':'"),
+        ("import nowhere_at_all", "bad.py:1: ModuleNotFoundError"),
+        ("\n\n1 / 0", "bad.py:3: ZeroDivisionError"),
+        ("x = 1", "defines no PLUGIN"),
+        ("PLUGIN = 3", "PLUGIN must be one of"),
+        ("from simcore.registry import Loss\nPLUGIN = Loss('a b', 'a name that cannot be')", "a name must be"),
+        (
+            "from simcore.registry import Loss\nPLUGIN = Loss('huber', 'has the name of one of ours')",
+            "of simcore itself",
+        ),
+        ("from simcore.registry import Loss\nPLUGINS = [Loss('a', 'twice the same')] * 2", "have the same name"),
+    ],
+)
+def test_what_is_no_plugin_is_refused_in_a_line(tmp_path, text, said):
+    (tmp_path / "bad.py").write_text(text)
+    with pytest.raises(UsageError, match=said):
+        sc.use(tmp_path / "bad.py")
+    assert not own._sources
+
+
+@pytest.mark.parametrize("source", ["nowhere.py", "no_such_package", "."])
+def test_what_is_not_there_is_refused(source):
+    with pytest.raises(UsageError, match="cannot be read|is neither a file"):
+        sc.use(source)
+
+
+@pytest.mark.parametrize(
+    "body, said",
+    [
+        ("return helper(x)", "bad.py:3: cannot be compiled: Untyped global name 'helper'.*mark functions"),
+        ("return x.nothing()", "bad.py:3: cannot be compiled: Unknown attribute 'nothing'"),
+    ],
+)
+def test_what_cannot_be_compiled_is_said_before_anything_is_written(tmp_path, body, said):
+    head = "from simcore.registry import Estimator\ndef f(x):\n    "
+    tail = "\ndef helper(x):\n    return x[0]\nPLUGIN = Estimator('f', 'one that fails', scalar=f)\n"
+    (tmp_path / "bad.py").write_text(head + body + tail)
+    sc.use(tmp_path / "bad.py")
+    with pytest.raises(UsageError, match=said):
+        sc.run(study_of({"estimator": "f"}), tmp_path / "results")
+    assert not (tmp_path / "results").exists()
+
+
+def test_an_exception_in_code_of_a_user_has_its_line_and_no_traceback(tmp_path):
+    (tmp_path / "bad.py").write_text(
+        "from simcore.registry import Measure\n"
+        "PLUGIN = Measure('boom', 'one that fails', value=lambda outcome: outcome.nothing)\n"
+    )
+    (tmp_path / "own.toml").write_text(study_of({"loss": "l2"}).text)
+    done = simcore("run", "own.toml", "--plugin", "bad.py", cwd=tmp_path)
+    assert done.returncode == 2 and "bad.py:2: in <lambda>: AttributeError" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_installed_package_offers_plugins(tmp_path, monkeypatch):
+    """By the name of its entry point; all of its files are its fingerprint."""
+    package, facts = tmp_path / "my_package", tmp_path / "my_package-1.0.dist-info"
+    package.mkdir()
+    facts.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "parts.py").write_text("FACTOR = 3.0\n")
+    (package / "losses.py").write_text(
+        "from my_package.parts import FACTOR\nfrom simcore.registry import Estimator\n"
+        "def f(x):\n    return FACTOR * x[0]\nPLUGIN = Estimator('thrice', 'thrice the first', scalar=f)\n"
+    )
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n")
+    (facts / "entry_points.txt").write_text("[simcore.plugins]\nmine = my_package.losses\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UsageError, match="did you mean 'mine'"):
+        sc.use("mime")
+    sc.use("mine")
+    assert sc.fit([2.0, 1.0], estimator="thrice").estimate == 6.0
+    study = study_of({"estimator": "thrice"})
+    assert set(own.inputs(study)) == {"mine"} and own.words(study, tmp_path) == ["--plugin", "mine"]
+    for name in [name for name in sys.modules if name.startswith("my_package")]:
+        del sys.modules[name]
+
+
+def test_check_finds_what_is_wrong():
+    """Each mistake of plugins/wrong.py, and none in plugins/mine.py."""
+    found = {one.name: one for one in contracts.check(FOLDER / "wrong.py")}
+    said = {name: " / ".join(fault.what for fault in one.faults if fault.broken) for name, one in found.items()}
+    assert not any(one.sound for one in found.values())
+    assert "psi is not the derivative of rho" in said["cut"] and "though monotone" in said["cut"]
+    assert "weight(r) r is not psi(r)" in said["cut"] and "psi_prime is not" in said["cut"]
+    assert "symmetric(**values) must be False" in said["recip"] and "tail index of about" in said["recip"]
+    assert "gives other numbers for the same data" in said["noisy"]
+    assert "does not move along" in said["biggest"] and "bad observations carry it away" in said["biggest"]
+    assert "its MCSE is 1 on average" in said["half"] and "in <lambda>: AttributeError" in said["boom"]
+
+
+def test_check_takes_what_is_right():
+    found = {one.name: one for one in contracts.check(MINE)}
+    assert all(one.sound for one in found.values()) and found["my_huber"].faults == ()
+    remarks = " / ".join(fault.what for fault in found["first_if_positive"].faults)
+    assert "gives no estimate for" in remarks and "carried_by(n, values) is not given" in remarks
+
+
+@pytest.mark.parametrize("name", ["hodges_lehmann", "trimmed_mean", "winsorized_mean", "catoni", "median_of_means"])
+def test_our_estimators_keep_the_contract(name):
+    assert list(contracts.faults(plugins("estimators")[name])) == []
+
+
+@pytest.mark.parametrize("name", ["shift", "scale", "point", "none"])
+def test_our_contamination_keeps_the_contract(name):
+    assert list(contracts.faults(plugins("contamination")[name])) == []
+
+
+@pytest.mark.parametrize("name", ["gumbel", "logistic", "lognormal", "skewed_t", "slash"])
+def test_our_distributions_keep_the_contract(name):
+    assert list(contracts.faults(plugins("distributions")[name])) == []
+
+
+@pytest.mark.parametrize("name", ["mse", "efficiency", "quantile"])
+def test_our_measures_keep_the_contract(name):
+    assert list(contracts.faults(plugins("measures")[name])) == []
+
+
+def test_the_contract_of_distributions_sees_false_claims():
+    import dataclasses
+
+    gumbel = plugins("distributions")["gumbel"]
+    twins = {
+        "mean(**values) says 0": {"mean": lambda: 0.0},
+        "symmetric(**values) must be False": {"symmetric": lambda: True},
+        "score is not minus the derivative": {"score": lambda z, p: 1.01 * gumbel.score(z, p)},
+        "information(**values) is 2": {"information": lambda: 2.0},
+        "though with a tail index": {"mean": lambda: None},
+        "of the draws are below": {"log_density": lambda z, p: gumbel.log_density(1.05 * z, p), "score": None},
+    }
+    for said, changes in twins.items():
+        plugins("distributions")["gumbel"] = dataclasses.replace(gumbel, **changes)
+        own._forget()
+        assert any(said in fault.what for fault in contracts.faults(plugins("distributions")["gumbel"])), said
+
+
+def test_bits_of_ones_own_do_not_depend_on_threads(tmp_path):
+    sc.use(MINE)
+    study = study_of({"loss": "my_huber"}, {"estimator": "cut_mean"}, keep="estimates")
+    runs = [sc.run(study, tmp_path / str(threads), threads=threads) for threads in (1, 2)]
+    (cell,) = design.cells(study)
+    tables = [run.summary() for run in runs]
+    assert tables[0].equals(tables[1])
+    assert same_bits(np.ones(1), np.ones(1)) and cell.n == 20
