@@ -13,6 +13,7 @@ from simcore.registry import plugins, unknown
 from simcore.statuses import INSUFFICIENT, NO_MCSE, OK, ROUGH, UNDEFINED, worse
 from simcore.summaries import FEWEST, moments
 
+_SAME = 1e-9  # relative: estimands are worked out to ten digits
 # What to compare by, and the moment that each needs: losses, and of quantities without a true value their means.
 ORDERS = {"mse": 2, "variance": 2, "mae": 1, "mean": 1}
 
@@ -67,7 +68,7 @@ def _cell_rows(study, cell, total, errors, measure):
             judged = _judged(*found, state, both)
             if state == UNDEFINED and measure != "mean" and not unknown:
                 judged["verdict"] = _INFINITE[states[i] == UNDEFINED, states[j] == UNDEFINED]
-            if truths[i] != truths[j]:
+            if _differ(truths[i], truths[j]):
                 judged["verdict"] = judged["verdict"] and "different estimands"
             smaller, larger = int(sums["smaller"]), int(sums["larger"])
             told = measure != "mean" and not unknown
@@ -115,6 +116,13 @@ def _ingredients(measure, a, b, shared):
     second, fourth = ([getattr(own.moments, moments)[k] for own in (a, b)] for k in (2, 4))
     variances = [m4 - m2 * m2 for m2, m4 in zip(second, fourth, strict=True)]
     return of, second, variances, shared.squares[place] - second[0] * second[1]
+
+
+def _differ(one, other):
+    """Whether two true values are different, or only one of them is known; rounding is no difference."""
+    if one is None or other is None:
+        return one is not other
+    return abs(one - other) > _SAME * max(abs(one), abs(other))
 
 
 # Which of two losses are infinite -> the verdict
