@@ -3,13 +3,13 @@
 import functools
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from simcore import design, joint, recipes, robustness
 from simcore.errors import UsageError
-from simcore.footprint import LOOSE_ROWS
 from simcore.intervals import Z
 from simcore.outcomes import CellOutcomes
 from simcore.rarity import ENOUGH, swept_away
@@ -19,6 +19,8 @@ from simcore.tails import hill
 
 FEWEST = 10  # good replications for an MCSE: the kurtosis of two is 1 whatever they are
 _ALL_BUT_ROUNDING = 1e20  # a larger gain is none: the control variate has taken all of the error
+LOOSE_ROWS = 1 << 14  # rows that are not yet in columns, at most: they take twice the memory
+_LEFT_OUT = "it is left out"
 _PLAIN = ("plain_value", "plain_mcse")
 EXACT = 1e-13  # of a value or its unit: a smaller error is rounding, where a control variate has taken all else
 UNITS = {"bias": 1, "empirical_se": 1, "rmse": 1, "variance": 2, "mse": 2}  # powers of the data's unit, if any
@@ -104,12 +106,15 @@ def measured(choice, outcome):
     return value, mcse, *interval
 
 
-def cell_rows(study, cell, total, errors=None, only=None):
-    """The rows of a cell as dicts, of all measures or only of those of certain names."""
+def cell_rows(study, cell, total, errors=None, only=None, plain=False):
+    """The rows of a cell as dicts, of all measures or only of those of certain names; plain: without the control
+    variate."""
     outcomes = CellOutcomes(study, cell, total, errors)
     common = _cell_columns(study, cell)
     targets, quantities = design.targets(study), cell.quantities
     all_views = [outcomes.views(row) for row in range(len(targets))]
+    if plain:
+        all_views = [replace(views, adjusted=None, why=_LEFT_OUT, why_not_compared=_LEFT_OUT) for views in all_views]
     states, truths = moments(study, cell, all_views), design.truths(study, cell)
     unknown = [truth is None and not quantities[t].drawn for (_, t), truth in zip(targets, truths, strict=True)]
     for row, ((place, parameter), views, own, truth) in enumerate(zip(targets, all_views, states, truths, strict=True)):

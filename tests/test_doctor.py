@@ -35,7 +35,7 @@ def look(tmp_path, monkeypatch, sinfo):
 
     def found(name, **options):
         jit.kernel_cache.cache_clear()
-        return {finding.name: finding for finding in doctor.examine(tmp_path / "results", **options)}[name]
+        return {check.name: check for check in doctor.examine(tmp_path / "results", **options)}[name]
 
     yield found
     jit.kernel_cache.cache_clear()

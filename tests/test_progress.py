@@ -7,7 +7,7 @@ import time
 import pytest
 
 from simcore import jit
-from simcore.cli import output
+from simcore.cli import ticker
 
 
 @pytest.mark.parametrize("terminal", [False, True])
@@ -15,11 +15,11 @@ def test_compiling_is_told(monkeypatch, terminal):
     stream = io.StringIO()
     stream.isatty = lambda: terminal
     monkeypatch.setattr(sys, "stderr", stream)
-    monkeypatch.setattr(output, "_LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(output, "_COMPILING_SECONDS", 0.05)
+    monkeypatch.setattr(ticker, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(ticker, "_COMPILING_SECONDS", 0.05)
     for compiling in (False, True):
         monkeypatch.setattr(jit, "compiling", lambda compiling=compiling: compiling)
-        with output.Progress("study") as progress:
+        with ticker.Ticker("study") as progress:
             time.sleep(0.4)
             progress(1, 2, None)
         assert (stream.getvalue().count("study: compiling kernels (once for each version)") >= 1) == compiling

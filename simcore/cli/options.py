@@ -1,5 +1,6 @@
 """Arguments and options that several commands take."""
 
+import contextlib
 import os
 
 import click
@@ -40,6 +41,17 @@ def selection(function):
     for option in reversed(_SELECTION):
         function = option(function)
     return function
+
+
+@contextlib.contextmanager
+def renamed(argument, option):
+    """Within, a message about an argument is one about the option that gave it."""
+    try:
+        yield
+    except UsageError as error:
+        if not str(error).startswith(f"{argument}:"):
+            raise
+        raise UsageError(option + str(error).removeprefix(argument)) from error
 
 
 def load(path, replications, seed):
