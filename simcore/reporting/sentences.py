@@ -7,8 +7,8 @@ from collections import Counter
 
 from simcore.reporting.contests import LEVEL
 from simcore.reporting.verdicts import ESTIMANDS, SILENT, TIED, UNKNOWN, ratios
-from simcore.reporting.wording import counted, few, joined, listed, named, of_all, percent, span, unit
 from simcore.tables import with_error
+from simcore.wording import counted, few, joined, listed, named, of_all, percent, span, unit
 
 _MOST_LEVELS = 6  # that tell where a winner wins
 
