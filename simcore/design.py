@@ -12,10 +12,11 @@ import json
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from simcore.choices import Choice, Model
 from simcore.errors import UsageError
 from simcore.populations import estimand
 from simcore.registry import Quantity, plugins
-from simcore.scenario import MOST_PAIRED, Choice, Model
+from simcore.scenario_checks import MOST_PAIRED
 from simcore.wording import counted
 
 _MOST_BLOCKS = 1_000_000

@@ -23,11 +23,11 @@ prange = range  # in compiled drivers: numba.prange
 # x / 0 is IEEE's, not an exception: the check alone would keep loops from being vectorised. Never fastmath.
 _OPTIONS = {"error_model": "numpy"}
 _FACES = """
-__init__ __main__ audit block_tables breakdown cards checks cli comparisons contracts describe doctor drawing
-engines errors exports failures figures files findings first_look fitting footprint forecast intervals joint
-json_schema limits meanwhile measures nearest opening own progress provenance rarity refinement repairs
-replay_tables replays reporting restoring runs scenario selecting shards shelves signals slurm starters statuses
-store summaries surfaces tables tails tidying toml_text uncertainty wide wording
+__init__ __main__ audit block_tables breakdown cards checks choices cli comparisons contracts describe doctor
+drawing engines errors exports failures figures files findings first_look fitting footprint forecast intervals
+joint json_schema limits meanwhile measures nearest opening own progress provenance rarity refinement repairs
+replay_tables replays reporting restoring runs scenario scenario_checks selecting shards shelves signals slurm
+starters statuses store summaries surfaces tables tails tidying toml_text uncertainty wide wording
 """
 FACES = frozenset(_FACES.split())  # modules and folders that decide no stored number
 _NUMBA_OPTIONS = ("CPU_NAME", "CPU_FEATURES", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX", "BOUNDSCHECK")

@@ -8,8 +8,9 @@ loss do, `if` tells the cases apart: its messages point at a key, those of `anyO
 
 import math
 
-from simcore import scenario
+from simcore.choices import parameters_of
 from simcore.registry import Flag, Interval, OneOf, Vector, plugins
+from simcore.scenario_checks import DEFAULT_REPLICATIONS, ESTIMANDS, MOST_REPLICATIONS, suiting
 
 _WORDS = {"errors": "distribution", "contamination": "kind", "design": "design", "measures": "measure"}
 _KINDS = {"errors": "distributions", "contamination": "contamination", "design": "designs", "measures": "measures"}
@@ -40,7 +41,7 @@ def schema():
 def _keys():
     """The keys of a scenario of any problem."""
     text = {"type": "string"}
-    replications = {"type": "integer", "minimum": 1, "maximum": scenario.MOST_REPLICATIONS}
+    replications = {"type": "integer", "minimum": 1, "maximum": MOST_REPLICATIONS}
     relative = [name for name, plugin in plugins("measures").items() if plugin.relative]
     measures = [name for name, plugin in plugins("measures").items() if plugin.parameters]
     number = {"type": "number"}
@@ -49,10 +50,10 @@ def _keys():
         "name": text | _about("names the run directory: 1 to 64 of a-z, 0-9, _ and -", pattern="^[a-z0-9_-]{1,64}$"),
         "title": text | _about("stands above tables and figures", maxLength=200),
         "seed": _about("the same seed gives the same bits", type="integer", minimum=0, maximum=2**63 - 1),
-        "replications": replications | _about("data sets per cell", default=scenario.DEFAULT_REPLICATIONS),
+        "replications": replications | _about("data sets per cell", default=DEFAULT_REPLICATIONS),
         "keep": _about("keep every estimate, one by one", enum=["estimates"]),
         "reference": text | _about("whose efficiency is 1: the label of an estimator; default: the first"),
-        "estimand": _about("what estimators are measured against where errors are skewed", enum=[*scenario.ESTIMANDS]),
+        "estimand": _about("what estimators are measured against where errors are skewed", enum=[*ESTIMANDS]),
         "variance_reduction": _about("the score as a control variate", enum=["score", "none"]),
         "beta": _about("true coefficients, the intercept first", type="array", items=number, minItems=1, maxItems=21),
         "intercept": _about("whether the regression has one", type="boolean", default=True),
@@ -84,7 +85,7 @@ def _keys():
 def _of_problem(problem):
     """What a scenario of a problem must be besides."""
     factors = ("errors", "contamination", "design")[: 3 if problem.designed else 2]
-    lists = {key: _allowed({_WORDS[key]: scenario.suiting(_KINDS[key], problem.name)}) for key in factors}
+    lists = {key: _allowed({_WORDS[key]: suiting(_KINDS[key], problem.name)}) for key in factors}
     settings = {setting.name: _axis(setting) for setting in problem.settings}
     words = {"loss": "losses", "estimator": "estimators"}
     required = ["n", "errors"] + ["design"] * problem.designed
@@ -98,7 +99,7 @@ def _of_problem(problem):
                 "required": required,
                 "additionalProperties": False,
             },
-            "estimators": _allowed({word: scenario.suiting(kind, problem.name) for word, kind in words.items()}),
+            "estimators": _allowed({word: suiting(kind, problem.name) for word, kind in words.items()}),
             **dict.fromkeys(others, False),
         },
         "required": ["beta"] if problem.designed else [],
@@ -165,7 +166,7 @@ def _allowed(names):
 
 def _plugin(kind, plugin):
     """What a table that names a plugin must be."""
-    parameters = scenario.parameters_of(kind, plugin)
+    parameters = parameters_of(kind, plugin)
     word = {"losses": "loss", "estimators": "estimator"}.get(kind) or _WORDS[{v: k for k, v in _KINDS.items()}[kind]]
     label = {"label": {"type": "string", "minLength": 1, "maxLength": 64}} if kind in ("losses", "estimators") else {}
     return {
@@ -218,7 +219,7 @@ def _offered(own):
     found = {}
     for kind, named in own.items():
         for name, plugin in named.items():
-            for parameter in scenario.parameters_of(kind, plugin):
+            for parameter in parameters_of(kind, plugin):
                 found.setdefault(parameter.name, {}).setdefault(_meaning(parameter), []).append(name)
     return {
         name: _about("; ".join(f"{meaning} ({', '.join(users)})" for meaning, users in meanings.items()))

@@ -12,9 +12,9 @@ from dataclasses import replace
 import numpy as np
 
 from simcore import breakdown, jit, joint, kernels, linear_kernels, own, scores, trial_kernels
+from simcore.choices import Choice
 from simcore.m_regression import INTERCEPT
 from simcore.registry import OneOf, plugins
-from simcore.scenario import Choice
 from simcore.streams import DESIGN, KEY_WORDS, PURPOSES, stream_keys
 
 

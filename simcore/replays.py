@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simcore import codes, design, jit, linear_kernels, populations, recipes, runs, scenario
+from simcore import codes, design, jit, linear_kernels, populations, recipes, runs, scenario, scenario_checks
 from simcore.errors import UsageError
 from simcore.fitting import checked_whole
 from simcore.lanes import WIDTH
@@ -86,7 +86,7 @@ def replay(study, cell, replication, seed=None):
     study = study if seed is None else study.with_changes(seed=seed)
     cells = design.cells(study)
     cell = cells[checked_whole("cell", cell, 0, len(cells) - 1)]
-    replication = checked_whole("replication", replication, 0, scenario.MOST_REPLICATIONS - 1)
+    replication = checked_whole("replication", replication, 0, scenario_checks.MOST_REPLICATIONS - 1)
     group, column = divmod(replication, WIDTH)
     kernel = recipes.kernel_cell(study, cell, jit.enabled())._replace(score=0)
     with np.errstate(all="ignore"):

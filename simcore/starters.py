@@ -7,7 +7,7 @@ import textwrap
 import tomllib
 from dataclasses import dataclass
 
-from simcore import scenario
+from simcore import choices, scenario, scenario_checks
 from simcore.errors import ScenarioError, UsageError
 from simcore.registry import Interval, OneOf, Vector, plugins, resolved, unknown
 from simcore.toml_text import inline
@@ -56,7 +56,7 @@ def usual(problem):
     """The Answers that suit a problem. Raises UsageError where there is no such problem."""
     if problem not in plugins("problems"):
         raise UsageError(f"--problem: unknown (got {problem!r}), known: {', '.join(plugins('problems'))}")
-    own = {kind: tuple(scenario.suiting(kind, problem)) for kind in ("distributions", "losses", "estimators")}
+    own = {kind: tuple(scenario_checks.suiting(kind, problem)) for kind in ("distributions", "losses", "estimators")}
     n, errors, bad = _USUAL.get(problem, ((20,), own["distributions"][:1], _NONE))
     losses = _LOSSES.get(problem, own["estimators"] or own["losses"][:1])
     return Answers(problem, n, errors, bad, losses, 500 if problem == "network" else _REPLICATIONS)
@@ -90,7 +90,7 @@ def _heading(name, problem, answers):
     yield _line(f'title = "{_title(problem)}"', "stands above tables and figures")
     yield _line(f'problem = "{problem.name}"', f"others: {others}")
     if problem.exact is None:
-        yield _line(f"seed = {scenario.DEFAULT_SEED}", "the same seed gives the same bits, on any machine")
+        yield _line(f"seed = {scenario_checks.DEFAULT_SEED}", "the same seed gives the same bits, on any machine")
         yield _line(f"replications = {answers.replications:_}", "data sets per cell; 100 times as many: errors a tenth")
         yield _line('# keep = "estimates"', "keep every estimate, for `simcore export --for rsimsum`")
     if "l1" in answers.losses:
@@ -118,7 +118,7 @@ def _factors(problem, answers):
     if problem.designed:
         yield from _list("design", "design", "designs", ("gaussian",), problem)
     yield from _list("errors", "distribution", "distributions", answers.errors, problem)
-    if not problem.exact and scenario.suiting("contamination", problem.name) != ["none"]:
+    if not problem.exact and scenario_checks.suiting("contamination", problem.name) != ["none"]:
         yield from _list("contamination", "kind", "contamination", answers.contamination, problem)
 
 
@@ -129,7 +129,7 @@ def _setting(setting):
         values = list(domain.words) if isinstance(domain, OneOf) else [_tried(setting)]
         yield _line(f"{setting.name} = {inline(values)}", setting.meaning)
     else:
-        code = f"# {setting.name} = {inline([_plain(value) for value in scenario.as_values(setting.default)])}"
+        code = f"# {setting.name} = {inline([_plain(value) for value in choices.as_values(setting.default)])}"
         yield _line(code, f"{setting.meaning}: {setting.domain}")
 
 
@@ -141,7 +141,7 @@ def _list(key, word, kind, entries, problem):
         name, values = _read(entry, kind)
         used.append(name)
         yield _line(f"  {inline({word: name} | values)},", plugins(kind)[name].meaning)
-    others = [name for name in scenario.suiting(kind, problem.name) if name not in used]
+    others = [name for name in scenario_checks.suiting(kind, problem.name) if name not in used]
     if others:
         yield from _comment(f"others: {', '.join(others)}; `simcore list {kind}` says what they mean", "  # ")
     if kind == "distributions" and problem.errors and not problem.exact:
@@ -153,19 +153,19 @@ def _list(key, word, kind, entries, problem):
 def _estimators(problem, answers):
     used = []
     for entry in answers.losses:
-        kind = "losses" if _name(entry) in scenario.suiting("losses", problem.name) else "estimators"
+        kind = "losses" if _name(entry) in scenario_checks.suiting("losses", problem.name) else "estimators"
         name, given = _read(entry, kind, ("losses", "estimators"))
         used.append(name)
         plugin = plugins(kind)[name]
         yield from ("", "[[estimators]]")
         yield _line(f'{"loss" if kind == "losses" else "estimator"} = "{name}"', plugin.meaning)
-        for parameter in scenario.parameters_of(kind, plugin):
+        for parameter in choices.parameters_of(kind, plugin):
             default = given.get(parameter.name, _plain(parameter.default))
             words = "".join(f' or "{word}"' for word in parameter.words)
             code = f"{parameter.name} = {inline(default)}"
             shown = code if parameter.name in given else f"# {code}"
             yield _line(shown, f"{parameter.meaning}: {parameter.domain}{words}")
-    names = {kind: [own for own in scenario.suiting(kind, problem.name) if own not in used] for kind in _MORE}
+    names = {kind: [own for own in scenario_checks.suiting(kind, problem.name) if own not in used] for kind in _MORE}
     names["losses"] = [own for own in names["losses"] if not _unsuited(problem, plugins("losses")[own])]
     more = "; ".join(f"{kind}: {', '.join(own)}" for kind, own in names.items() if own)
     if more:
@@ -205,7 +205,7 @@ def _read(entry, kind, kinds=None):
     for pair in filter(None, (part.strip() for part in re.split(r",(?![^\[]*\])", found[2] or ""))):
         key, _, value = pair.partition("=")
         given[key.strip()] = _value(value.strip())
-    required = {p.name: _tried(p) for p in scenario.parameters_of(kind, plugin) if p.default is None}
+    required = {p.name: _tried(p) for p in choices.parameters_of(kind, plugin) if p.default is None}
     return found[1], {key: value for key, value in (required | given).items() if value is not None}
 
 

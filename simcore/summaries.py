@@ -92,7 +92,7 @@ def status(order, exist_below):
 
 
 def measured(choice, outcome):
-    """(value, mcse, low, high) of a measure (a `scenario.Choice`); a root takes its MCSE by the delta method."""
+    """(value, mcse, low, high) of a measure (a `choices.Choice`); a root takes its MCSE by the delta method."""
     plugin = plugins("measures")[choice.name]
     if plugin.root_of is None:
         result = plugin.value(outcome, **choice.values)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simcore import fitting, scenario
+from simcore import choices, fitting, scenario
 from simcore.errors import UsageError
 from simcore.lanes import WIDTH
 from simcore.registry import Loss, plugins
@@ -120,7 +120,7 @@ def loss_surface(
     found = found[(np.abs(found) <= extent).all(axis=1)]
     here = np.zeros((1, 2))
     return LossSurface(
-        label=scenario.Choice("losses", choice.name, choice.parameters).label,
+        label=choices.Choice("losses", choice.name, choice.parameters).label,
         parameters=pair,
         names=tuple(f"beta{k + (not intercept)}" for k in pair),
         axes=axes,

@@ -10,9 +10,9 @@ from click.testing import CliRunner
 
 import simcore as sc
 from simcore import exports, registry
+from simcore.choices import parameters_of
 from simcore.cli import main
 from simcore.errors import UsageError
-from simcore.scenario import parameters_of
 from tests.test_cli import TINY
 
 KEPT = TINY.replace('name = "tiny"', 'name = "kept"\nkeep = "estimates"').replace("n = [5, 8]", "n = [5]")

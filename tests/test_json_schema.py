@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
-from simcore import json_schema, scenario, starters
+from simcore import choices, json_schema, scenario, starters
 from simcore.cli import main
 from simcore.errors import ScenarioError
 from simcore.registry import Derived, Interval, plugins
@@ -150,7 +150,7 @@ def test_every_plugin_has_its_parameters_meanings_and_defaults(kind):
     assert list(found) == list(plugins(kind))
     for name, plugin in plugins(kind).items():
         own = found[name]["properties"]
-        for parameter in scenario.parameters_of(kind, plugin):
+        for parameter in choices.parameters_of(kind, plugin):
             assert parameter.meaning in own[parameter.name]["description"]
             if not isinstance(parameter.default, Derived | None):
                 assert own[parameter.name]["default"] == parameter.default

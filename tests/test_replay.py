@@ -19,7 +19,7 @@ from simcore import codes, design, execute, populations, recipes, replay_tables,
 from simcore.errors import UsageError
 from simcore.lanes import WIDTH
 from simcore.registry import plugins
-from simcore.scenario import MOST_REPLICATIONS
+from simcore.scenario_checks import MOST_REPLICATIONS
 from tests.running import same_bits
 from tests.test_cli import simcore
 

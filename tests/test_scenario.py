@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from simcore import toml_text
 from simcore.checks import MOST_SHOWN
+from simcore.choices import Choice, EstimatorChoice
 from simcore.errors import ScenarioError
-from simcore.scenario import Choice, EstimatorChoice, Study, estimator, load, parse
+from simcore.scenario import Study, estimator, load, parse
 
 HEAD = 'name = "heavy_tails"\nproblem = "location"\n'
 FACTORS = '[factors]\nn = [10, 20]\nerrors = [{ distribution = "normal" }]\n'

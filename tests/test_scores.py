@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from simcore import jit, scores
+from simcore.choices import Choice
 from simcore.jit import lane
 from simcore.lanes import WIDTH, load, store
 from simcore.registry import plugins
-from simcore.scenario import Choice
 from simcore.scores import efficient_score, of_one, of_two
 from tests.running import rows_of, same_bits, samples
 

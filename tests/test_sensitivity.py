@@ -14,10 +14,10 @@ import pytest
 
 import simcore as sc
 from simcore import batches, populations, robustness, scenario
+from simcore.choices import Choice
 from simcore.errors import ScenarioError, UsageError
 from simcore.populations import Swept, population
 from simcore.registry import plugins
-from simcore.scenario import Choice
 from tests.running import same_bits
 
 ORACLE = json.loads((Path(__file__).parent / "oracles" / "sensitivity.json").read_text())

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 import simcore as sc
-from simcore import scenario, starters
+from simcore import scenario, scenario_checks, starters
 from simcore.cli import main
 from simcore.registry import plugins
 
@@ -54,13 +54,13 @@ def test_whatever_can_stand_there_makes_a_study_and_is_offered(problem):
     usual, name = starters.usual(problem), "one"
     text = starters.starter(name, usual)
     for kind in ("distributions", "contamination", "losses"):
-        for entry in scenario.suiting(kind, problem):
+        for entry in scenario_checks.suiting(kind, problem):
             assert re.search(rf"\b{entry}\b", text) or problem == "network" or entry == "none"
-    for entry in scenario.suiting("estimators", problem):
+    for entry in scenario_checks.suiting("estimators", problem):
         assert re.search(rf"\b{entry}\b", text)
         made = starters.starter(name, starters.Answers(problem, (41,), usual.errors, ("none",), (entry,)))
         assert scenario.parse(made).estimators[0].name == entry
-    for entry in scenario.suiting("distributions", problem):
+    for entry in scenario_checks.suiting("distributions", problem):
         made = starters.starter(name, starters.Answers(problem, (41,), (entry,), ("none",), usual.losses[:1]))
         assert scenario.parse(made).errors[0].name == entry
 

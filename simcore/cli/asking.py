@@ -4,7 +4,7 @@ import json
 
 import click
 
-from simcore import registry, scenario
+from simcore import choices, registry
 from simcore.cli import options
 from simcore.cli.group import main
 from simcore.cli.guidance import examples, kinds
@@ -51,7 +51,7 @@ def _listed(kind):
 
 
 def _parameters(kind, plugin):
-    return () if plugin.name in registry.families(kind) else scenario.parameters_of(kind, plugin)
+    return () if plugin.name in registry.families(kind) else choices.parameters_of(kind, plugin)
 
 
 def _short(default):
@@ -59,7 +59,7 @@ def _short(default):
         return str(default).lower()
     if isinstance(default, str | registry.Derived):
         return str(default)
-    return ", ".join(f"{value:g}" for value in scenario.as_values(default))
+    return ", ".join(f"{value:g}" for value in choices.as_values(default))
 
 
 def _plain(default):

@@ -111,10 +111,10 @@ def _tell_problems():
 
 def _question(field, problem):
     """A question, and what can be answered."""
-    from simcore import scenario
+    from simcore import scenario_checks
 
     kinds = ("losses", "estimators") if field == "losses" else (_KINDS[field],) if field in _KINDS else ()
-    known = [name for kind in kinds for name in scenario.suiting(kind, problem)]
+    known = [name for kind in kinds for name in scenario_checks.suiting(kind, problem)]
     lines = textwrap.wrap(", ".join(known), 100, initial_indent="  ", subsequent_indent="  ")
     return "\n".join([_QUESTIONS[field], *lines, " "]) if known else _QUESTIONS[field]
 

@@ -7,7 +7,8 @@ from simcore.contracts.faults import Fault, cases, same_bits, typical
 from simcore.errors import UsageError
 from simcore.lanes import WIDTH
 from simcore.registry import KIND_OF, only_for, plugins
-from simcore.scenario import ESTIMANDS, Study
+from simcore.scenario import Study
+from simcore.scenario_checks import ESTIMANDS
 
 _KEYS = {"distributions": "distribution", "contamination": "kind", "designs": "design", "losses": "loss"}
 
