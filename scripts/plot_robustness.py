@@ -12,7 +12,7 @@ def main():
     parser.add_argument("run", type=Path, help="a run directory, results/<study name>")
     folder = parser.parse_args().run
     try:
-        figures = simcore.plot(simcore.open(folder))
+        figures = simcore.plot(simcore.open(folder), kinds="curves")
     except simcore.SimcoreError as error:
         print(error, file=sys.stderr)
         return error.exit_code

@@ -22,7 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import simcore as sc
-from simcore import design, execute, jit, opening
+from simcore import design, execute, jit, opening, rounds
 from simcore.shards import dealt
 
 
@@ -33,7 +33,7 @@ def balance(scenario, replications, count):
     jit.set_threads(1)
     rates = [_rate(study, cell) for cell in cells]
     owner = dealt(study, count)
-    blocks = design.lacking(study, {})
+    blocks = design.missing(study, {})
     for block in blocks:
         loads[owner(block) - 1] += block.count * rates[block.cell]
     foretold = [rate / cell.cut.work for rate, cell in zip(rates, cells, strict=True)]
@@ -42,7 +42,7 @@ def balance(scenario, replications, count):
         "files": len(design.bundles(study, blocks)),
         "core hours": round(sum(loads) / 3600, 2),
         "slowest over mean": round(max(loads) * count / sum(loads), 3),
-        "seconds of a file": round(cells[0].cut.of_file * sum(foretold) / len(foretold), 2),
+        "seconds of a bundle": round(cells[0].cut.of_bundle * sum(foretold) / len(foretold), 2),
         "work, slowest over quickest cell": round(max(foretold) / min(foretold), 2),
     }
 
@@ -101,7 +101,7 @@ def merge(count, out):
     folder, cell = opening.create(out, study), design.cells(study)[50]
     found = execute.run_block(study, cell, design.Block(cell.number, cell.key, 0, 64))
     start = time.perf_counter()
-    blocks = folder.missing()
+    blocks = rounds.missing(folder)
     for bundle in design.bundles(study, blocks):
         folder.commit(*(replace(found, block=block) for block in bundle))
     storing = time.perf_counter() - start

@@ -9,8 +9,8 @@ from simcore import block_tables, design, execute, files, jit, opening, rounds, 
 from simcore.errors import DamagedError
 from simcore.findings import Finding, Report
 from simcore.meanwhile import Changed, Vanished, settled
-from simcore.runs import Run, as_arrow
-from simcore.shelves import by_place, parquet
+from simcore.runs import Run, rendered
+from simcore.shelves import by_place
 from simcore.store import FOLDERS, SCENARIO, SUMMARY
 
 
@@ -26,11 +26,11 @@ def verify(path, sample=3, threads=None):
 
 
 def _report(folder, sample, threads):
-    listed = {name: folder.shelves[name].listing() for name in FOLDERS}
-    shelves = {name: _Checked(folder, name, listed[name]) for name in FOLDERS}
+    listed = {kind: folder.shelves[kind].listing() for kind in FOLDERS}
+    shelves = {kind: _Checked(folder, kind, listed[kind]) for kind in FOLDERS}
     findings = [*_text(folder), *(found for shelf in shelves.values() for found in shelf.findings)]
     missing, recomputed = _missing(folder, shelves, findings), None
-    if folder.finished:
+    if folder.summarised:
         findings += [Finding("blocks", "lacks what was there", tuple(missing))] * bool(missing)
         missing = []
     if folder.of_this_code:
@@ -38,29 +38,30 @@ def _report(folder, sample, threads):
         whole = [*shelves["blocks"].whole]
         recomputed = tuple(random.sample(whole, min(sample, len(whole))))
         findings += [found for block in recomputed for found in _computed_anew(folder, shelves, block)]
-    if folder.finished and not findings:
+    if folder.summarised and not findings:
         findings += _summary(folder)
     if findings:
         _unless_changed(folder, listed)
-    checked = sum(len(shelf.checked) for shelf in shelves.values())
+    count = sum(len(shelf.checked) for shelf in shelves.values())
     left = tuple(name for shelf in shelves.values() for name in shelf.left)
-    return Report(folder.path, tuple(findings), tuple(missing), checked, recomputed, folder.finished, left)
+    finished = folder.done(missing)
+    return Report(folder.path, tuple(findings), tuple(missing), count, recomputed, finished, left)
 
 
 def _unless_changed(folder, listed):
     """Raise Changed where another process has worked on the run meanwhile: then what was found may be its work."""
     folder.unchanged()
-    if any(folder.shelves[name].listing() != listed[name] for name in FOLDERS):
+    if any(folder.shelves[kind].listing() != listed[kind] for kind in FOLDERS):
         raise Changed(f"{folder.path}: another process works on this run; verify it when that has ended")
 
 
 class _Checked:
     """What stands in a folder of block files: findings, places that have a file, names of files that are whole, of
-    whole blocks block -> name, and names of files of before an extension."""
+    files their blocks, name -> Blocks, of whole blocks block -> name, and names of files of before an extension."""
 
-    def __init__(self, folder, name, listing):
-        self.folder, self.name, self.numbers = folder, name, folder.numbers
-        self.findings, self.places, self.checked, self.whole, self.left = [], set(), [], {}, []
+    def __init__(self, folder, kind, listing):
+        self.folder, self.kind, self.numbers = folder, kind, folder.numbers
+        self.findings, self.places, self.checked, self.blocks, self.whole, self.left = [], set(), [], {}, {}, []
         for strange in listing.strange:
             self._find(strange, "is not of this run")
         for broken in listing.broken:
@@ -72,13 +73,13 @@ class _Checked:
             else:
                 self._find(own, "is of a cell that is not in this run")
         for own, places in listing.earlier.items():
-            self.left.append(f"{self.name}/{own}")
-            self._try(own, (), lambda own=own, places=places: folder.table(self.name, places[0], own))
+            self.left.append(f"{self.kind}/{own}")
+            self._try(own, (), lambda own=own, places=places: folder.table(self.kind, places[0], own))
         self._compare(by_place({own: listing.own[own] for own in self.checked}))
 
     def _read(self, name, places):
-        read = self.folder.read_sums if self.name == "blocks" else self.folder.read_estimates
-        blocks = tuple(design.Block(self.numbers[place.cell], *place) for place in places)
+        read = self.folder.read_sums if self.kind == "blocks" else self.folder.read_estimates
+        blocks = self.blocks[name] = tuple(design.Block(self.numbers[place.cell], *place) for place in places)
         if self._try(name, blocks, lambda: [read(block, name) for block in blocks]):
             self.checked.append(name)
             self.whole |= dict.fromkeys(blocks, name)
@@ -93,15 +94,14 @@ class _Checked:
         return True
 
     def _compare(self, names):
-        for place, own in names.items():
-            if self.folder.differ(self.name, place, own):
-                block = design.Block(self.numbers[place.cell], *place)
-                for name in own:
-                    self._find(name, "is one of different results", (block,))
-                del self.whole[block]
+        """Of files that disagree about one block, none is to be trusted in any: all that they have is found."""
+        wrong = {name for place, own in names.items() if self.folder.differ(self.kind, place, own) for name in own}
+        for name in sorted(wrong):
+            self._find(name, "is one of different results", self.blocks[name])
+        self.whole = {block: name for block, name in self.whole.items() if name not in wrong}
 
     def _find(self, name, what, blocks=()):
-        self.findings.append(Finding(f"{self.name}/{name}", what, blocks))
+        self.findings.append(Finding(f"{self.kind}/{name}", what, blocks))
 
 
 def _text(folder):
@@ -110,7 +110,7 @@ def _text(folder):
             same = files.read(folder.path / name) == text
         except OSError:
             same = False
-        if not same and folder.finished:  # a run that was killed at its start has yet to write it
+        if not same and folder.summarised:  # a run that was killed at its start has yet to write it
             yield Finding(name, "is not the text that run.json holds" if name == SCENARIO else "is not what it was")
 
 
@@ -119,8 +119,8 @@ def _missing(folder, shelves, findings):
     if folder.study.precision:
         damaged = any(found.name.startswith(FOLDERS) for found in findings)
         return [] if damaged else rounds.missing(folder)
-    places, kept = (shelves[name].places for name in FOLDERS)  # of damaged files too
-    return design.lacking(folder.study, design.by_cell(places & kept if folder.study.keep else places))
+    places, kept = (shelves[kind].places for kind in FOLDERS)  # of damaged files too
+    return design.missing(folder.study, design.by_cell(places & kept if folder.study.keep else places))
 
 
 def _computed_anew(folder, shelves, block):
@@ -129,23 +129,17 @@ def _computed_anew(folder, shelves, block):
     kept = shelves["estimates"].whole.get(block)
     result = execute.run_block(study, design.cells(study)[block.cell], block, kept is not None)
     if block_tables.disagreement(block_tables.of_sums(study, result), folder.shelves["blocks"].read(name)):
-        yield Finding(f"blocks/{name}", "is not what it is when computed anew", _all_of(folder, "blocks", name))
+        yield Finding(f"blocks/{name}", "is not what it is when computed anew", shelves["blocks"].blocks[name])
     if kept is not None:
         fresh, _ = block_tables.estimates_in(study, block, block_tables.of_estimates(study, result))
         if fresh.tobytes() != folder.read_estimates(block, kept)[0].tobytes():
-            lost = _all_of(folder, "estimates", kept)
+            lost = shelves["estimates"].blocks[kept]
             yield Finding(f"estimates/{kept}", "is not what it is when computed anew", lost)
-
-
-def _all_of(folder, name, file):
-    """All blocks in a file: where one is wrong, none is to be trusted."""
-    places = folder.shelves[name].listing().own[file]
-    return tuple(design.Block(folder.numbers[place.cell], *place) for place in places)
 
 
 def _summary(folder):
     try:
-        stored, fresh = files.read(folder.path / SUMMARY), parquet(as_arrow(Run(folder).summary()))
+        stored, fresh = files.read(folder.path / SUMMARY), rendered(Run(folder).summary())
         if stored != fresh and not _only_the_writer_differs(stored, fresh):
             yield Finding(SUMMARY, "is not what the blocks give")
     except (OSError, pa.ArrowException) as error:

@@ -1,7 +1,8 @@
-"""From a study to its cells, and from a cell to its blocks.
+"""From a study to its cells, from a cell to its blocks, and to bundles of blocks.
 
 A cell is one combination of n, errors, contamination and, in regression, design. What generates its data, and nothing
-else, names its random streams: its place in the grid, the estimators and the other cells do not.
+else, names its random streams: its place in the grid, the estimators and the other cells do not. A bundle is the blocks
+that are stored in one file.
 """
 
 import functools
@@ -28,8 +29,8 @@ _KEEPING = 1 << 8  # and of each estimate that is kept
 
 class Limits(NamedTuple):
     """Of the pieces that work is cut into: replications of a chunk, and samples of them in all; replications of a block
-    where estimates are kept, and where they are not; chunks of a block, at least; work of a file, some seconds; files
-    of a run, about."""
+    where estimates are kept, and where they are not; chunks of a block, at least; work of a bundle, some seconds;
+    bundles of a run, about."""
 
     chunk: int = 1024
     samples: int = 1 << 28
@@ -37,22 +38,23 @@ class Limits(NamedTuple):
     summed: int = 1 << 26
     least: int = 1
     work: int = 1 << 30
-    files: int = 1 << 14
+    bundles: int = 1 << 14
 
 
 LIMITS = Limits()
 
 
 class Cut(NamedTuple):
-    """How the replications of a cell are cut into blocks, and blocks put into files: by work, foretold from the study
+    """How the replications of a cell are cut into blocks, and blocks put into bundles: by work, foretold from the study
     alone. The unit is what one location estimator does with an observation, some nanoseconds.
 
-    work: of a replication. before: of the cells before this one. of_file: of a file. block: replications of a block.
+    work: of a replication. before: of the cells before this one. of_bundle: of a bundle. block: replications of a
+    block.
     """
 
     work: int
     before: int
-    of_file: int
+    of_bundle: int
     block: int
 
 
@@ -171,9 +173,9 @@ def cells(study):
 def _cut_up(study, limits):
     found = list(_cells(study))
     works = [_work(study, cell) for cell in found]
-    of_file, before = max(limits.work, sum(works) * study.replications // limits.files), 0
+    of_bundle, before = max(limits.work, sum(works) * study.replications // limits.bundles), 0
     for cell, work in zip(found, works, strict=True):
-        cut = Cut(work, before, of_file, _block_size(study, cell, of_file // work))
+        cut = Cut(work, before, of_bundle, _block_size(study, cell, of_bundle // work))
         object.__setattr__(cell, "cut", cut)
         before += work * study.replications + -(-study.replications // cut.block) * _STORING
     return found
@@ -294,27 +296,30 @@ def blocks_between(cell, first, stop):
         first = end
 
 
-def lacking(study, present):
+def missing(study, present, counts=None):
     """The blocks of all replications of a study that are not present, cell by cell; the last one of a cell may be
-    shorter. present: cell key -> pairs (first, count)."""
-    lists = (cover(cell, present.get(cell.key, ()), study.replications)[1] for cell in cells(study))
+    shorter. present: cell key -> pairs (first, count). counts: replications of each cell, None for those of the
+    study."""
+    grid = cells(study)
+    counts = [study.replications] * len(grid) if counts is None else counts
+    lists = (cover(cell, present.get(cell.key, ()), count)[1] for cell, count in zip(grid, counts, strict=True))
     return [block for blocks in lists for block in blocks]
 
 
 def bundles(study, blocks):
-    """Blocks in the groups that are stored in one file each, lists of Blocks: each has some seconds of work, and what
-    is in it depends on the study alone, if all of its blocks are there."""
+    """Blocks in their bundles, lists of Blocks: each has some seconds of work, and what is in it depends on the study
+    alone, if all of its blocks are there."""
     return [list(group) for _, group in itertools.groupby(blocks, bundle_numbers(study))]
 
 
 def bundle_numbers(study):
-    """A function: Block -> what names its group: a pair of numbers, the first the same for all of a cell."""
+    """A function: Block -> what names its bundle: a pair of numbers, the first the same for all of a cell."""
     cuts = [cell.cut for cell in cells(study)]
 
     def number(block):
         cut = cuts[block.cell]
         own = block.first // cut.block * (cut.block * cut.work + _STORING)
-        return cut.before // cut.of_file, (cut.before + own) // cut.of_file
+        return cut.before // cut.of_bundle, (cut.before + own) // cut.of_bundle
 
     return number
 

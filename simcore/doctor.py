@@ -1,6 +1,6 @@
 """Whether this machine is fit: a look at all that a run depends on beside its scenario, and remedies.
 
-Nothing that is written stays. A finding is `ok`, a `warning` (a run comes to the same numbers, slower or at a risk that
+Nothing that is written stays. A check is `ok`, a `warning` (a run comes to the same numbers, slower or at a risk that
 is told), or `wrong` (a run would fail).
 """
 
@@ -22,7 +22,7 @@ _LITTLE_DISK = 100_000_000  # bytes
 
 
 @dataclass(frozen=True)
-class Finding:
+class Check:
     """What was looked at, `ok`, `warning` or `wrong`, what was found, and what mends it, where that is known."""
 
     name: str
@@ -35,16 +35,16 @@ class Finding:
 
 
 def examine(out="results", threads=None):
-    """Every Finding. out: folder of run directories, there or not. threads: of a run; None for as many as it takes."""
+    """Every Check. out: folder of run directories, there or not. threads: of a run; None for as many as it takes."""
     place = _nearest(out)
     versions = _versions()
     if versions[1] == "wrong":  # what is missing or too old cannot be asked for more
-        return [Finding(*versions)]
+        return [Check(*versions)]
     parts = (
         *(versions, _kernels(), _threads(threads), _threading_layer(), _temporary(), _cache()),
         *(_folder(place, out), _disk(place), _memory(), _slurm()),
     )
-    return [Finding(*part) for part in parts]
+    return [Check(*part) for part in parts]
 
 
 def _versions():

@@ -1,9 +1,11 @@
-"""Blocks of a run that could not be computed: a small file in its folder `failed` for each, until the block is stored.
+"""Blocks of a run that could not be computed: a small file in its folder `failed` for each, until the run is finished.
 
-They are for people, and decide nothing: whoever computes the run next tries them again.
+They are for people, who are told those of blocks that are still missing, and decide nothing: whoever computes the run
+next tries them again.
 """
 
 import json
+from pathlib import Path
 from typing import NamedTuple
 
 from simcore import files
@@ -15,14 +17,19 @@ _MOST_TOLD = 10
 
 
 class Failure(NamedTuple):
-    """A block, why it could not be computed, and the command that shows its first replication."""
+    """A block of the run in a folder, and why it could not be computed."""
 
+    path: Path
     block: Block
     why: str
-    replay: str
 
     def __str__(self):
         return f"{self.block}: {self.why}; {self.replay}"
+
+    @property
+    def replay(self):
+        """The command that shows its first replication. Cells have other numbers when a study was extended."""
+        return command("replay", self.path, "--cell", self.block.cell, "--replication", self.block.first)
 
 
 class FailedError(SimcoreError):
@@ -40,17 +47,16 @@ class FailedError(SimcoreError):
 
 def record(path, block, why):
     """Write down that a block of the run in a folder failed, and return the Failure. Raises OSError."""
-    replay = command("replay", path, "--cell", block.cell, "--replication", block.first)
-    failure = Failure(block, " ".join(why.split()), replay)
-    entries = {"cell": block.cell, "first": block.first, "count": block.count, "why": failure.why, "replay": replay}
+    failure = Failure(path, block, " ".join(why.split()))
+    entries = {"cell": block.cell_key, "first": block.first, "count": block.count, "why": failure.why}
     files.make_folder(path / FOLDER)
     files.replace(path / FOLDER / _name(block), json.dumps(entries, indent=2).encode() + b"\n", path / "temporary")
     return failure
 
 
-def forget(path, block):
-    """Remove what is written down of a block. Raises OSError."""
-    files.remove(path / FOLDER / _name(block))
+def clear(path):
+    """Remove what is written down of any block. Raises OSError."""
+    files.clear(path / FOLDER)
 
 
 def of(path, blocks):
@@ -64,10 +70,10 @@ def of(path, blocks):
 
 def _read(path, block):
     try:
-        entries = json.loads(files.read(path / FOLDER / _name(block)))
-        return Failure(block, str(entries["why"]), str(entries["replay"]))
+        why = str(json.loads(files.read(path / FOLDER / _name(block)))["why"])
     except (OSError, ValueError, TypeError, KeyError):  # of no importance to the run
-        return Failure(block, "its file cannot be read", str(path / FOLDER / _name(block)))
+        why = f"{path / FOLDER / _name(block)} cannot be read"
+    return Failure(path, block, why)
 
 
 def _name(block):

@@ -30,23 +30,18 @@ class Finding:
 class Report:
     """What an audit has found.
 
-    missing: blocks that were never computed, which is no damage. checked: how many block files are whole. recomputed:
-    blocks that were computed anew, None where this version of simcore cannot. summarised: whether there is a summary.
-    left: names of files of the study before it was extended.
+    missing: blocks that were never computed, which is no damage. whole: how many block files are. recomputed: blocks
+    that were computed anew, None where this version of simcore cannot. finished: whether nothing was left to do. left:
+    names of files of the study before it was extended.
     """
 
     path: Path
     findings: tuple[Finding, ...]
     missing: tuple[design.Block, ...]
-    checked: int
+    whole: int
     recomputed: tuple[design.Block, ...] | None
-    summarised: bool
+    finished: bool
     left: tuple[str, ...]
-
-    @property
-    def finished(self):
-        """Whether nothing is left to compute."""
-        return self.summarised and not self.missing
 
     def facts(self):
         """For JSON."""
@@ -54,7 +49,7 @@ class Report:
             "path": str(self.path),
             "findings": [found.facts() for found in self.findings],
             "missing": [_placed(block) for block in self.missing],
-            "whole": self.checked,
+            "whole": self.whole,
             "recomputed": None if self.recomputed is None else [_placed(block) for block in self.recomputed],
             "finished": self.finished,
         }
@@ -62,7 +57,7 @@ class Report:
     def sentences(self):
         """For people, one line each."""
         yield from map(str, self.findings)
-        yield f"{self.checked} block files are what was written"
+        yield f"{self.whole} block files are what was written"
         if self.recomputed:
             yield f"computed anew, with the same bits unless told above: {design.told(self.recomputed)}"
         if self.left:

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from simcore import design, execute, histograms, jit, recipes, sums
+from simcore import design, execute, histograms, jit, recipes, summaries, sums
 from simcore.errors import UsageError
 from simcore.lanes import WIDTH
 from simcore.limits import addresses, free, mapped, memory
@@ -30,7 +30,7 @@ _BIN = 60  # of a bin of a histogram, while its block is written
 _NODE_BIN = 16  # of a bin of a sum that was read
 _PARTS = 2.5  # sums of chunks: as they come, and together while they are added up
 _ROW = 750  # of a row of the summary
-_LOOSE_ROW, LOOSE_ROWS = 1_600, 1 << 14  # of a row that is not yet in columns, and how many are held: pages end there
+_LOOSE_ROW = 1_600  # of a row that is not yet in columns
 _FILE, _FILE_ROW, _FILE_BIN, _FILE_KEPT = 15_500, 150, 0.85, 8.3  # on the disk
 _SUMMARY, _SUMMARY_ROW = 6_000, 24
 _SURE = 0.8  # of the disk that is estimated, this much at least is taken
@@ -99,7 +99,7 @@ def of(study, threads=None, replications=None, workers=None):
             "engine": workers * _WORKER,
             "keep": kept * (max(counts) * _KEPT_CELL + longest * _KEPT_READ),
             "replications": max(_nodes(study, targets, *cut[1:]) for cut in sizes),
-            "factors": rows * _ROW + min(rows, LOOSE_ROWS) * _LOOSE_ROW,
+            "factors": rows * _ROW + min(rows, summaries.LOOSE_ROWS) * _LOOSE_ROW,
         },
         sample=sample,
         disk={
@@ -173,11 +173,13 @@ def _too_little_disk(footprint, folder):
     if need * _SURE <= have:
         return None
     key = max(footprint.disk, key=footprint.disk.get)
-    return _message(footprint, key, need, f"disk for {folder}", f"{told(have)} are free")
+    least = _FILE + _SUMMARY if key == "factors" else footprint.disk["factors"]  # however little of the key there is
+    remedy = "choose another --out" if have < _SURE * least else None
+    return _message(footprint, key, need, f"disk for {folder}", f"{told(have)} are free", remedy)
 
 
-def _message(footprint, key, need, what, there):
-    return f"{key}: {footprint.values[key]} needs about {told(need)} of {what}; {there}; {_REMEDIES[key]}"
+def _message(footprint, key, need, what, there, remedy=None):
+    return f"{key}: {footprint.values[key]} needs about {told(need)} of {what}; {there}; {remedy or _REMEDIES[key]}"
 
 
 def told(size):
@@ -217,7 +219,7 @@ def _count_files(cells, counts):
     """Files of sums, about."""
     blocks = sum(-(-count // cell.cut.block) for cell, count in zip(cells, counts, strict=True))
     work = sum(count * cell.cut.work for cell, count in zip(cells, counts, strict=True))
-    return min(blocks, 1 + work // cells[0].cut.of_file)
+    return min(blocks, 1 + work // cells[0].cut.of_bundle)
 
 
 def _nodes(study, targets, longest, count):

@@ -6,12 +6,12 @@ cell, as the run will.
 
 import math
 import time
+from collections import Counter
 from pathlib import Path
 
-from simcore import design, engines, execute, footprint, jit, provenance, recipes, rounds, summaries, sums
+from simcore import design, engines, execute, footprint, jit, opening, recipes, rounds, summaries, sums
 from simcore.errors import SimcoreError
 from simcore.lanes import WIDTH
-from simcore.store import FOLDERS, RunFolder
 
 _PILOT_SAMPLES = 1 << 20
 _PRECISION_SAMPLES = 1 << 24  # for a precision: the MCSE it gives is then known to some per cent
@@ -40,16 +40,19 @@ def forecast(study, threads=None, out="results", engine="local"):
     if study.precision and not why:
         counts, met = _needed(study, cells)
         own = footprint.of(study, used, counts, workers)
-    to_compute = _to_compute(study, cells, counts, Path(out) / study.name)
+    to_compute = _to_compute(study, counts, Path(out) / study.name)
     if not why:
-        seconds = _seconds(study, cells, [sum(block.count for block in blocks) for blocks in to_compute])
+        left = Counter()
+        for block in to_compute:
+            left[block.cell] += block.count
+        seconds = _seconds(study, cells, [left[cell.number] for cell in cells])
     facts = {
         "study": study.name,
         "cells": len(cells),
         "estimators": len(study.estimators),
         "replications_per_cell": study.replications,
         "blocks": sum(-(-count // cell.cut.block) for cell, count in zip(cells, counts, strict=True)),
-        "to_compute": sum(map(len, to_compute)),
+        "to_compute": len(to_compute),
         "threads": used,
         "seconds": seconds,
         "memory_bytes": own.memory_bytes,
@@ -136,16 +139,12 @@ def _time(facts):
     return f"about {_duration(facts['seconds'])} on {facts['threads']} threads, from a pilot"
 
 
-def _to_compute(study, cells, counts, path):
-    """For each cell its blocks that are not stored: a list of Blocks."""
-    folder = RunFolder(path, study, provenance.origin(study), dict.fromkeys(FOLDERS, frozenset()))
+def _to_compute(study, counts, path):
+    """The blocks that are not stored."""
     try:
-        present = folder.present()
-    except SimcoreError:  # a run of something else, which will be refused
-        present = {}
-    return [
-        design.cover(cell, present.get(cell.key, ()), count)[1] for cell, count in zip(cells, counts, strict=True)
-    ]
+        return rounds.missing(opening.foreseen(path, study), counts=counts)
+    except SimcoreError:  # there is no run yet, or one of something else, which will be refused
+        return design.missing(study, {}, counts)
 
 
 def _stand_ins(cells, key):

@@ -23,12 +23,13 @@ prange = range  # in compiled drivers: numba.prange
 # x / 0 is IEEE's, not an exception: the check alone would keep loops from being vectorised. Never fastmath.
 _OPTIONS = {"error_model": "numpy"}
 _FACES = """
-__init__ __main__ audit block_tables breakdown cards checks cli comparisons contests contracts criteria curves
-describe doctor engines errors exports failures files findings first_look fitting footprint forecast intervals
-joint json_schema limits markup meanwhile measures nearest opening own panels progress provenance rarity
-refinement repairs replay_tables replays report_records report_tables reports restoring runs scenario sentences
-shards sheets shelves signals slurm starters statuses store summaries surface_figures surfaces tables tails
-tidying toml_text uncertainty verdicts wide wording
+__init__ __main__ audit block_tables breakdown canvas captions cards cells checks cli comparisons contests
+contracts criteria describe doctor drawable engines errors exports factors failures figures files findings
+first_look fitting footprint forecast frames gallery intervals joint json_schema limits looks markup meanwhile
+measures nearest opening own panels progress provenance rarity refinement repairs replay_tables replays
+report_records report_tables reports restoring rulers runs scales scenario sentences shards sheets shelves
+signals sizes slices slurm sources starters statuses store summaries surface_figures surfaces tables tails takes
+tidying toml_text uncertainty verdicts views wide wording
 """
 FACES = frozenset(_FACES.split())  # modules and folders that decide no stored number
 _NUMBA_OPTIONS = ("CPU_NAME", "CPU_FEATURES", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX", "BOUNDSCHECK")
@@ -53,10 +54,10 @@ def inlined(function):
     return lane(function)
 
 
-def lowering(callback):
-    """Call `callback()` once before the first compilation: the place to register extension types."""
-    _lowerings.append(callback)
-    return callback
+def lowering(module):
+    """Import a module before the first compilation, given by its name: what registers extension types knows those that
+    it registers, and not the other way round."""
+    _lowerings.append(module)
 
 
 def entry(template, signature, name, **bindings):
@@ -228,8 +229,8 @@ def source_digest():
 def _numba():
     import numba
 
-    for callback in _lowerings:
-        callback()
+    for module in _lowerings:
+        importlib.import_module(module)
     for function in _lane_functions:
         _register(function)
     _register_call()

@@ -120,7 +120,25 @@ def _list(factor, names):
         "required": [word],
         **_cases([({word: name}, _ref(kind, name)) for name in own]),
     }
+    if factor == "errors":
+        table = _errors(table)
     return _about(f"`simcore list {kind}` says what can stand here", type="array", items=table, minItems=1)
+
+
+def _errors(table):
+    """Tables of errors by name, or of SciPy by its name, or from a file; parameters of SciPy's are not known here."""
+    data = plugins("distributions")["data"]
+    others = {"scipy": _about("a continuous distribution of scipy.stats, with its shapes", type="string")}
+    others |= {p.name: _about(_meaning(p), type="string") for p in data.parameters}
+    found = {key: value for key, value in table.items() if key in ("type", "properties")}
+    by_name = {key: value for key, value in table.items() if key not in found}
+    found["properties"] = found["properties"] | others
+    found["oneOf"] = [{"required": [key]} for key in ("distribution", "scipy", "data")]
+    from_file = _plugin("distributions", data)
+    from_file["properties"].pop("distribution")
+    from_file["required"].remove("distribution")
+    found |= {"if": {"required": ["distribution"]}, "then": by_name}
+    return found | {"else": {"if": {"required": ["data"]}, "then": from_file}}
 
 
 def _estimators(losses, estimators):

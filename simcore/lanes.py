@@ -20,10 +20,7 @@ from simcore import jit
 WIDTH = 8
 _LANE = np.arange(WIDTH)
 
-
-@jit.lowering
-def _lower():
-    import simcore.lanes_llvm  # noqa: F401  (registers the LLVM twin of each function below)
+jit.lowering("simcore.lanes_llvm")  # the LLVM twin of each function below
 
 
 def splat(x):

@@ -31,11 +31,22 @@ def create(out, study):
 @settled(Vanished, Changed)
 def extend(path, study):
     """The folder for a study that only adds to that of the folder. Raises as `create` and `open_folder` do."""
-    folder = open_folder(path)
-    lines, adds = _differences(folder, study)
+    return _recorded(_to_extend(path, study), study)
+
+
+def foreseen(path, study):
+    """The folder as `extend` will have it; nothing is written. Raises as `open_folder` does, and DamagedError where it
+    belongs to another study."""
+    return _seen_as(_to_extend(path, study), study)
+
+
+def _to_extend(path, study):
+    """The folder as it is, which the study only adds to."""
+    there = open_folder(path)
+    lines, adds = _differences(there, study)
     if lines and not adds:
         raise _of_another(path, lines)
-    return _recorded(folder, study)
+    return there
 
 
 def open_folder(path):
@@ -69,14 +80,19 @@ def _new(path, study):
     return folder if made else open_folder(path)
 
 
-def _recorded(there, study):
-    """The folder for a study that it may hold, its record brought up to date."""
+def _seen_as(there, study):
+    """The folder for a study that it may hold: what it has of others is of before an extension."""
     origin = provenance.origin(study)
     stamps = provenance.stamps(study, origin)
     earlier = {
         name: (there.earlier[name] | {shelf.series}) - {series(stamps[name])} for name, shelf in there.shelves.items()
     }
-    folder = RunFolder(there.path, study, origin, earlier, there.written)
+    return RunFolder(there.path, study, origin, earlier, there.written)
+
+
+def _recorded(there, study):
+    """The folder for a study that it may hold, its record brought up to date."""
+    folder = _seen_as(there, study)
     _refuse_fewer(folder, there.study.replications)
     with writing(folder.path):
         if (record := folder.record()) != there.record():

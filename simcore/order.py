@@ -84,10 +84,7 @@ _sort_4, _sort_8, _sort_12, _sort_16, _sort_20, _sort_24, _sort_28, _sort_32 = (
 )
 _clean_2, _clean_4, _clean_8, _clean_16 = (_network(size, _half_cleaners(size)) for size in (2, 4, 8, 16))
 
-
-@jit.lowering
-def _lower():
-    import simcore.networks_llvm  # noqa: F401  (registers each network as straight-line vector code)
+jit.lowering("simcore.networks_llvm")  # each network as straight-line vector code
 
 
 @lane

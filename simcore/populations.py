@@ -252,7 +252,7 @@ def estimand(choice, errors, problem, which="own"):
 @functools.cache
 def _estimand(choice, errors, problem, which, _fingerprint):
     known(choice, errors, which)
-    if _centred(choice, errors, which):
+    if centred(choice, errors, which):
         return errors.loc
     standard = _standard(choice, errors, problem, which)
     return None if standard is None else errors.loc + errors.scale * standard
@@ -263,7 +263,7 @@ def known(choice, errors, which):
     distribution = plugins("distributions")[errors.name]
     if which == "mean" and _lacks_mean(errors):
         raise Unknown(f"{errors.label} errors have no mean")
-    if _centred(choice, errors, which) or _is_mean(choice, which):
+    if centred(choice, errors, which) or _is_mean(choice, which):
         return
     loss = plugins("losses").get(choice.loss)
     if which == "own" and choice.scale == "proposal2" and not loss.bounded(**choice.values):
@@ -286,7 +286,7 @@ def _lacks_mean(errors):
     return tail is not None and tail <= 1.0
 
 
-def _centred(choice, errors, which):
+def centred(choice, errors, which):
     """Whether symmetry alone gives the estimand."""
     even = which != "own" or _is_even(choice)
     return plugins("distributions")[errors.name].symmetric(**errors.values) and even

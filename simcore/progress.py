@@ -26,13 +26,13 @@ class CellProgress:
 
 @dataclass(frozen=True)
 class Progress:
-    """The progress of a run. shards: how many it is computed in, None where that is not known. unfinished: numbers of
-    those that have something to compute."""
+    """The progress of a run. finished: whether nothing is left to do. shards: how many it is computed in, None where
+    that is not known. unfinished: numbers of those that have something to compute."""
 
     path: Path
     study: object
     cells: tuple[CellProgress, ...]
-    summarised: bool
+    finished: bool
     shards: int | None
     unfinished: tuple[int, ...]
 
@@ -45,10 +45,6 @@ class Progress:
     def failed(self):
         """Every Failure."""
         return [failure for own in self.cells for failure in own.failed]
-
-    @property
-    def finished(self):
-        return self.summarised and not self.missing
 
     def facts(self):
         """For JSON."""
@@ -76,4 +72,4 @@ def status(path, count=None):
         failed = tuple(given_up[block] for block in own if block in given_up)
         cells.append(CellProgress(cell, design.reach(cell, present.get(cell.key, ())), own, failed))
     unfinished = tuple(shards.unfinished(folder.study, count, blocks)) if count else ()
-    return Progress(folder.path, folder.study, tuple(cells), folder.finished, count, unfinished)
+    return Progress(folder.path, folder.study, tuple(cells), folder.done(blocks), count, unfinished)

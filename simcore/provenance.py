@@ -6,7 +6,7 @@ import json
 import platform
 from importlib import metadata
 
-from simcore import design, files, jit, own, recipes, scenario
+from simcore import design, files, jit, own, scenario
 from simcore.errors import DamagedError, SimcoreError, command
 from simcore.streams import STREAM_VERSION
 
@@ -26,7 +26,7 @@ def origin(study):
 def inputs(study):
     """What errors and designs read beside the scenario, by label, and plugins of the user's own, by the name of their
     file, as an entry of `origin` if there is any: name -> SHA-256. Raises UsageError."""
-    named = ((choice, recipes.fingerprint(choice)) for choice in (*study.errors, *study.design))
+    named = ((choice, choice.fingerprint) for choice in (*study.errors, *study.design))
     found = {choice.label: fingerprint for choice, fingerprint in named if fingerprint} | own.inputs(study)
     return {"inputs": found} if found else {}
 

@@ -333,7 +333,7 @@ def check_inputs(study, cells):
     for errors in {cell.errors for cell in cells}:
         _error_numbers(errors)
     for cell in {(cell.n, cell.design): cell for cell in cells}.values():
-        if cell.design and fingerprint(cell.design):
+        if cell.design and cell.design.fingerprint:
             given_design(study.seed, cell)
     if own.inputs(study) and not problem_of(study).exact:
         chosen = {(cell.errors.name, cell.contamination.name, cell.design and cell.design.name): cell for cell in cells}
@@ -349,12 +349,7 @@ def given_design(seed, cell):
 
 def _fingerprint(cell):
     """Names what a cell reads besides the scenario, so that nothing of it is remembered beyond a change."""
-    return fingerprint(cell.errors), cell.design and fingerprint(cell.design)
-
-
-def fingerprint(choice):
-    """Text that names what a design or errors of a scenario read besides it; None: nothing. Raises UsageError."""
-    return plugins(choice.kind)[choice.name].fingerprint(choice.values)
+    return cell.errors.fingerprint, cell.design and cell.design.fingerprint
 
 
 @functools.lru_cache(maxsize=16)

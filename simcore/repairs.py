@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from simcore import audit, files, opening, restoring, rounds, signals, tidying
-from simcore.engines import local
+from simcore import audit, engines, files, opening, restoring, rounds, signals, tidying
 from simcore.findings import QUARANTINE, Repair
-from simcore.runs import Run, as_arrow
-from simcore.shelves import Broken, parquet
+from simcore.runs import Run, compute, rendered
+from simcore.shelves import Broken
 from simcore.store import FOLDERS, SUMMARY, writing
 
 
@@ -14,7 +13,7 @@ def repair(path, sample=3, threads=None, progress=None):
     """Verify, move what is wrong to the folder `quarantine`, compute exactly that anew, and write the summary again.
 
     Returns the Repair. Raises DamagedError where it cannot be known what the results are of, or another version of
-    simcore made them; UsageError where there is no run; IncompleteError.
+    simcore made them; UsageError where there is no run; IncompleteError; `failures.FailedError` as `runs.run`.
     """
     path = Path(path)
     with signals.stoppable():
@@ -27,14 +26,12 @@ def repair(path, sample=3, threads=None, progress=None):
             folder.unchanged()
             moved = [name for name in sorted(wrong) if _moved(folder, wrong[name])]
             restored += [name for name, text in folder.texts().items() if folder.update(name, text)]
-        lost = {block for found in report.findings for block in found.blocks}
-        done = _compute(folder, sorted(lost, key=lambda block: (block.cell, block.first)), threads, progress)
-        while report.summarised and (missing := rounds.missing(folder)):  # which a precision knows only now
-            done += _compute(folder, missing, threads, progress)
+        with engines.opened(threads=threads) as engine:
+            done = compute(folder, _lost(folder, report), engine, progress)
         finished = not rounds.missing(folder)
         if finished:
             tidying.tidy(folder)
-            restored += [SUMMARY] * _summarised(folder, moved)
+            restored += [SUMMARY] * _rewrite_summary(folder, moved)
         return Repair(report, record, tuple(restored), tuple(moved), tuple(done), finished)
 
 
@@ -54,27 +51,30 @@ def _moved(folder, found):
     return True
 
 
-def _compute(folder, blocks, threads, progress):
-    done = []
-    for block in local.run(folder.study, blocks, folder.commit, threads):
-        done.append(block)
-        if progress is not None:
-            progress(len(done), len(blocks), block)
-    return done
+def _lost(folder, report):
+    """A function: what `folder.present` says -> the blocks that are to be computed next. Those that were found lost,
+    and then, of a run that was finished, what else is missing, which a precision knows only then."""
+    lost = sorted({block for found in report.findings for block in found.blocks}, key=lambda own: (own.cell, own.first))
+
+    def missing(present):
+        blocks = [block for block in lost if (block.first, block.count) not in present.get(block.cell_key, ())]
+        return blocks or (rounds.missing(folder, present) if report.finished else [])
+
+    return missing
 
 
-def _summarised(folder, moved):
+def _rewrite_summary(folder, moved):
     """Whether the summary was written anew; an older one that says something else is moved away."""
-    table = Run(folder).summary()
+    summary = rendered(Run(folder).summary())
     with writing(folder.path):
         try:
             before = files.read(folder.path / SUMMARY)
         except OSError:
             before = None
-        if before == parquet(as_arrow(table)):
+        if before == summary:
             return False
         if before is not None:
             files.move(folder.path / SUMMARY, folder.path / QUARANTINE)
             moved.append(SUMMARY)
-    folder.finish(as_arrow(table))
+    folder.finish(summary)
     return True

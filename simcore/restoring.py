@@ -31,7 +31,7 @@ def restore(path):
         folder = _folder(path, _stamps(path))
     folder.refuse_other_code("repair")
     if not folder.study.precision:
-        replications = max(folder.reached(), _summarised(path) or folder.study.replications)
+        replications = max(folder.reached(), _replications_of_summary(path) or folder.study.replications)
         folder = replace(folder, study=folder.study.with_changes(replications))
     with writing(path):
         if (path / RECORD).exists():
@@ -40,7 +40,7 @@ def restore(path):
     return f"of seed {folder.study.seed} and {folder.study.replications} replications per cell"
 
 
-def _summarised(path):
+def _replications_of_summary(path):
     """How many replications a summary is of, None where it cannot be read."""
     try:
         file = pq.ParquetFile(path / SUMMARY, page_checksum_verification=True, pre_buffer=False)

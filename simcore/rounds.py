@@ -15,16 +15,16 @@ _MARGIN = 1.02  # beyond the number that the round before foretold, so that the 
 
 
 @settled(Vanished)
-def missing(folder, present=None):
+def missing(folder, present=None, counts=None):
     """Blocks of the next round of every cell of a run folder, in order; none when all cells are done. present: what
-    the folder says of that, if it was asked."""
+    the folder says of that, if it was asked. counts: replications of each cell, where it is known how many it takes."""
     study, present = folder.study, folder.present() if present is None else present
-    if study.precision is None:
-        blocks = design.lacking(study, present)
+    if study.precision is None or counts is not None:
+        blocks = design.missing(study, present, counts)
     else:
         cells = design.cells(study)
         blocks = [block for cell in cells for block in _next_round(folder, cell, present.get(cell.key, ()))]
-    before = folder.before() if blocks else {}
+    before = folder.earlier_blocks() if blocks else {}
     return design.cut_at(study, blocks, before) if before else blocks
 
 

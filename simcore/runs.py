@@ -9,6 +9,7 @@ from simcore import design, engines, failures, footprint, opening, rounds, scena
 from simcore.errors import DamagedError, IncompleteError, SimcoreError, UsageError
 from simcore.meanwhile import Vanished, settled
 from simcore.registry import plugins
+from simcore.shelves import parquet
 from simcore.store import there_is_a_run, writing
 
 
@@ -38,7 +39,7 @@ class Run:
 
         if self.table is not None and not plain:
             return self.table.copy()
-        return summaries.summarise(self.study, self._parts(), plain)
+        return summaries.summarise(self.study, self.parts(), plain)
 
     def estimates(self):
         """Every estimate, of a study with `keep`: yields (cell, estimates, states) of each `design.Cell`, in order.
@@ -61,7 +62,7 @@ class Run:
 
         if self._exact:
             raise UsageError(f"{self.study.name}: there is nothing to compare, for nothing is random; see the summary")
-        return comparisons.compare(self.study, self._parts(), measure)
+        return comparisons.compare(self.study, self.parts(), measure)
 
     def wide(self):
         """The summary with one row per cell x estimator x parameter, a pandas.DataFrame: for each measure the columns
@@ -100,10 +101,11 @@ class Run:
             return None
         if self.table is not None:
             return self.table[self.table["cell"] < count]
-        return summaries.summarise(self.study, itertools.islice(self._parts(), count))
+        return summaries.summarise(self.study, itertools.islice(self.parts(), count))
 
-    def _parts(self):
-        """(cell, total of its sums, kept errors or None) of each cell, one after the other; none of exact problems."""
+    def parts(self, only=None):
+        """(cell, total of its sums, kept errors or None) of each cell, or of those of certain numbers, one after the
+        other; none of exact problems."""
         from simcore import sums
 
         if self._exact:
@@ -111,6 +113,8 @@ class Run:
         present = self.folder.present()
         self.refuse_incomplete(present)
         for cell in design.cells(self.study):
+            if only is not None and cell.number not in only:
+                continue
             own = present[cell.key]
             reached = design.reach(cell, own)
             total = sums.total(self.folder.read_nodes(cell, own, reached), design.chunk_size(cell.size))
@@ -124,7 +128,7 @@ class Run:
 
     def _lacking(self, missing):
         told = design.told(missing)
-        if self.folder.finished:
+        if self.folder.summarised:
             return DamagedError(f"{self.path}: lost: {told}; {self.folder.remedy('computes them anew')}")
         return IncompleteError(f"{self.path}: missing: {told}; {self.folder.going_on()}")
 
@@ -137,22 +141,27 @@ class Run:
         simcore made them."""
         self.folder.refuse_other_code("summarise")
         table = self.summary()
-        self.folder.finish(as_arrow(table))
+        self.folder.finish(rendered(table))
         return table
 
 
 def as_arrow(table):
-    """A summary as it is stored."""
+    """A pandas.DataFrame as a pyarrow.Table that is nothing but its columns."""
     import pyarrow as pa
 
     return pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata()
+
+
+def rendered(table):
+    """The bytes of a summary as it is stored."""
+    return parquet(as_arrow(table))
 
 
 def run(study, out="results", threads=None, replications=None, seed=None, progress=None, shard=None, engine="local"):
     """Compute what is missing of a study, summarise it, and return the Run.
 
     study: a Study or the path of a scenario file. threads: None for every CPU of this process. progress: called with
-    (finished blocks, all blocks, Block) after each block. shard: "I/N", the I-th of N shares of the work alone, after
+    (finished blocks, all blocks, Block) after each block. shard: "I/N", the I-th of N parts of the work alone, after
     which nothing is summarised; `merge` does that when all are done, and any may be computed at once, or again.
     engine: "dask" for a process on each CPU, or the workers of a distributed.Client, or of the scheduler at an address;
     no bit depends on it.
@@ -160,19 +169,21 @@ def run(study, out="results", threads=None, replications=None, seed=None, progre
     Ctrl-C, SIGTERM, SIGHUP or SIGUSR1 stops after the call of a kernel in flight, a fraction of a second; finished
     blocks are kept, and the same call goes on from there. Raises ScenarioError, UsageError, DamagedError, Stopped, and
     IncompleteError where the disk does not take the results or a scheduler is lost, and `failures.FailedError` in the
-    end, where the workers could not compute some blocks.
+    end, where some blocks could not be computed.
     """
     if not isinstance(study, scenario.Study):
         study = scenario.load(study)
     if replications is not None or seed is not None:
         study = study.with_changes(replications, seed)
-    _refuse(study, out, threads, engine)
     shard = shards.parse(shard) if isinstance(shard, str) else shard
-    with signals.stoppable(), engines.opened(engine, threads) as compute:
+    if shard is not None:
+        shards.refuse_exact(study, "--shard")
+    _refuse(study, out, threads, engine)
+    with signals.stoppable(), engines.opened(engine, threads) as engine:
         folder = opening.create(out, study)
         if shard is None:
-            return _finished(folder, compute, progress)
-        _compute(folder, lambda: shards.missing(folder, shard), compute, progress)
+            return _finished(folder, engine, progress)
+        _compute(folder, lambda present: shards.missing(folder, shard, present), engine, progress)
         return Run(folder)
 
 
@@ -204,8 +215,8 @@ def extend(study, out="results", threads=None, replications=None, progress=None)
     if replications is not None:
         study = study.with_changes(replications)
     _refuse(study, out, threads)
-    with signals.stoppable(), engines.opened(threads=threads) as compute:
-        return _finished(opening.extend(path, study), compute, progress)
+    with signals.stoppable(), engines.opened(threads=threads) as engine:
+        return _finished(opening.extend(path, study), engine, progress)
 
 
 def _refuse(study, out, threads, engine="local"):
@@ -216,34 +227,53 @@ def _refuse(study, out, threads, engine="local"):
     footprint.refuse(study, threads, Path(out) / study.name, engines.workers(engine, threads))
 
 
-def _finished(folder, compute, progress):
+def _finished(folder, engine, progress):
     """The Run of a folder, all that was missing computed."""
-    _compute(folder, lambda: rounds.missing(folder), compute, progress)
+    _compute(folder, lambda present: rounds.missing(folder, present), engine, progress)
     return _merged(folder)
 
 
-def _compute(folder, missing, compute, progress):
-    """Compute the blocks that `missing` gives, round by round, until it gives none but those that failed.
+def _compute(folder, missing, engine, progress):
+    """As `compute`; a summary of less than there will be is taken away before."""
 
-    compute: `run` of an engine. Raises FailedError.
+    def unfinished(present):
+        if blocks := missing(present):
+            folder.unfinish()
+        return blocks
+
+    compute(folder, unfinished, engine, progress)
+
+
+def compute(folder, missing, engine, progress=None):
+    """Compute and store blocks in a run folder, round by round, until none is missing but those that failed; returns
+    those that were stored.
+
+    missing: a function of what `folder.present` says, the blocks of the next round. engine: as `engines.opened` gives
+    it. progress: see `run`. Raises FailedError, and what `run` raises of that.
     """
-    failed = {}
+    failed, done = {}, []
 
     def fail(block, why):
         with writing(folder.path):
             failed[block] = failures.record(folder.path, block, why)
 
-    while blocks := [block for block in missing() if block not in failed]:
-        folder.unfinish()
-        before, stored = failures.of(folder.path, blocks), sum(map(len, folder.present().values()))
-        with contextlib.closing(compute(folder.study, blocks, folder.commit, fail=fail)) as finished:
-            for done, block in enumerate(finished, stored + 1):
-                if block in before:
-                    failures.forget(folder.path, block)
+    @settled(Vanished)
+    def next_round():
+        present = folder.present()
+        return [block for block in missing(present) if block not in failed], sum(map(len, present.values()))
+
+    while True:
+        blocks, stored = next_round()
+        if not blocks:
+            break
+        with contextlib.closing(engine(folder.study, blocks, folder.commit, fail)) as finished:
+            for count, block in enumerate(finished, stored + 1):
+                done.append(block)
                 if progress is not None:
-                    progress(done, stored + len(blocks), block)
+                    progress(count, stored + len(blocks), block)
     if failed:
         raise failures.FailedError(folder.path, failed.values())
+    return done
 
 
 def _merged(folder):
@@ -259,11 +289,17 @@ def open_run(path):
     return Run(opening.open_folder(path))
 
 
-def plot(run, folder=None):
-    """Draw every figure the factors of a run allow, as SVG, PNG and PDF; returns name -> matplotlib Figure."""
-    from simcore import curves
+def plot(run, folder=None, kinds=None, measures=None, style="paper"):
+    """Draw the figures that the factors of a run suit, as SVG, PNG and PDF; returns name -> matplotlib Figure.
+
+    kinds: names of `sources.KINDS`, or "all"; None: those that suit. measures: by name, instead of those that are
+    shown anyway. style: "paper", or "slides" for 16:9 with larger type. Raises UsageError.
+    """
+    from simcore import gallery
+    from simcore.sources import Source
 
     if not isinstance(run, Run):
         run = open_run(run)
     folder = Path(folder) if folder is not None else run.path / "figures"
-    return curves.draw(run.summary(), folder, run.study.title or None)
+    source = Source(run.summary(), run.study.title or run.study.name, run)
+    return gallery.draw(source, folder, kinds, measures, style)

@@ -19,6 +19,7 @@ from simcore.registry import (
     BELOW_ONE,
     REAL,
     SIZE,
+    Contamination,
     Derived,
     Family,
     Flag,
@@ -141,6 +142,11 @@ class Choice:
 
     def __str__(self):
         return self.label
+
+    @property
+    def fingerprint(self):
+        """Text that names what a design or errors read besides the scenario; None: nothing. Raises UsageError."""
+        return plugins(self.kind)[self.name].fingerprint(self.values)
 
     def content(self):
         return {"name": self.name, "parameters": self.values, "loc": self.loc, "scale": self.scale}
@@ -292,23 +298,25 @@ def parameters_of(kind, plugin):
 
 
 def suiting(kind, problem):
-    """Names of the plugins of a kind that can stand in a scenario of a problem, at some of their parameters."""
+    """Names by which plugins of a kind can stand in a scenario of a problem, at some of their parameters."""
     problem = plugins("problems")[problem]
     base = plugins("problems")[problem.exact.base] if problem.exact else problem
     if kind == "estimators":
         return [name for name, plugin in plugins(kind).items() if plugin.problem == base.name]
     if kind in ("losses", "designs"):
         return list(plugins(kind)) if (base.losses if kind == "losses" else base.designed) else []
-    if kind == "contamination" and problem.exact:
-        return ["none"]
-    return [
-        name
-        for name, plugin in plugins(kind).items()
-        if only_for(plugin) == problem.name
-        or only_for(plugin) is None
-        and (problem.errors or name == "none")
-        and not (problem.exact and kind == "distributions" and not _has_quantiles(plugin))
-    ]
+    found = (plugin for plugin in plugins(kind).values() if _stands(plugin, problem))
+    return [plugin.name for plugin in found if plugin.name not in {p.name for p in plugin.parameters}]
+
+
+def _stands(plugin, problem):
+    """Whether errors or contamination can stand in a scenario of a problem."""
+    only, is_none = only_for(plugin), plugin.name == "none"
+    if problem.exact and isinstance(plugin, Contamination):
+        return is_none
+    if problem.exact and not _has_quantiles(plugin):
+        return False
+    return only == problem.name or only is None and (problem.errors or is_none)
 
 
 def _has_quantiles(plugin):
@@ -607,7 +615,7 @@ class _ScenarioChecks(Checks):
     def suits(self, entry, key, problem):
         """Whether errors or contamination are for a problem."""
         only, known = only_for(entry.plugin), suiting(entry.kind, problem.name)
-        if entry.plugin.name in known or problem.exact and only is None:  # told already
+        if _stands(entry.plugin, problem) or problem.exact and only is None:  # told already
             return
         right = (f"it is for {only}; " if only else "") + f"those for {problem.name}: {', '.join(known) or 'none'}"
         self.wrong((*entry.path, key), f"is not for {problem.name}", right, entry.plugin.name)

@@ -1,7 +1,8 @@
 """Which part of a study each of several processes computes, whatever is stored already and whichever of them run.
 
-The files of the whole study are dealt, the costliest first, each to the shard that has least so far. So any process
-finds the same shares, and one that is started again has its own. With a precision, whole cells are dealt.
+The bundles of the whole study are dealt, in the order of their first replications and of those the costliest first,
+each to the shard that has least so far. So any process finds the same shards, one that is started again has its own,
+and what an extension adds is as even as the whole. With a precision, whole cells are dealt.
 """
 
 import hashlib
@@ -12,10 +13,11 @@ from typing import NamedTuple
 
 from simcore import design, rounds
 from simcore.errors import UsageError
+from simcore.registry import plugins
 
 
 class Shard(NamedTuple):
-    """One of `count` shares of a study; `number` counts from 1."""
+    """One of the `count` parts that a study is dealt out to; `number` counts from 1."""
 
     number: int
     count: int
@@ -33,10 +35,17 @@ def parse(text):
     return shard
 
 
-def missing(folder, shard):
-    """The blocks of a share that are to be computed next, in order; none when it is done."""
+def refuse_exact(study, option):
+    """Raise UsageError where a study has no work to share out, for an option that asks for that."""
+    if plugins("problems")[study.problem].exact:
+        raise UsageError(f"{option}: nothing is random in problem {study.problem!r}; simcore run does it at once")
+
+
+def missing(folder, shard, present=None):
+    """The blocks of a shard that are to be computed next, in order; none when it is done. present: see
+    `rounds.missing`."""
     owner = dealt(folder.study, shard.count)
-    return [block for block in rounds.missing(folder) if owner(block) == shard.number]
+    return [block for block in rounds.missing(folder, present) if owner(block) == shard.number]
 
 
 def unfinished(study, count, blocks):
@@ -46,7 +55,7 @@ def unfinished(study, count, blocks):
 
 def most(study):
     """How many shards can have something to compute, at most: pieces of some seconds of work are dealt whole."""
-    return len(set(map(_dealt_with(study), design.lacking(study, {}))))
+    return len(set(map(_dealt_with(study), design.missing(study, {}))))
 
 
 def _dealt_with(study):
@@ -57,11 +66,13 @@ def _dealt_with(study):
 
 def dealt(study, count):
     """A function: Block -> number of the shard, of `count`, that computes it."""
-    cells, dealt_with, costs = design.cells(study), _dealt_with(study), {}
-    for block in design.lacking(study, {}):
-        costs[dealt_with(block)] = costs.get(dealt_with(block), 0) + design.cost(cells[block.cell], block)
+    cells, dealt_with, costs, firsts = design.cells(study), _dealt_with(study), {}, {}
+    for block in design.missing(study, {}):
+        bundle = dealt_with(block)
+        costs[bundle] = costs.get(bundle, 0) + design.cost(cells[block.cell], block)
+        firsts.setdefault(bundle, block.first)
     loads, owners = [(0, shard) for shard in range(1, count + 1)], {}
-    for bundle in sorted(costs, key=lambda bundle: (-costs[bundle], _shuffled(bundle))):
+    for bundle in sorted(costs, key=lambda bundle: (firsts[bundle], -costs[bundle], _shuffled(bundle))):
         load, owners[bundle] = loads[0]
         heapq.heapreplace(loads, (load + costs[bundle], owners[bundle]))
     return lambda block: owners[dealt_with(block)]

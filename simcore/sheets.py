@@ -1,26 +1,16 @@
 """How a figure is laid out: the size of its panels, what is written beside them, how its estimators look.
 
-Use `sheet`. Sizes and places are inches. `panels` decides what is shown; `curves` draws it.
+Use `sheet`. Sizes and places are inches. `panels` decides what is shown; `figures.curves` draws it.
 """
 
-import textwrap
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from simcore import panels
+from simcore import looks, panels, sizes
+from simcore.sizes import GAP, LEFT, LETTER, LINE, wrap
 
-WIDTH, LEFT, GAP, LETTER, LINE = 7.0, 0.72, 0.13, 0.065, 0.135  # LETTER: width of one, a little too wide; LINE: height
 STRIP = 0.26  # height of what holds the marks of points without a number
-
-# Okabe-Ito without its yellow, which is lost on white; then grey and dark tones.
-COLOURS = (
-    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00"),
-    *("#56B4E9", "#882255", "#7F7F7F", "#6A3D00", "#332288", "#8A8A00"),
-)
-MARKERS = "os^DvP<>*phd"
-SIZES = {"D": 0.85, "d": 1.1, "P": 1.15, "*": 1.4, "p": 1.1, "h": 1.1, "^": 1.1, "v": 1.1, "<": 1.1, ">": 1.1}
-DASHES = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)), (0, (8, 1.5)))
 
 
 @dataclass(frozen=True)
@@ -28,6 +18,7 @@ class Sheet:
     """How a Picture is laid out on its figure, and how its estimators look."""
 
     picture: panels.Picture
+    page: sizes.Page
     names: list  # at the x axis, wrapped
     looks: dict  # estimator -> colour, marker and line style
     lines: int  # of panels
@@ -42,7 +33,7 @@ class Sheet:
         right = LETTER * max(map(len, self.looks)) if self.direct else 0.0
         if self.picture.gridded:
             right = 0.05 + LINE * max(text.count("\n") + 1 for text in self.row_names())
-        return (WIDTH - LEFT - right) / self.columns - GAP
+        return (self.page.width - LEFT - right) / self.columns - GAP
 
     @property
     def turned(self):
@@ -85,22 +76,19 @@ class Sheet:
         return dict(zip(self.looks, step * (np.arange(count) - (count - 1) / 2), strict=True))
 
 
-def sheet(picture, marked):
-    """The Sheet of a Picture: flat panels where there is nothing to see, strips where a point has a status `marked`."""
+def sheet(picture, marked, page):
+    """The Sheet of a Picture for a page: flat panels where there is nothing to see, strips where a point has a status
+    that is `marked`."""
     count = len(picture.panels)
     columns = _columns(picture)
     lines = -(-count // columns)
     height = 0.5 if picture.empty else {1: 1.9 if columns > 1 else 2.4, 2: 1.55}.get(lines, 1.25)
     strip = STRIP if picture.points["status"].isin(marked).any() else 0.0
     direct = count == 1 and not picture.nominal and _parted(picture, height)
-    looks = _looks(picture.estimators)
-    wide = Sheet(picture, [wrap(name, 32) for name in picture.names], looks, lines, columns, direct, height, strip)
+    own, names = looks.looks(picture.estimators), [wrap(name, 32) for name in picture.names]
+    wide = Sheet(picture, page, names, own, lines, columns, direct, height, strip)
     slim = replace(wide, names=[wrap(name, int(wide.width / len(wide.names) / LETTER)) for name in picture.names])
     return slim if picture.nominal and not slim.turned and slim.below < 4 * LINE else wide
-
-
-def wrap(text, width):
-    return textwrap.fill(text, max(width, 1), break_long_words=False, break_on_hyphens=False)
 
 
 def _columns(picture):
@@ -121,13 +109,3 @@ def _parted(picture, height):
     names = picture.estimators
     fit = scale.kind != "symlog" and len(ends) == len(names) and max(map(len, names)) <= 24
     return fit and min(np.diff(places), default=1.0) > 0.9 * LINE
-
-
-def _looks(estimators):
-    """Colour, marker and line style of each estimator: all three differ, so that grey is enough to tell them apart."""
-    looks = {}
-    for i, estimator in enumerate(estimators):
-        turn, k = divmod(i, len(COLOURS))
-        marker, dash = MARKERS[(k + turn) % len(MARKERS)], DASHES[(k + turn) % len(DASHES)]
-        looks[estimator] = {"color": COLOURS[k], "marker": marker, "linestyle": dash}
-    return looks

@@ -130,10 +130,11 @@ def too_short(batch, study):
 def write(batch, study):
     """Make the run directory of a study if it is not there, and the scripts in its folder `slurm`; their paths.
 
-    Raises as `opening.create`.
+    Raises as `opening.create`, and UsageError where there is nothing to share out.
     """
-    from simcore import opening
+    from simcore import opening, shards
 
+    shards.refuse_exact(study, "--tasks")
     run = opening.create(batch.out, study).path
     files.make_folder(run / "slurm" / "logs")
     texts = scripts(batch)

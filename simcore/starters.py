@@ -144,6 +144,9 @@ def _list(key, word, kind, entries, problem):
     others = [name for name in scenario.suiting(kind, problem.name) if name not in used]
     if others:
         yield from _comment(f"others: {', '.join(others)}; `simcore list {kind}` says what they mean", "  # ")
+    if kind == "distributions" and problem.errors and not problem.exact:
+        yield from _comment('of SciPy: { scipy = "nct", df = 3, nc = 1 }; your own, drawn anew from a file:', "  # ")
+        yield from _comment('{ data = "my.csv", column = "y" }', "  # ")
     yield "]"
 
 

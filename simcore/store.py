@@ -14,8 +14,8 @@ import pyarrow as pa
 
 from simcore import block_tables, design, files, jit, own, provenance, scenario, signals
 from simcore.errors import DamagedError, IncompleteError, UsageError, command
-from simcore.meanwhile import PATIENCE, Changed
-from simcore.shelves import Broken, Shelf, by_place, parquet
+from simcore.meanwhile import PATIENCE, Changed, Vanished, settled
+from simcore.shelves import Broken, Shelf, by_place
 
 FOLDERS = ("blocks", "estimates")
 RECORD, SCENARIO, SUMMARY = "run.json", "scenario.toml", "summary.parquet"
@@ -74,10 +74,11 @@ class RunFolder:
         found = design.by_cell((*by_place(listing.own), *by_place(listing.earlier)))
         return max(design.reach(cell, found.get(cell.key, ())) for cell in design.cells(self.study))
 
-    def before(self):
+    def earlier_blocks(self):
         """The blocks of sums of before the study was extended: cell key -> pairs (first, count)."""
         return design.by_cell(by_place(self.shelves["blocks"].listing().earlier)) if self.earlier["blocks"] else {}
 
+    @settled(Vanished)
     def present(self):
         """The blocks that are stored: cell key -> {(first, count): folder -> name of its file}; where the study asks to
         keep estimates, only those that have them.
@@ -134,10 +135,6 @@ class RunFolder:
             return len({tuple(node.bits() for node in self.read_sums(block, name)) for name in names}) > 1
         except DamagedError:
             return True
-
-    def missing(self):
-        """Blocks of the first `replications` of every cell of the study that are not stored, in order."""
-        return design.lacking(self.study, self.present())
 
     def commit(self, *results):
         """Store the results of blocks for good, in one file; a signal waits for that. Raises IncompleteError,
@@ -244,11 +241,11 @@ class RunFolder:
             files.replace(self.path / name, data, self.path / "temporary")
         return not same
 
-    def finish(self, table):
-        """Write summary.parquet. Raises IncompleteError."""
+    def finish(self, summary):
+        """Write summary.parquet, of these bytes. Raises IncompleteError."""
         with writing(self.path):
             self.unchanged()
-            self.update(SUMMARY, parquet(table))
+            self.update(SUMMARY, summary)
 
     def unfinish(self):
         """Take away the summary of fewer replications. Raises IncompleteError."""
@@ -257,9 +254,13 @@ class RunFolder:
             files.remove(self.path / SUMMARY)
 
     @property
-    def finished(self):
-        """Whether all that was asked for had been stored, and summarised."""
+    def summarised(self):
+        """Whether there is a summary: then all that was asked for had been stored."""
         return (self.path / SUMMARY).exists()
+
+    def done(self, missing):
+        """Whether the run is finished, where these blocks are missing: nothing is left to do."""
+        return self.summarised and not missing
 
     def told(self, place):
         """A place in words."""

@@ -3,12 +3,12 @@
 import functools
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from simcore import design, joint, recipes, robustness
-from simcore.footprint import LOOSE_ROWS
 from simcore.intervals import Z
 from simcore.outcomes import CellOutcomes
 from simcore.rarity import ENOUGH, swept_away
@@ -18,6 +18,8 @@ from simcore.tails import hill
 
 FEWEST = 10  # good replications for an MCSE: the kurtosis of two is 1 whatever they are
 _ALL_BUT_ROUNDING = 1e20  # a larger gain is none: the control variate has taken all of the error
+LOOSE_ROWS = 1 << 14  # rows that are not yet in columns, at most: they take twice the memory
+_LEFT_OUT = "it is left out"
 _PLAIN = ("plain_value", "plain_mcse")
 
 
@@ -82,12 +84,15 @@ def measured(choice, outcome):
     return value, mcse, *interval
 
 
-def cell_rows(study, cell, total, errors=None, only=None):
-    """The rows of a cell as dicts, of all measures or only of those of certain names."""
+def cell_rows(study, cell, total, errors=None, only=None, plain=False):
+    """The rows of a cell as dicts, of all measures or only of those of certain names; plain: without the control
+    variate."""
     outcomes = CellOutcomes(study, cell, total, errors)
     common = _cell_columns(study, cell)
     targets, quantities = design.targets(study), cell.quantities
     all_views = [outcomes.views(row) for row in range(len(targets))]
+    if plain:
+        all_views = [replace(views, adjusted=None, why=_LEFT_OUT, why_not_compared=_LEFT_OUT) for views in all_views]
     states, truths = moments(study, cell, all_views), design.truths(study, cell)
     for row, ((place, parameter), views, own, truth) in enumerate(zip(targets, all_views, states, truths, strict=True)):
         choice, quantity = study.estimators[place], quantities[parameter]

@@ -1,6 +1,6 @@
 """A figure of total losses over two coefficients, side by side: heights, a slice, and where a surface is not convex.
 
-Use `plot_loss_surfaces`. Style and files are those of `curves`; sizes are inches.
+Use `plot_loss_surfaces`. Style and files are those of `canvas`; sizes are inches.
 """
 
 from pathlib import Path
@@ -13,9 +13,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from simcore import curves
+from simcore import canvas
 from simcore.errors import UsageError
+from simcore.sizes import PAGES
 
+_PAGE = PAGES["paper"]
 _MOST = 5  # surfaces on a page
 _LEFT, _RIGHT, _GAP, _SLICE = 0.66, 0.08, 0.1, 0.75  # _SLICE: height of the row of slices
 _BELOW, _ABOVE = 0.85, 0.56  # room for what stands below and above all panels
@@ -36,12 +38,12 @@ def plot_loss_surfaces(surfaces, path=None, title=None):
     suffix; None: nowhere.
     """
     surfaces = _checked(surfaces)
-    with curves.style():
+    with canvas.style():
         figure = _figure(surfaces, title or "Total loss over two regression coefficients")
         if path is not None:
             path = Path(path)
-            name = path.stem if path.suffix.removeprefix(".") in curves.FORMATS else path.name
-            curves.write(figure, name, path.parent)
+            name = path.stem if path.suffix.removeprefix(".") in canvas.FORMATS else path.name
+            canvas.write(figure, name, path.parent, _PAGE)
     return figure
 
 
@@ -56,16 +58,16 @@ def _checked(surfaces):
 
 
 def _figure(surfaces, title):
-    side = min((curves.WIDTH - _LEFT - _RIGHT) / len(surfaces) - _GAP, 2.4)
+    side = min((_PAGE.width - _LEFT - _RIGHT) / len(surfaces) - _GAP, 2.4)
     tall = np.array([side, _SLICE, side])
     floors = _BELOW + np.array([0.0, side + 0.32, side + 0.32 + _SLICE + 0.1])
     height = floors[-1] + side + _ABOVE
-    figure = Figure(figsize=(curves.WIDTH, height))
+    figure = Figure(figsize=(_PAGE.width, height))
     FigureCanvasAgg(figure)
     limits = [(min(s.axes[k][0] for s in surfaces), max(s.axes[k][-1] for s in surfaces)) for k in range(2)]
     for column, surface in enumerate(surfaces):
-        left = (_LEFT + column * (side + _GAP)) / curves.WIDTH
-        places = [(left, floors[k] / height, side / curves.WIDTH, tall[k] / height) for k in range(3)]
+        left = (_LEFT + column * (side + _GAP)) / _PAGE.width
+        places = [(left, floors[k] / height, side / _PAGE.width, tall[k] / height) for k in range(3)]
         signs, slices, heights = (figure.add_axes(place, label=f"{column} {k}") for k, place in enumerate(places))
         _draw_heights(heights, surface)
         _draw_slice(slices, surface)
@@ -74,7 +76,7 @@ def _figure(surfaces, title):
     handles = _handles(surfaces)
     place = {"loc": "lower center", "bbox_to_anchor": (0.5, 0.06 / height)}
     figure.legend(handles=handles, ncols=min(3, len(handles)), handlelength=1.8, **place)
-    figure.text(0.08 / curves.WIDTH, 1 - 0.06 / height, title, fontsize=8.5, va="top", weight="bold")
+    figure.text(0.08 / _PAGE.width, 1 - 0.06 / height, title, fontsize=8.5, va="top", weight="bold")
     return figure
 
 

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simcore.errors import command
-from simcore.panels import spread
+from simcore.factors import spread
 from simcore.registry import plugins
 from simcore.shards import listed
 from simcore.statuses import INSUFFICIENT, MEANINGS, NO_MCSE, ROUGH, UNDEFINED
@@ -146,7 +146,8 @@ def cell_title(row):
     return f"{number}errors {row['errors']}{bad}{plan}   n = {row['n']}{settings}{count}"
 
 
-_SETTINGS = [setting.name for problem in plugins("problems").values() for setting in problem.settings]
+# Some problems have settings of the same name.
+_SETTINGS = [*dict.fromkeys(setting.name for problem in plugins("problems").values() for setting in problem.settings)]
 
 
 def _number(value):
@@ -209,8 +210,16 @@ def _plain_cell(row):
 
 def print_progress(found, console=None):
     """Print a row for each cell of a `progress.Progress`: replications that are stored, blocks that are missing, and,
-    where there are any, those of them that failed."""
+    where there are any, those of them that failed. None of an exact problem, which has no replications."""
     console = console or terminal()
+    if not plugins("problems")[found.study.problem].exact:
+        console.print(_progress_of_cells(found))
+    for failure in found.failed[:_MOST_FAILURES]:
+        console.print(Text(f"failed: {failure}"), soft_wrap=True)
+    console.print(Text(_where(found)), soft_wrap=True)
+
+
+def _progress_of_cells(found):
     printed = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     names = ("cell", "", "replications", "blocks missing", "failed")[: 5 if found.failed else 4]
     for k, name in enumerate(names):
@@ -223,10 +232,7 @@ def print_progress(found, console=None):
         title = cell_title(pd.Series(row | design | cell.setting))
         counts = [f"{len(blocks):,}" if blocks else "" for blocks in (own.missing, own.failed)]
         printed.add_row(f"{cell.number}", Text(title), f"{own.replications:,}{asked}", *counts[: len(names) - 3])
-    console.print(printed)
-    for failure in found.failed[:_MOST_FAILURES]:
-        console.print(Text(f"failed: {failure}"), soft_wrap=True)
-    console.print(Text(_where(found)), soft_wrap=True)
+    return printed
 
 
 def _where(found):

@@ -1,6 +1,6 @@
 """What a finished run leaves in its folder: the files of one that was never stopped, extended or shared out."""
 
-from simcore import design, execute, files, sums
+from simcore import design, execute, failures, files, sums
 from simcore.block_tables import disagreement
 from simcore.errors import DamagedError
 from simcore.meanwhile import Vanished, settled
@@ -18,23 +18,24 @@ def tidy(folder):
     kept = FOLDERS if folder.study.keep else FOLDERS[:1]
     with writing(folder.path):
         folder.unchanged()
-        present, listed = folder.present(), {name: folder.shelves[name].listing() for name in kept}
+        present, listed = folder.present(), {kind: folder.shelves[kind].listing() for kind in kept}
         cells = design.cells(folder.study)
         reached = {cell.key: design.reach(cell, present.get(cell.key, ())) for cell in cells}
-        holders = {name: _holders(listed[name].own) for name in kept}
-        names = {name: set() for name in kept}
+        holders = {kind: _holders(listed[kind].own) for kind in kept}
+        names = {kind: set() for kind in kept}
         for bundle in _bundles(folder.study, cells, reached):
-            for name in reversed(kept):
-                found = holders[name].get(tuple(block.place for block in bundle))
-                names[name].add(found or _put_together(folder, name, bundle, cells, present))
-        spare = {name: _spare(listed[name], names[name], reached) for name in kept}
+            for kind in reversed(kept):
+                found = holders[kind].get(tuple(block.place for block in bundle))
+                names[kind].add(found or _put_together(folder, kind, bundle, cells, present))
+        spare = {kind: _spare(listed[kind], names[kind], reached) for kind in kept}
         _compare(folder, spare["blocks"], listed["blocks"].own)
-        files.remove(*(folder.path / name / own for name in kept for own in sorted(spare[name])))
+        files.remove(*(folder.path / kind / name for kind in kept for name in sorted(spare[kind])))
         files.clear(folder.path / "temporary")
+        failures.clear(folder.path)
 
 
 def _bundles(study, cells, reached):
-    """Blocks as a run of the same study leaves them that was never stopped, in groups for each file."""
+    """The bundles that a run of the same study leaves that was never stopped."""
     lists = (design.blocks_between(cell, 0, reached[cell.key]) for cell in cells)
     return design.bundles(study, [block for blocks in lists for block in blocks])
 
@@ -44,16 +45,16 @@ def _holders(named):
     return {places: name for name, places in sorted(named.items(), reverse=True)}
 
 
-def _put_together(folder, name, bundle, cells, present):
-    """The name of a new file of some blocks, from whatever files have their parts."""
+def _put_together(folder, kind, bundle, cells, present):
+    """The name of a new file of a bundle, from whatever files have its parts."""
     return folder.put(
-        name, [_result(folder, name, block, cells[block.cell], present[block.cell_key]) for block in bundle]
+        kind, [_result(folder, kind, block, cells[block.cell], present[block.cell_key]) for block in bundle]
     )
 
 
-def _result(folder, name, block, cell, present):
+def _result(folder, kind, block, cell, present):
     stop = block.first + block.count
-    if name == "estimates":
+    if kind == "estimates":
         return execute.BlockResult(block, [], *folder.read_kept(cell, present, stop, block.first))
     nodes = folder.read_nodes(cell, present, stop, block.first)
     return execute.BlockResult(block, sums.joined(nodes, design.chunk_size(cell.size)))

@@ -29,7 +29,7 @@ def study(replications=2000, estimators=ESTIMATORS, **factors):
 
 def table_of(own):
     parts = []
-    for cell, block in zip(design.cells(own), design.lacking(own, {}), strict=True):
+    for cell, block in zip(design.cells(own), design.missing(own, {}), strict=True):
         nodes = execute.run_block(own, cell, block).nodes
         parts.append((cell, sums.total(nodes, design.chunk_size(cell.size)), None))
     return summaries.summarise(own, parts)
@@ -98,7 +98,7 @@ def test_every_fit_is_that_of_numpy(classes):
     own = study(8, classes=[classes], start=[-1.5], contamination=[{"kind": "flip", "fraction": 0.3}])
     (cell,), n = design.cells(own), 12
     (rows,) = data_sets(recipes.kernel_cell(own, cell), 1)
-    estimates = execute.run_block(own, cell, design.lacking(own, {})[0], keep=True).estimates.reshape(2, 5, WIDTH)
+    estimates = execute.run_block(own, cell, design.missing(own, {})[0], keep=True).estimates.reshape(2, 5, WIDTH)
     for lane in range(WIDTH):
         x, labels = rows[: n * classes, lane].reshape(n, classes), rows[n * classes : n * (classes + 1), lane]
         test = rows[n * (classes + 1) :, lane]

@@ -16,6 +16,7 @@ import pytest
 
 import simcore as sc
 from simcore.errors import UsageError
+from tests.running import typed
 
 TINY = """
 name = "tiny"
@@ -72,36 +73,36 @@ def test_a_second_run_computes_nothing_and_changes_nothing(place):
     run = place / "results" / "tiny"
     before = {path: path.read_bytes() for path in run.rglob("*.parquet")}
     times = {path: path.stat().st_mtime_ns for path in (run / "blocks").iterdir()}
-    done = simcore("run", "tiny.toml", cwd=place)
+    done = typed("run", "tiny.toml", cwd=place)
     assert done.returncode == 0 and done.stdout == (place / "run_stdout.txt").read_text()
     assert {path: path.read_bytes() for path in run.rglob("*.parquet")} == before
     assert {path: path.stat().st_mtime_ns for path in (run / "blocks").iterdir()} == times
 
 
 def test_a_missing_block_is_told_then_mended_with_the_same_bytes(place, tmp_path):
-    assert simcore("run", "tiny.toml", "--out", tmp_path, cwd=place).returncode == 0
+    assert typed("run", "tiny.toml", "--out", tmp_path, cwd=place).returncode == 0
     victim = sorted((tmp_path / "tiny" / "blocks").iterdir())[0]
     data = victim.read_bytes()
     victim.unlink()
-    done = simcore("show", tmp_path / "tiny", cwd=place)
+    done = typed("show", tmp_path / "tiny", cwd=place)
     told = "lost: 4 blocks (cell 0, replications 0..1999; cell 1, replications 0..1999; "
     assert done.returncode == 4 and told in done.stderr and not done.stdout
-    assert simcore("run", "tiny.toml", "--out", tmp_path, cwd=place).returncode == 0
+    assert typed("run", "tiny.toml", "--out", tmp_path, cwd=place).returncode == 0
     assert victim.read_bytes() == data
 
 
 @pytest.mark.parametrize("damage", [b"", b"garbage", None])
 def test_a_damaged_block_is_named_and_stops(place, tmp_path, damage):
-    assert simcore("run", "tiny.toml", "--out", tmp_path, cwd=place).returncode == 0
+    assert typed("run", "tiny.toml", "--out", tmp_path, cwd=place).returncode == 0
     victim = sorted((tmp_path / "tiny" / "blocks").iterdir())[0]
     victim.write_bytes(victim.read_bytes()[:-100] if damage is None else damage)
-    done = simcore("show", tmp_path / "tiny", cwd=place)
+    done = typed("show", tmp_path / "tiny", cwd=place)
     assert done.returncode == 4 and victim.name in done.stderr and "Traceback" not in done.stderr
 
 
 def test_a_block_of_another_run_is_refused(place, tmp_path):
     for seed in (5, 6):
-        assert simcore("run", "tiny.toml", "--seed", seed, "--out", tmp_path / str(seed), cwd=place).returncode == 0
+        assert typed("run", "tiny.toml", "--seed", seed, "--out", tmp_path / str(seed), cwd=place).returncode == 0
     own, other = (tmp_path / str(seed) / "tiny" for seed in (5, 6))
     names = [sorted(path.name for path in (run / "blocks").iterdir()) for run in (own, other)]
     victim, data = own / "blocks" / names[0][0], (own / "blocks" / names[0][0]).read_bytes()
@@ -110,7 +111,7 @@ def test_a_block_of_another_run_is_refused(place, tmp_path):
     for name, told in ((names[1][0], "not of this run"), (disguised, "it belongs to another run")):
         (own / "blocks" / name).write_bytes(foreign)
         victim.unlink()
-        done = simcore("show", own, cwd=place)
+        done = typed("show", own, cwd=place)
         assert done.returncode == 4 and told in done.stderr
         (own / "blocks" / name).unlink()
         victim.write_bytes(data)
@@ -120,34 +121,34 @@ def test_a_block_of_another_run_is_refused(place, tmp_path):
     swapped = f"{victim.stem[:-64]}{hashlib.sha256((own / 'short').read_bytes()).hexdigest()}.parquet"
     (own / "short").rename(own / "blocks" / swapped)
     victim.unlink()
-    done = simcore("show", own, cwd=place)
+    done = typed("show", own, cwd=place)
     assert done.returncode == 4 and "belongs to another block" in done.stderr
     (own / "blocks" / swapped).unlink()
     victim.write_bytes(data)
-    assert simcore("show", own, cwd=place).returncode == 0
+    assert typed("show", own, cwd=place).returncode == 0
 
 
 @pytest.mark.parametrize("text", ["{}", "[]", "nonsense", "5"])
 def test_a_damaged_record_is_no_traceback(place, tmp_path, text):
-    assert simcore("run", "tiny.toml", "--out", tmp_path, cwd=place).returncode == 0
+    assert typed("run", "tiny.toml", "--out", tmp_path, cwd=place).returncode == 0
     (tmp_path / "tiny" / "run.json").write_text(text)
     for arguments in (["show", tmp_path / "tiny"], ["run", "tiny.toml", "--out", tmp_path]):
-        done = simcore(*arguments, cwd=place)
+        done = typed(*arguments, cwd=place)
         assert done.returncode == 4 and "Traceback" not in done.stderr, done.stderr
 
 
 def test_another_scenario_of_the_same_name_is_refused(place, tmp_path):
     (tmp_path / "tiny.toml").write_text(TINY.replace("n = [5, 8]", "n = [5, 9]"))
-    done = simcore("run", tmp_path / "tiny.toml", "--out", place / "results", cwd=place)
+    done = typed("run", tmp_path / "tiny.toml", "--out", place / "results", cwd=place)
     assert done.returncode == 4 and "something else" in done.stderr
-    done = simcore("run", "tiny.toml", "--seed", "6", cwd=place)
+    done = typed("run", "tiny.toml", "--seed", "6", cwd=place)
     assert done.returncode == 4 and "seed" in done.stderr
 
 
 def test_comments_titles_and_order_are_no_difference(place, tmp_path):
     text = TINY.replace("A tiny study", "Another title").replace("n = [5, 8]", "n = [8, 5]  # turned round")
     (tmp_path / "tiny.toml").write_text(text)
-    done = simcore("run", tmp_path / "tiny.toml", "--out", tmp_path, cwd=place)
+    done = typed("run", tmp_path / "tiny.toml", "--out", tmp_path, cwd=place)
     assert done.returncode == 0
     one = sc.open(place / "results" / "tiny").summary()
     other = sc.open(tmp_path / "tiny").summary()
@@ -156,18 +157,18 @@ def test_comments_titles_and_order_are_no_difference(place, tmp_path):
 
 
 def test_more_replications_go_on_in_the_same_folder(place, tmp_path):
-    assert simcore("run", "tiny.toml", "--out", tmp_path, cwd=place).returncode == 0
-    done = simcore("run", "tiny.toml", "--out", tmp_path, "--replications", "3000", cwd=place)
+    assert typed("run", "tiny.toml", "--out", tmp_path, cwd=place).returncode == 0
+    done = typed("run", "tiny.toml", "--out", tmp_path, "--replications", "3000", cwd=place)
     assert done.returncode == 0
     assert set(sc.open(tmp_path / "tiny").summary()["n_ok"]) == {3000}
     stored = pq.ParquetDataset(tmp_path / "tiny" / "blocks").read().to_pandas()
     alone = stored[stored["other"].isna()]  # no replication stands in two files: no glob counts twice
     assert set(alone.groupby(["cell", "estimator"])["node_count"].sum()) == {3000}
-    fresh = simcore("run", "tiny.toml", "--out", tmp_path / "fresh", "--replications", "3000", cwd=place)
+    fresh = typed("run", "tiny.toml", "--out", tmp_path / "fresh", "--replications", "3000", cwd=place)
     assert fresh.returncode == 0 and fresh.stdout == done.stdout
     tables = [(folder / "tiny" / "summary.parquet").read_bytes() for folder in (tmp_path, tmp_path / "fresh")]
     assert tables[0] == tables[1]
-    done = simcore("run", "tiny.toml", "--out", tmp_path, cwd=place)
+    done = typed("run", "tiny.toml", "--out", tmp_path, cwd=place)
     assert done.returncode == 2 and "3000" in done.stderr
     assert set(sc.open(tmp_path / "tiny").summary()["n_ok"]) == {3000}
 
@@ -183,7 +184,7 @@ def test_a_bad_scenario_writes_nothing_and_tells_all(place, tmp_path):
 
 def test_more_blocks_than_can_be_meant_are_refused_and_nothing_is_written(place, tmp_path):
     (tmp_path / "huge.toml").write_text(TINY.replace("[5, 8]", "[1_000_000]"))
-    done = simcore("run", "huge.toml", "--replications", 10**12, cwd=tmp_path)
+    done = typed("run", "huge.toml", "--replications", 10**12, cwd=tmp_path)
     assert done.returncode == 2 and "replications" in done.stderr and "Traceback" not in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["huge.toml"]
 
@@ -202,25 +203,25 @@ def test_more_blocks_than_can_be_meant_are_refused_and_nothing_is_written(place,
     ],
 )
 def test_bad_usage_is_exit_code_2(place, arguments, words):
-    done = simcore(*arguments, cwd=place)
+    done = typed(*arguments, cwd=place)
     assert done.returncode == 2 and words in done.stderr and "Traceback" not in done.stderr, done.stderr
 
 
 def test_json_is_json(place):
     for arguments in (["show", "results/tiny"], ["plan", "tiny.toml"], ["list"], ["list", "losses"]):
-        done = simcore(*arguments, "--json", cwd=place)
+        done = typed(*arguments, "--json", cwd=place)
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)
 
 
 def test_json_loses_no_digit(place):
-    rows = json.loads(simcore("show", "results/tiny", "--json", cwd=place).stdout)
+    rows = json.loads(typed("show", "results/tiny", "--json", cwd=place).stdout)
     table = pq.read_table(place / "results" / "tiny" / "summary.parquet").to_pylist()
     assert [(row["value"], row["mcse"]) for row in rows] == [(row["value"], row["mcse"]) for row in table]
 
 
 def test_list_names_every_plugin(place):
-    done = simcore("list", cwd=place)
+    done = typed("list", cwd=place)
     for word in ("student_t", "huber", "hodges_lehmann", "shift", "location", "rmse", "default 1.345"):
         assert word in done.stdout
 
@@ -234,18 +235,18 @@ def test_plan_writes_nothing(place, tmp_path):
 def test_plan_counts_what_is_stored(place):
     for replications, expected in ((None, 0), (3000, 4)):
         more = ["--replications", replications] if replications else []
-        facts = json.loads(simcore("plan", "tiny.toml", "--json", *more, cwd=place).stdout)
+        facts = json.loads(typed("plan", "tiny.toml", "--json", *more, cwd=place).stdout)
         assert facts["blocks"] == 4 and facts["to_compute"] == expected
         assert (facts["seconds"] > 0) == (expected > 0)
-    done = simcore("plan", "tiny.toml", cwd=place)
+    done = typed("plan", "tiny.toml", cwd=place)
     assert "4, of which 0 are not stored yet" in done.stdout
 
 
 def test_asking_for_estimates_later_computes_them(place, tmp_path):
-    assert simcore("run", "tiny.toml", "--out", tmp_path, cwd=place).returncode == 0
+    assert typed("run", "tiny.toml", "--out", tmp_path, cwd=place).returncode == 0
     summary = (tmp_path / "tiny" / "summary.parquet").read_bytes()
     (tmp_path / "tiny.toml").write_text('keep = "estimates"\n' + TINY)
-    assert simcore("run", tmp_path / "tiny.toml", "--out", tmp_path, cwd=place).returncode == 0
+    assert typed("run", tmp_path / "tiny.toml", "--out", tmp_path, cwd=place).returncode == 0
     assert len(list((tmp_path / "tiny" / "estimates").iterdir())) == 1
     before, after = pq.read_table(pa.BufferReader(summary)), pq.read_table(tmp_path / "tiny" / "summary.parquet")
     moments = pc.is_in(before["measure"], pa.array(["bias", "variance", "mse", "efficiency", "iterations"]))
@@ -254,7 +255,7 @@ def test_asking_for_estimates_later_computes_them(place, tmp_path):
 
 def test_keep_estimates_writes_a_row_per_fit(place, tmp_path):
     (tmp_path / "kept.toml").write_text('keep = "estimates"\n' + TINY.replace('"tiny"', '"kept"'))
-    assert simcore("run", "kept.toml", cwd=tmp_path).returncode == 0
+    assert typed("run", "kept.toml", cwd=tmp_path).returncode == 0
     files = sorted((tmp_path / "results" / "kept" / "estimates").iterdir())
     rows = sum(pq.read_metadata(path).num_rows for path in files)
     assert rows == 4 * 2 * 2000
@@ -272,7 +273,8 @@ def test_keep_estimates_writes_a_row_per_fit(place, tmp_path):
 
 @pytest.mark.parametrize("number, code", [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
 def test_a_signal_stops_soon_and_the_run_goes_on_later(place, tmp_path, number, code):
-    (tmp_path / "long.toml").write_text(TINY.replace('"tiny"', '"long"').replace("2000", "40_000_000"))
+    text = TINY.replace('"tiny"', '"long"').replace("2000", "5_000_000")
+    (tmp_path / "long.toml").write_text('keep = "estimates"\n' + text)  # files of some tenths of a second each
     environment = os.environ | {"PYTHONPATH": str(Path(sc.__file__).parent.parent)}
     command = [sys.executable, "-m", "simcore", "run", "long.toml"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, env=environment, text=True)
@@ -295,4 +297,7 @@ def test_dask_is_not_installed(place, tmp_path, monkeypatch):
     monkeypatch.delattr("simcore.engines.dask", raising=False)
     with pytest.raises(UsageError, match=r"distributed is not installed here; .* pip install 'simcore\[dask\]'"):
         sc.run(place / "tiny.toml", tmp_path, engine="dask")
+    for engine in ("spark", 5):  # which Dask is no remedy for
+        with pytest.raises(UsageError, match="engine: must be"):
+            sc.run(place / "tiny.toml", tmp_path, engine=engine)
     assert not [*tmp_path.iterdir()]

@@ -106,7 +106,7 @@ def test_means_of_what_has_no_truth_are_compared_in_pairs():
         factors={"n": [12], "errors": [{"distribution": "gumbel"}]},
         estimators=[{"estimator": "cross_entropy"}, {"estimator": "squared_error"}],
     )
-    (cell,), (block,) = design.cells(study), design.lacking(study, {})
+    (cell,), (block,) = design.cells(study), design.missing(study, {})
     result = execute.run_block(study, cell, block, keep=True)
     total = sums.total(result.nodes, design.chunk_size(cell.size))
     table = comparisons.compare(study, [(cell, total, None)], "mean").set_index("parameter")

@@ -15,8 +15,9 @@ import matplotlib
 import pandas as pd
 import pytest
 
-from simcore import curves, files, panels, sheets
+from simcore import canvas, files, gallery, looks, views
 from simcore.errors import UsageError
+from simcore.sources import Source
 from simcore.statuses import MEANINGS
 
 HEAVY = ("normal", "student_t(df=10)", "student_t(df=3)", "cauchy")
@@ -62,9 +63,14 @@ def made(errors=("normal",), contamination=("none",), n=(20,), estimators=ESTIMA
 
 def drawn(table, title=None):
     """The figures, not written, which takes most of the time."""
-    with mock.patch.object(curves, "write"), warnings.catch_warnings():
+    with mock.patch.object(canvas, "write"), warnings.catch_warnings():
         warnings.simplefilter("error")
-        return curves.draw(table, Path("nowhere"), title)
+        return curved(table, Path("nowhere"), title)
+
+
+def curved(table, folder, title=None):
+    """The curves of a table, written to a folder."""
+    return gallery.draw(Source(table, title or "made"), folder, "curves")
 
 
 def lines(axes, label):
@@ -100,7 +106,7 @@ def overlaps(boxes):
     ],
 )
 def test_figures_are_those_of_the_factors_that_vary(factors, names, tmp_path):
-    figures = curves.draw(made(**factors), tmp_path / "figures")
+    figures = curved(made(**factors), tmp_path / "figures")
     assert set(figures) == names
     files = {path.name for path in (tmp_path / "figures").iterdir()}
     assert files == {f"{name}.{suffix}" for name in names for suffix in ("svg", "png", "pdf")}
@@ -281,9 +287,9 @@ def figure_boxes(figure):
 
 
 def test_estimators_differ_in_colour_marker_and_both_with_style():
-    looks = sheets._looks(range(12))
-    assert len({look["color"] for look in looks.values()}) == len({look["marker"] for look in looks.values()}) == 12
-    more = sheets._looks(range(60))
+    twelve = looks.looks(range(12))
+    assert len({look["color"] for look in twelve.values()}) == len({look["marker"] for look in twelve.values()}) == 12
+    more = looks.looks(range(60))
     assert len({(look["color"], look["marker"]) for look in more.values()}) == 60
 
 
@@ -298,7 +304,7 @@ def test_lines_are_named_at_their_ends_where_there_is_room():
 
 
 def test_another_measure_is_one_entry(monkeypatch):
-    monkeypatch.setitem(panels.SHOWN, "efficiency", panels.Shown("efficiency"))
+    monkeypatch.setitem(views.SHOWN, "efficiency", views.Shown("efficiency"))
     table = made(errors=HEAVY, n=(10, 20)).replace({"measure": {"rmse": "efficiency"}})
     figures = drawn(table)
     assert {name for name in figures if "efficiency" in name} == {"tails_efficiency", "n_efficiency"}
@@ -308,7 +314,8 @@ def test_another_measure_is_one_entry(monkeypatch):
 
 
 def test_what_to_show_is_decided_without_matplotlib():
-    assert "matplotlib" not in Path(panels.__file__).read_text()
+    for name in ("panels", "views", "factors", "drawable", "scales", "sizes"):
+        assert "matplotlib" not in Path(gallery.__file__).with_name(f"{name}.py").read_text()
 
 
 def test_parameters_are_lines_of_panels_with_axes_of_their_own():
@@ -364,7 +371,7 @@ def test_what_has_no_bound_is_left_out_and_said():
 
 def test_a_factor_without_a_figure_is_refused(tmp_path):
     with pytest.raises(UsageError, match="this table has several"):
-        curves.draw(pd.concat([made(), made()]), tmp_path / "figures")
+        curved(pd.concat([made(), made()]), tmp_path / "figures")
 
 
 def test_labels_with_dollars_are_text():
@@ -375,10 +382,10 @@ def test_labels_with_dollars_are_text():
 
 def test_settings_of_the_user_neither_matter_nor_change(tmp_path):
     table = made(contamination=SHIFTS[:2])
-    plain = curves.draw(table, tmp_path / "plain" / "figures")
+    plain = curved(table, tmp_path / "plain" / "figures")
     with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red", "savefig.dpi": 10, "svg.fonttype": "none"}):
         before = dict(matplotlib.rcParams)
-        curves.draw(table, tmp_path / "odd" / "figures")
+        curved(table, tmp_path / "odd" / "figures")
         assert dict(matplotlib.rcParams) == before
     for name, suffix in itertools.product(plain, ("svg", "png", "pdf")):
         one, other = (tmp_path / folder / "figures" / f"{name}.{suffix}" for folder in ("plain", "odd"))
@@ -387,9 +394,8 @@ def test_settings_of_the_user_neither_matter_nor_change(tmp_path):
 
 CHILD = """
 import sys, pathlib
-from simcore import curves
-from tests.test_curves import HEAVY, made
-curves.draw(made(errors=HEAVY, n=(10, 20)), pathlib.Path(sys.argv[1]) / "figures")
+from tests.test_curves import HEAVY, curved, made
+curved(made(errors=HEAVY, n=(10, 20)), pathlib.Path(sys.argv[1]) / "figures")
 assert "matplotlib.pyplot" not in sys.modules
 """
 
@@ -407,7 +413,7 @@ def test_files_are_the_same_bytes_in_two_processes(tmp_path):
 
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
-    curves.draw(made(contamination=SHIFTS[:2]), tmp_path / "figures")
+    curved(made(contamination=SHIFTS[:2]), tmp_path / "figures")
     old = {path.name: path.read_bytes() for path in (tmp_path / "figures").iterdir()}
 
     def broken(descriptor, data):
@@ -416,7 +422,7 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr(files, "system", types.SimpleNamespace(**(vars(os) | {"write": broken})))
     with pytest.raises(OSError, match="disk full"):
-        curves.draw(made(contamination=SHIFTS[:3]), tmp_path / "figures")
+        curved(made(contamination=SHIFTS[:3]), tmp_path / "figures")
     assert "contamination_bias.svg" in old
     assert {path.name: path.read_bytes() for path in (tmp_path / "figures").iterdir()} == old
     assert [path.name for path in tmp_path.iterdir()] == ["figures"]

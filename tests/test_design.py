@@ -157,7 +157,7 @@ def test_costly_estimators_have_smaller_blocks():
 def test_small_cells_share_files(cells, least, most):
     """Some seconds of work are one file, and so are a thousand blocks."""
     study = study_with(replications=64, factors={"n": [*range(2, cells + 2)], "errors": [{"distribution": "normal"}]})
-    blocks = design.lacking(study, {})
+    blocks = design.missing(study, {})
     bundles = design.bundles(study, blocks)
     assert [block for bundle in bundles for block in bundle] == blocks and len(blocks) == cells
     assert least <= len(bundles) <= most and max(map(len, bundles)) <= 1024
@@ -175,7 +175,7 @@ def test_blocks_end_at_the_multiples_of_their_size():
 
 def test_blocks_of_a_study():
     study = study_with(replications=600, factors={"n": [LARGE, SMALL], "errors": [{"distribution": "normal"}]})
-    cut = [(block.cell, block.first, block.count) for block in design.lacking(study, {})]
+    cut = [(block.cell, block.first, block.count) for block in design.missing(study, {})]
     assert cut == [(0, 0, 256), (0, 256, 256), (0, 512, 88), (1, 0, 600)]
     with pytest.raises(UsageError, match="some 217 years of work for a processor, and at most 128 can be"):
         design.count_blocks(study.with_changes(replications=490_000_000_000))

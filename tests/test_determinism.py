@@ -77,7 +77,7 @@ def digest_of_study(threads, backwards=False):
     """SHA-256 over the nodes of all blocks, every estimate and state, in the order of the blocks, and the summary."""
     study = sc.Study(**STUDY)
     jit.set_threads(threads)
-    cells, blocks = design.cells(study), design.lacking(study, {})
+    cells, blocks = design.cells(study), design.missing(study, {})
     results = {}
     for block in reversed(blocks) if backwards else blocks:
         results[block.cell] = execute.run_block(study, cells[block.cell], block, keep=True)

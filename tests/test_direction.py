@@ -68,7 +68,7 @@ def points(own, groups):
 def estimates(own):
     """Every quantity of every estimator: (estimators, quantities, replications), none of them failed."""
     (cell,) = design.cells(own)
-    kept = [execute.run_block(own, cell, block, keep=True) for block in design.lacking(own, {})]
+    kept = [execute.run_block(own, cell, block, keep=True) for block in design.missing(own, {})]
     assert all(np.all(part.states & 255 == 0) for part in kept)
     return np.concatenate([part.estimates for part in kept], axis=1).reshape(len(own.estimators), len(QUANTITIES), -1)
 
@@ -256,7 +256,7 @@ def test_data_sets_without_an_answer_and_with_an_easy_one():
         values, _ = solve(e, [[c, s, 0.0], [c, -s, 0.0], [c, 0.0, s], [c, 0.0, -s]])
         assert np.all(values[1] < 1e-15)
     (cell,) = design.cells(own := study(CAUCHY, 2, 0.0, n=2, estimators=[FRECHET]))
-    assert np.all(execute.run_block(own, cell, design.lacking(own, {})[0], keep=True).states & 255 == 0)
+    assert np.all(execute.run_block(own, cell, design.missing(own, {})[0], keep=True).states & 255 == 0)
 
 
 def test_angles_are_accurate_near_0_and_pi():
@@ -354,10 +354,10 @@ def test_the_figure_keeps_kinds_of_contamination_apart():
     factors = {"n": [5], "errors": [entry(VMF, 5.0), entry(CAUCHY, 0.8)], "contamination": [{"kind": "none"}, *kinds]}
     own = sc.Study(name="d", problem="direction", replications=64, factors=factors, estimators=ESTIMATORS[:5])
     parts = []
-    for cell, block in zip(design.cells(own), design.lacking(own, {}), strict=True):
+    for cell, block in zip(design.cells(own), design.missing(own, {}), strict=True):
         nodes = execute.run_block(own, cell, block).nodes
         parts.append((cell, sums.total(nodes, design.chunk_size(cell.size)), None))
-    (picture,) = (p for p in panels.pictures(summaries.summarise(own, parts)) if p.name == "off_the_sphere")
+    (picture,) = (p for p in panels.pictures(summaries.summarise(own, parts), own.name) if p.name == "off_the_sphere")
     assert len(picture.panels) == 6
     for panel in picture.panels:
         assert len(panel.points) == 15 and not panel.points.duplicated(["x", "estimator"]).any()

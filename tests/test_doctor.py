@@ -24,7 +24,7 @@ def look(tmp_path, monkeypatch):
 
     def found(name, **options):
         jit.kernel_cache.cache_clear()
-        return {finding.name: finding for finding in doctor.examine(tmp_path / "results", **options)}[name]
+        return {check.name: check for check in doctor.examine(tmp_path / "results", **options)}[name]
 
     yield found
     jit.kernel_cache.cache_clear()

@@ -59,7 +59,7 @@ def exact(row):
 
 def table_of(study):
     parts = []
-    for cell, block in zip(design.cells(study), design.lacking(study, {}), strict=True):
+    for cell, block in zip(design.cells(study), design.missing(study, {}), strict=True):
         nodes = execute.run_block(study, cell, block).nodes
         parts.append((cell, sums.total(nodes, design.chunk_size(cell.n)), None))
     table = summaries.summarise(study, parts, plain=True)

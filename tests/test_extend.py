@@ -8,10 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import simcore as sc
-from simcore import design, execute, runs
+from simcore import design, execute, forecast, rounds, runs
 from simcore.errors import DamagedError, IncompleteError, UsageError
 from tests.kills import snapshot, unlike
-from tests.running import cut_small
+from tests.running import cut_small, typed
 from tests.test_cli import simcore
 from tests.test_damage import changed, first_block
 
@@ -154,35 +154,35 @@ def test_kept_estimates_follow_labels_and_their_order(out):
 
 def test_the_command_line(out):
     (out / "wider.toml").write_text(study_with(factors=WIDER).text)
-    done = simcore("run", "wider.toml", "--out", out, cwd=out)
+    done = typed("run", "wider.toml", "--out", out, cwd=out)
     assert done.returncode == 4 and "add what is new with simcore extend" in done.stderr
-    done = simcore("extend", "wider.toml", "--out", out, cwd=out)
+    done = typed("extend", "wider.toml", "--out", out, cwd=out)
     assert done.returncode == 0 and "cauchy" in done.stdout
-    done = simcore("extend", out / "own", "--replications", 3000, cwd=out)
+    done = typed("extend", out / "own", "--replications", 3000, cwd=out)
     assert done.returncode == 0
     assert set(sc.open(out / "own").summary()["n_ok"]) == {3000}
-    done = simcore("extend", "wider.toml", "--out", out / "elsewhere", cwd=out)
+    done = typed("extend", "wider.toml", "--out", out / "elsewhere", cwd=out)
     assert done.returncode == 2 and "no run to extend" in done.stderr and not (out / "elsewhere").exists()
-    done = simcore("verify", out / "own", cwd=out)
+    done = typed("verify", out / "own", cwd=out)
     assert done.returncode == 0 and "computed anew" in done.stdout
     victim = min((out / "own" / "blocks").iterdir())
     victim.write_bytes(victim.read_bytes()[:-1])
-    done = simcore("verify", out / "own", "--json", cwd=out)
+    done = simcore("verify", out / "own", "--json", cwd=out)  # which has not seen the file before
     found, lost = json.loads(done.stdout)["findings"]
     assert done.returncode == 4 and found["file"] == f"blocks/{victim.name}" and lost["file"] == "blocks"
     assert lost["blocks"] == [{"cell": cell, "first": 0, "count": 3000} for cell in range(6)]
-    done = simcore("repair", out / "own", cwd=out)
+    done = typed("repair", out / "own", cwd=out)
     assert done.returncode == 0 and victim.name in done.stdout
-    assert simcore("verify", out / "own", cwd=out).returncode == 0
+    assert typed("verify", out / "own", cwd=out).returncode == 0
     (out / "own" / "summary.parquet").unlink()
-    assert simcore("verify", out / "own", cwd=out).returncode == 3
+    assert typed("verify", out / "own", cwd=out).returncode == 3
 
 
 def test_an_extension_that_is_killed_at_once_is_unfinished_not_damaged(out):
     """After its record was written, and before anything else."""
     for changes in ({"replications": 4000}, {"factors": WIDER, "replications": 4000}):
         with pytest.MonkeyPatch.context() as patch, pytest.raises(ZeroDivisionError):
-            patch.setattr(runs.rounds, "missing", lambda _: 1 / 0)
+            patch.setattr(runs.rounds, "missing", lambda *_: 1 / 0)
             sc.extend(study_with(**changes), out)
         with pytest.raises(IncompleteError, match="missing: [0-9]+ block"):
             sc.open(out / "own").summary()
@@ -194,7 +194,7 @@ def test_no_run_shrinks_a_study_whose_extension_was_killed(out):
     """One block of the longer study is there, and all of the shorter one."""
     longer = study_with(estimators=LONGER)
     with pytest.MonkeyPatch.context() as patch, pytest.raises(ZeroDivisionError):
-        patch.setattr(runs.rounds, "missing", lambda _: 1 / 0)
+        patch.setattr(runs.rounds, "missing", lambda *_: 1 / 0)
         sc.extend(longer, out)
     folder = sc.open(out / "own").folder
     cell = design.cells(longer)[0]
@@ -217,7 +217,27 @@ def test_keeping_estimates_of_a_precision_later_on_comes_to_an_end(tmp_path):
         precision = {"measure": "mse", "relative_mcse": 0.2, "max_replications": 100_000}
         kept = study_with(factors=LESS, replications=1024, keep="estimates", precision=precision)
         run = sc.run(kept, tmp_path, threads=1)
-    assert run.folder.missing() == [] and sc.verify(run.path).findings == ()
+    assert rounds.missing(run.folder) == [] and sc.verify(run.path).findings == ()
+
+
+def test_a_plan_knows_what_an_interrupted_extension_has_done(tmp_path, monkeypatch):
+    """Other estimators, in blocks that are cut where those of before end."""
+    cut_small(monkeypatch, 2)
+    sc.run(study_with(replications=3072), tmp_path, threads=1)
+    longer = study_with(estimators=LONGER, replications=5000)
+    assert forecast.forecast(longer, 1, tmp_path)["to_compute"] == 8  # cut at 3072
+    stored = []
+
+    def stop(_done, _all, block):
+        stored.append(block)
+        if len(stored) == 3:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        sc.extend(longer, tmp_path, threads=1, progress=stop)
+    assert forecast.forecast(longer, 1, tmp_path)["to_compute"] == sc.status(tmp_path / "own").missing == 5
+    another = study_with(estimators=LONGER, replications=5000, seed=4)
+    assert forecast.forecast(another, 1, tmp_path)["to_compute"] == 6
 
 
 @pytest.mark.parametrize("changed_at", [0, 1])

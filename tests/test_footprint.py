@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 import simcore as sc
-from simcore import cli, design, footprint, jit, limits
+from simcore import cli, design, footprint, jit, limits, summaries
 from simcore.errors import UsageError
 
 STUDY = {
@@ -91,14 +91,18 @@ DISK = [
     ("keep", {"keep": "estimates", "replications": 10**7}, 30),
     ("replications", {"replications": 10**12}, 10),
     ("factors", {"factors": with_n(*range(2, 102), errors=[STUDENT]), "replications": 10}, 3),
+    ("factors", {"factors": with_n(*range(2, 102), errors=[STUDENT]), "replications": 10}, 0),
+    ("replications", {"replications": 10**12}, 0),
 ]
 
 
-@pytest.mark.parametrize("key, changes, disk", DISK, ids=[case[0] for case in DISK])
+@pytest.mark.parametrize("key, changes, disk", DISK, ids=[f"{case[0]}, {case[2]} MB" for case in DISK])
 def test_too_little_disk_is_refused_by_the_key_to_change(machine, tmp_path, key, changes, disk):
+    """Where there is none at all, that is of no use."""
     machine(disk=disk * 1_000_000)
-    with pytest.raises(UsageError, match=rf"^{key}: .*of disk for .*small; {disk}(,000 k| M)B are free"):
+    with pytest.raises(UsageError, match=rf"^{key}: .*of disk for .*small; {disk}(,000 k| M| k)B are free") as told:
         sc.run(study_of(**changes), tmp_path / "out")
+    assert str(told.value).endswith(footprint._REMEDIES[key] if disk else "choose another --out")
     assert not any(tmp_path.iterdir())
 
 
@@ -227,7 +231,7 @@ def test_a_table_takes_less_than_a_kilobyte_a_row(tmp_path):
     assert done.returncode == 0, done.stderr
     rows, more = map(int, done.stdout.split())
     assert rows == 1600 * 66
-    assert more <= 900 * rows + footprint.LOOSE_ROWS * 2000, more / rows
+    assert more <= 900 * rows + summaries.LOOSE_ROWS * 2000, more / rows
 
 
 @pytest.mark.parametrize("changes", MEASURED.values(), ids=MEASURED)

@@ -1,6 +1,7 @@
 """The shape of the code: imports point down, one module knows Numba, faces load fast, plugins are whole."""
 
 import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -10,68 +11,78 @@ import pytest
 from simcore import jit, registry
 
 PACKAGE = Path(registry.__file__).parent
-LAYERS = [
-    ("errors", "code_cache", "jit", "registry", "own", "codes", "statuses", "outliers"),
-    ("cards", "files", "limits", "meanwhile", "nearest", "signals"),
-    ("own_files", "held"),
-    ("lanes", "lanes_llvm", "fmath", "streams", "variates", "order", "networks_llvm", "quadrature", "roots"),
-    ("density_quantiles", "quantile_tables"),
-    ("library_laws",),
-    ("special", "histograms", "sums", "moments", "intervals", "tails", "dense", "breakdown", "refinement", "joint"),
-    ("lad", "lp_regression", "m_location", "m_regression", "subsets", "weighted", "s_regression"),
-    ("softmax", "sphere", "hidden_layer", "basins"),
-    ("distributions", "contamination", "designs", "losses", "estimators", "measures", "problems"),
-    ("scores", "kernels"),
-    ("empirical", "populations"),
-    ("linear_kernels", "trial_kernels", "uncertainty"),
-    ("toml_text", "checks", "scenario", "design"),
-    ("starters", "json_schema"),
-    ("recipes",),
-    ("shelves", "block_tables", "provenance", "findings"),
-    ("execute", "store", "fitting", "batches"),
-    ("engines", "failures", "outcomes", "pairs", "rarity", "surfaces", "landscapes", "robustness", "opening"),
-    ("restoring", "tidying"),
-    ("footprint",),
-    ("summaries", "comparisons", "rounds", "forecast", "describe", "wide"),
-    ("contracts",),
-    ("panels", "shards"),
-    ("sheets",),
-    ("progress",),
-    ("curves", "tables", "surface_figures", "markup", "criteria", "wording"),
-    ("contests",),
-    ("verdicts",),
-    ("sentences", "first_look"),
-    ("runs",),
-    ("exports",),
-    ("audit", "doctor", "repairs", "replays", "slurm", "report_records", "report_tables"),
-    ("replay_tables", "reports"),
-    ("cli", "__init__", "__main__"),
-]
-LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}
 MODULES = sorted(PACKAGE.rglob("*.py"))
+NAMES = {".".join(("simcore", *path.relative_to(PACKAGE).with_suffix("").parts)): path for path in MODULES}
+NAMES = {name.removesuffix(".__init__"): path for name, path in NAMES.items()}
+
+# What a module, or any of a package, must not come to know, not even through others.
+DISK = ("files", "shelves", "store", "opening")
+WORKERS = ("execute", "engines", "runs")
+KNOWS_NOTHING_OF = {
+    "lanes": ("sums", "registry", "files"),
+    "sums": ("registry", "scenario", "files"),
+    "kernels": ("registry", "scenario", "design", *DISK),
+    "linear_kernels": ("registry", "scenario", "design", *DISK),
+    "trial_kernels": ("registry", "scenario", "design", *DISK),
+    **dict.fromkeys(registry.KINDS, ("scenario", "design", "recipes", "kernels", *WORKERS)),
+    "scenario": ("design", "kernels", "sums", *WORKERS),
+    "design": ("recipes", "kernels", "sums", *WORKERS),
+    "execute": ("shelves", "store", "opening", "engines", "runs"),
+    "files": ("errors", "design"),
+    "store": ("recipes", "kernels", "summaries", *WORKERS),
+    "engines": ("shelves", "store", "opening", "summaries"),
+    "summaries": ("shelves", "store", "footprint", *WORKERS),
+    "panels": ("sums", "summaries", "design", *DISK),
+    "figures": ("shelves", "store", "opening", "engines", "runs"),
+}
 
 
-def imported(tree):
-    """Top-level names below simcore that a module imports, anywhere in it."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module == "simcore":
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("simcore."):
-            yield node.module.split(".")[1]
+def imported(name):
+    """The modules of simcore that one of them imports, anywhere in it."""
+    for node in ast.walk(ast.parse(NAMES[name].read_text())):
+        if isinstance(node, ast.ImportFrom):
+            found = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (full if full in NAMES else node.module for full in found)
         elif isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[1] for alias in node.names if alias.name.startswith("simcore."))
+            yield from (alias.name for alias in node.names)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_point_down(path):
-    parts = path.relative_to(PACKAGE).with_suffix("").parts
-    own = LAYER_OF[parts[0]]
-    for name in imported(ast.parse(path.read_text())):
-        if name == "__version__":
-            continue
-        assert LAYER_OF[name] <= own, f"{path.name} imports {name} from a layer above"
-        if parts[0] in registry.KINDS and path.name != "__init__.py":
-            assert name != parts[0], f"{path} imports a sibling plugin"
+GRAPH = {name: set(imported(name)) & NAMES.keys() for name in NAMES}
+
+
+def known(names):
+    """All that these modules import, and what that imports, and so on."""
+    found, left = set(), [*names]
+    while left:
+        new = GRAPH[left.pop()] - found
+        found |= new
+        left += new
+    return found
+
+
+def within(package):
+    return [name for name in NAMES if name == f"simcore.{package}" or name.startswith(f"simcore.{package}.")]
+
+
+def test_imports_make_no_circle():
+    graphlib.TopologicalSorter(GRAPH).prepare()
+
+
+@pytest.mark.parametrize("package", KNOWS_NOTHING_OF)
+def test_imports_point_down(package):
+    assert within(package)
+    for other in KNOWS_NOTHING_OF[package]:
+        assert within(other) and not known(within(package)) & set(within(other)), other
+
+
+def test_nothing_needs_the_command_line():
+    assert not known(set(NAMES) - {*within("cli"), *within("__main__")}) & set(within("cli"))
+
+
+@pytest.mark.parametrize("kind", [*registry.KINDS, "figures"])
+def test_no_plugin_imports_another(kind):
+    for name in within(kind):
+        assert not GRAPH[name] & set(within(kind)), f"{name} imports a sibling"
 
 
 def test_only_the_compiling_modules_know_numba():

@@ -90,6 +90,21 @@ def test_errors_contamination_and_measures_of_ones_own(tmp_path):
     assert run.summary()["w"].tolist()[0] == 2.0 and run.summary()["by"].tolist()[0] == 3.0
 
 
+def test_a_problem_of_ones_own(tmp_path):
+    """The asymptotic efficiency of the mean absolute deviation is 1 / (pi - 2), about 0.876 (Fisher 1920)."""
+    sc.use(FOLDER / "spread.py")
+    factors = {"n": [101], "errors": [{"distribution": "normal"}]}
+    entries = {"estimator": "standard"}, {"estimator": "absolute"}
+    run = sc.run(study_of(*entries, problem="spread", factors=factors, replications=65536), tmp_path)
+    table = run.summary().set_index(["measure", "estimator"])
+    efficiency = table.loc[("efficiency", "absolute")]
+    assert abs(efficiency["value"] - 1.0 / (np.pi - 2.0)) < 0.01 and efficiency["mcse"] < 0.003
+    variance = table.loc[("variance", "standard")]
+    assert abs(variance["value"] * 200.0 - 1.0) < 0.01 + 4.5 * 200.0 * variance["mcse"]
+    assert [one.sound for one in contracts.check(FOLDER / "spread.py")] == [True] * 3
+    assert len(sc.replay(run, cell=0, replication=3).data["x"]) == 101
+
+
 def test_compiled_and_plain_have_the_same_bits():
     sc.use(MINE)
     study = study_of({"loss": "my_huber"})

@@ -17,7 +17,7 @@ def test_the_reference_run_is_reproduced_bit_for_bit():
     study = sc.load(REFERENCE / "scenario.toml")
     stored = pd.read_parquet(REFERENCE / "summary.parquet")
     for cell in (cell for cell in design.cells(study) if cell.n == 10):
-        (block,) = (block for block in design.lacking(study, {}) if block.cell == cell.number)
+        (block,) = (block for block in design.missing(study, {}) if block.cell == cell.number)
         total = sums.total(execute.run_block(study, cell, block).nodes, design.chunk_size(cell.n))
         got = summaries.summarise(study, [(cell, total, None)])
         own = stored[stored["cell"] == cell.number].reset_index(drop=True)

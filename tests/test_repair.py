@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 
+import pyarrow.compute as pc
 import pytest
 
 import simcore as sc
@@ -19,6 +20,7 @@ from simcore import (
     provenance,
     repairs,
     restoring,
+    rounds,
     runs,
     shelves,
     tidying,
@@ -26,7 +28,7 @@ from simcore import (
 from simcore.errors import DamagedError, IncompleteError, UsageError
 from tests.kills import snapshot
 from tests.running import cut_small
-from tests.test_damage import ENTRIES, changed, first_block
+from tests.test_damage import ENTRIES, changed, first_block, in_other_bytes
 
 MORE = [{"loss": "l2"}, *ENTRIES["estimators"]]
 PRECISION = {"measure": "mae", "relative_mcse": 0.02, "max_replications": 100_000}
@@ -103,6 +105,38 @@ def test_of_an_unfinished_run_only_what_was_there_is_computed(tmp_path, monkeypa
     assert whole(run) == whole(sc.run(study_with(), tmp_path / "fresh", threads=1).path)
 
 
+def test_files_that_disagree_about_one_block_lose_all_of_theirs(tmp_path, monkeypatch):
+    """Of an unfinished run: what stood in the same file as that block is computed anew with it."""
+    monkeypatch.setattr(design, "LIMITS", design.Limits(summed=1))  # many blocks in one file
+    sc.run(study_with(keep=None, replications=6 * 1024), tmp_path, threads=1)
+    path = opening.create(tmp_path, study_with(keep=None, replications=9000)).path
+    before = whole(path)
+    shelf, (place, _), table = first_block(path, "blocks")
+    shelf.put([place], changed(table.filter(pc.equal(table["first"], 0)), "e1_high"))
+    assert {len(places) for places in shelf.listing().own.values()} == {1, 6}
+    done = repairs.repair(path, threads=1)
+    assert len(done.report.findings) == len(done.moved) == 2 and not done.finished
+    assert [block.first for block in done.computed] == [*range(0, 6 * 1024, 1024)]
+    assert whole(path) == before and sc.status(path).missing == 3
+
+
+def test_another_process_tidies_while_a_block_is_computed_anew(run, monkeypatch):
+    """The file that is found wrong is gone from the folder: what was in it is known from the first look."""
+    shelf, (place, name), table = first_block(run, "blocks")
+    shelf.put([place], changed(table, "e1_high"))
+    (run / "blocks" / name).unlink()
+    disagreement = audit.block_tables.disagreement
+
+    def tidied(*tables):
+        if found := disagreement(*tables):
+            for path in blocks_of(run):
+                path.unlink()
+        return found
+
+    monkeypatch.setattr(audit.block_tables, "disagreement", tidied)
+    assert [found.what for found in audit.verify(run, 3, 1).findings] == ["lacks what was there"]
+
+
 def test_what_was_done_is_told(run, capsys):
     victim = blocks_of(run)[0]
     spoil(victim)
@@ -162,7 +196,7 @@ def test_both_texts_lost(run):
 def test_a_restored_record_knows_what_an_extension_left_behind(run):
     fresh = sc.run(study_with(estimators=MORE), run.parent / "fresh", threads=1).path
     folder = opening.extend(run, study_with(estimators=MORE))
-    folder.commit(execute.run_block(folder.study, *design.cells(folder.study), folder.missing()[0], True))
+    folder.commit(execute.run_block(folder.study, *design.cells(folder.study), rounds.missing(folder)[0], True))
     before = snapshot(run)
     (run / "run.json").unlink()
     assert restoring.restore(run) and snapshot(run) == before
@@ -183,7 +217,7 @@ def test_files_of_before_an_extension_are_checked_too(run):
     with pytest.raises(DamagedError, match=f"{victim.name}: damaged"):
         sc.extend(study_with(estimators=MORE), run.parent, threads=1)
     assert not repairs.repair(run, threads=1).report.finished
-    assert sc.extend(study_with(estimators=MORE), run.parent, threads=1).folder.finished
+    assert sc.extend(study_with(estimators=MORE), run.parent, threads=1).folder.summarised
 
 
 def extending(run, function):
@@ -201,7 +235,7 @@ def extending(run, function):
     [
         (audit, "_summary", lambda run: repairs.repair(run, threads=1)),
         (tidying, "files", None),
-        (runs, "as_arrow", None),
+        (runs, "rendered", None),
     ],
     ids=["while it is verified", "before it is tidied", "before its summary is written"],
 )
@@ -250,12 +284,25 @@ def test_files_that_another_process_replaces_while_they_are_read(run, monkeypatc
         sc.open(run).summary()
 
 
+def test_a_file_that_goes_while_it_is_compared_with_another(run, monkeypatch):
+    """By the listing alone, which reads what is there twice."""
+    in_other_bytes(run)
+    expected, read = sc.open(run).folder.present(), shelves.Shelf.read
+
+    def gone(_shelf, wanted):
+        raise meanwhile.Vanished(f"{wanted}: was there, and is gone")
+
+    turns = once(gone, read)
+    monkeypatch.setattr(shelves.Shelf, "read", lambda shelf, own: turns(shelf, own))
+    assert sc.open(run).folder.present() == expected
+
+
 def test_two_that_tidy_at_once_take_the_same_away(tmp_path, monkeypatch):
     """Whatever one finds of what the other has done."""
     cut_small(monkeypatch, 4)
     folder = sc.run(study_with(), tmp_path, threads=1).folder
     folder = opening.create(tmp_path, study_with(replications=9000))
-    for block in folder.missing():
+    for block in rounds.missing(folder):
         folder.commit(execute.run_block(folder.study, *design.cells(folder.study), block, True))
     shutil.copytree(folder.path, tmp_path / "before" / "rotten")
     tidying.tidy(folder)
@@ -276,7 +323,7 @@ def test_names_in_both_folders_are_those_of_one_moment(tmp_path, monkeypatch):
     cut_small(monkeypatch, 4)
     sc.run(study_with(), tmp_path, threads=1)
     folder = opening.create(tmp_path, study_with(replications=9000))
-    for block in folder.missing():
+    for block in rounds.missing(folder):
         folder.commit(execute.run_block(folder.study, *design.cells(folder.study), block, True))
     listing = shelves.Shelf.listing
 
@@ -287,7 +334,7 @@ def test_names_in_both_folders_are_those_of_one_moment(tmp_path, monkeypatch):
         return listing(shelf)
 
     monkeypatch.setattr(shelves.Shelf, "listing", tidied)
-    assert folder.missing() == []
+    assert rounds.missing(folder) == []
 
 
 def failing(number, names):

@@ -2,14 +2,15 @@
 
 import json
 import random
+from collections import Counter
 
 import pytest
 
 import simcore as sc
-from simcore import design, opening, shards
+from simcore import cli, design, opening, shards, tables
 from simcore.errors import DamagedError, IncompleteError, UsageError
 from tests.kills import snapshot
-from tests.running import cut_small
+from tests.running import cut_small, typed
 from tests.test_cli import simcore
 
 ENTRIES = {
@@ -32,29 +33,46 @@ def study_with(**changes):
     return sc.Study(**(ENTRIES | changes))
 
 
-def shares(study, count):
+def dealt(study, count):
     """The blocks of each shard."""
     owner, found = shards.dealt(study, count), {number: [] for number in range(1, count + 1)}
-    for block in design.lacking(study, {}):
+    for block in design.missing(study, {}):
         found[owner(block)].append(block)
     return found
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 16, 100])
-def test_shares_make_up_the_study_and_are_as_equal_as_blocks_allow(count):
+def test_shards_make_up_the_study_and_are_as_equal_as_blocks_allow(count):
     study = study_with()
-    found, cells = shares(study, count), design.cells(study)
+    found, cells = dealt(study, count), design.cells(study)
     blocks = [block for own in found.values() for block in own]
-    assert sorted(map(str, blocks)) == sorted(map(str, design.lacking(study, {}))) and len(blocks) == 12
+    assert sorted(map(str, blocks)) == sorted(map(str, design.missing(study, {}))) and len(blocks) == 12
     loads = [sum(design.cost(cells[block.cell], block) for block in own) for own in found.values()]
     largest = max(design.cost(cells[block.cell], block) for block in blocks)
     assert max(loads) - min(loads) <= largest
-    assert shares(study, count) == found
+    assert dealt(study, count) == found
+
+
+def test_what_an_extension_adds_is_shared_out_evenly_too(monkeypatch):
+    """Twice as many replications, in bundles of the usual size: the largest load against the mean."""
+    monkeypatch.setattr(design, "LIMITS", design.Limits())
+    errors = [{"distribution": "normal"}, {"distribution": "student_t", "df": [3, 5, 10]}, {"distribution": "cauchy"}]
+    study, half = (
+        study_with(factors={"n": [10, 100, 1000], "errors": errors}, replications=count)
+        for count in (10**8, 10**8 // 2)
+    )
+    cells, owner = design.cells(study), shards.dealt(study, 64)
+    stored = design.by_cell(block.place for block in design.missing(half, {}))
+    for present, bound in (({}, 1.03), (stored, 1.1)):
+        loads = Counter()
+        for block in design.missing(study, present):
+            loads[owner(block)] += design.cost(cells[block.cell], block)
+        assert max(loads.values()) < bound * loads.total() / 64
 
 
 def test_how_many_shards_have_work_at_most():
     for study in (study_with(), study_with(precision=PRECISION)):
-        found = shares(study, 100)
+        found = dealt(study, 100)
         assert shards.most(study) == sum(map(bool, found.values())) == (4 if study.precision else 12)
 
 
@@ -62,7 +80,7 @@ def test_cells_of_one_kind_do_not_all_go_to_the_same_shard():
     """Of as many shards as there are kinds of errors, in a grid where each has blocks of the same cost."""
     errors = [{"distribution": "student_t", "df": df} for df in (3, 4, 5, 6)]
     study = study_with(factors={"n": [5], "errors": errors}, replications=40 * 1024)
-    for own in shares(study, 4).values():
+    for own in dealt(study, 4).values():
         kinds = [block.cell for block in own]
         assert len(kinds) == 40 and all(4 <= kinds.count(cell) <= 16 for cell in range(4))
 
@@ -99,9 +117,9 @@ def _another(study, out):
     return progress
 
 
-def test_a_share_is_the_same_whatever_is_stored(tmp_path):
+def test_a_shard_is_the_same_whatever_is_stored(tmp_path):
     study = study_with()
-    own = {number: [*map(str, blocks)] for number, blocks in shares(study, 4).items()}
+    own = {number: [*map(str, blocks)] for number, blocks in dealt(study, 4).items()}
     for number in (3, 1, 4, 2):
         folder = opening.create(tmp_path, study)
         assert [*map(str, shards.missing(folder, shards.Shard(number, 4)))] == own[number]
@@ -138,6 +156,25 @@ def test_what_is_no_shard(text):
         shards.parse(text)
 
 
+def test_what_is_not_random_is_not_shared_out(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    factors = {"n": [9], "at": [-4.0, 0.5], "errors": [{"distribution": "normal"}]}
+    study = sc.Study(name="exact", problem="sensitivity", factors=factors, estimators=[{"loss": "l1"}])
+    (tmp_path / "exact.toml").write_text(study.text)
+    for words, option in (("run exact.toml --shard 2/3", "--shard"), ("slurm exact.toml --tasks 3", "--tasks")):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(words.split())
+        told = f"{option}: nothing is random in problem 'sensitivity'; simcore run does it at once\n"
+        assert ended.value.code == 2 and capsys.readouterr() == ("", told)
+    assert [path.name for path in tmp_path.iterdir()] == ["exact.toml"]
+    sc.run(study, tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["status", "exact"])
+    assert ended.value.code == 0 and capsys.readouterr().out == "finished\n"
+    row = sc.open(tmp_path / "exact").summary().dropna(subset="at").iloc[0]
+    assert tables.cell_title(row).count("at = -4") == 1  # which more than one problem has
+
+
 @pytest.mark.parametrize(
     "numbers, text", [([], ""), ([3], "3"), ([1, 2], "1-2"), ([3, 17, 18, 19], "3,17-19"), ([1, 3, 5], "1,3,5")]
 )
@@ -145,23 +182,28 @@ def test_numbers_as_slurm_writes_them(numbers, text):
     assert shards.listed(numbers) == text
 
 
-def test_the_command_line(tmp_path):
+def test_the_command_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(design, "LIMITS", design.Limits())  # of the processes, too
     (tmp_path / "split.toml").write_text(study_with().text)
     done = simcore("run", "split.toml", "--shard", "2/2", cwd=tmp_path)
-    assert done.returncode == 0 and not done.stdout and "shard 2 of 2: done" in done.stderr
-    done = simcore("status", "results/split", "--shards", 2, cwd=tmp_path)
+    assert done.returncode == 0 and not done.stdout
+    told = "shard 2 of 2: done; 4 blocks of the run are missing; when all are stored: simcore merge results/split\n"
+    assert done.stderr == told
+    done = typed("status", "results/split", "--shards", 2, cwd=tmp_path)
     assert done.returncode == 3 and "blocks are missing, of shards 1 of 2" in done.stdout
-    assert simcore("status", "results/split", "--shards", 2, "--indices", cwd=tmp_path).stdout == "1\n"
-    done = simcore("status", "results/split", "--indices", cwd=tmp_path)
+    assert typed("status", "results/split", "--shards", 2, "--indices", cwd=tmp_path).stdout == "1\n"
+    done = typed("status", "results/split", "--indices", cwd=tmp_path)
     assert done.returncode == 2 and "--shards N" in done.stderr
-    assert simcore("merge", "results/split", cwd=tmp_path).returncode == 3
-    facts = json.loads(simcore("run", "split.toml", "--shard", "1/2", "--json", cwd=tmp_path).stdout)
+    assert typed("merge", "results/split", cwd=tmp_path).returncode == 3
+    done = typed("run", "split.toml", "--shard", "1/2", "--json", cwd=tmp_path)
+    assert "; all blocks of the run are stored; summarise it with: simcore merge results/split\n" in done.stderr
+    facts = json.loads(done.stdout)
     assert not facts["finished"] and [own["missing_blocks"] for own in facts["cells"]] == [0] * 4
-    done = simcore("status", "results/split", cwd=tmp_path)
+    done = typed("status", "results/split", cwd=tmp_path)
     assert done.returncode == 3 and "simcore merge results/split summarises it" in done.stdout
     merged = simcore("merge", "results/split", cwd=tmp_path)
-    assert merged.returncode == 0 and merged.stdout == simcore("run", "split.toml", cwd=tmp_path).stdout
-    done = simcore("status", "results/split", "--shards", 2, cwd=tmp_path)
+    assert merged.returncode == 0 and merged.stdout == typed("run", "split.toml", cwd=tmp_path).stdout
+    done = typed("status", "results/split", "--shards", 2, cwd=tmp_path)
     assert done.returncode == 0 and "finished" in done.stdout and "3,000 of 3,000" in done.stdout
-    done = simcore("run", "split.toml", "--shard", "3/2", cwd=tmp_path)
+    done = typed("run", "split.toml", "--shard", "3/2", cwd=tmp_path)
     assert done.returncode == 2 and "--shard" in done.stderr and "Traceback" not in done.stderr

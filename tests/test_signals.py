@@ -6,7 +6,7 @@ import signal
 import pytest
 
 import simcore as sc
-from simcore import design, opening, shelves, signals
+from simcore import design, opening, rounds, shelves, signals
 from simcore.engines import local
 from simcore.errors import Stopped
 
@@ -62,14 +62,14 @@ def test_a_block_that_is_being_stored_is_stored_whole(tmp_path, monkeypatch):
     """Its estimates, and then its sums."""
     study = sc.Study(**ENTRIES)
     folder = opening.create(tmp_path, study)
-    (block,) = folder.missing()
+    (block,) = rounds.missing(folder)
     result = local.execute.run_block(study, *design.cells(study), block, True)
     put = shelves.Shelf.put
     monkeypatch.setattr(shelves.Shelf, "put", lambda *arguments: send(signal.SIGTERM) or put(*arguments))
     with pytest.raises(Stopped), signals.stoppable():
         folder.commit(result)
         pytest.fail("it went on")
-    assert folder.missing() == []
+    assert rounds.missing(folder) == []
 
 
 def test_what_was_ignored_stays_so_as_under_nohup():

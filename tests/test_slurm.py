@@ -2,7 +2,6 @@
 
 import json
 import os
-import shlex
 import shutil
 import subprocess
 from dataclasses import replace
@@ -56,11 +55,13 @@ def test_scripts_are_sound_bash(checker):
 
 
 def test_words_reach_simcore_as_they_are():
-    lines = slurm.scripts(FULL)["array.sbatch"].splitlines()
-    (words,) = [line.removeprefix("arguments=(").removesuffix(")") for line in lines if line.startswith("arguments=(")]
+    """As the shell itself reads them."""
+    (line,) = [line for line in slurm.scripts(FULL)["array.sbatch"].splitlines() if line.startswith("arguments=(")]
+    script = line + "\nprintf '%s\\0' \"${arguments[@]}\""
+    told = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout
     run = FULL.out / "tiny"
     wanted = ["run", run / "scenario.toml", "--out", FULL.out, "--replications", 1_000_000, "--seed", 7]
-    assert shlex.split(words) == list(map(str, wanted))
+    assert told.split("\0") == [*map(str, wanted), ""]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +111,8 @@ def test_the_command_line_writes_them_beside_the_run(tmp_path):
     place = folder / "results" / "tiny" / "slurm"
     assert done.stdout.split("\n")[:-1] == [str(place / name) for name in ("array.sbatch", "merge.sbatch", "submit.sh")]
     idle, submit = done.stderr.splitlines()
-    assert idle.startswith("--tasks: 2 of 3 will find nothing to do, for there are 1 files")
+    told = "the study makes 1 piece of work of some seconds, so 2 of 3 tasks have nothing to do; ask for --tasks 1"
+    assert idle == f"--tasks: {told}"
     assert submit == f"submit with: bash '{place / 'submit.sh'}'"
     text = (place / "array.sbatch").read_text()
     for line in ("mem=1G", "array=1-3", "partition=long", "qos=x"):

@@ -1,6 +1,7 @@
 """simcore itself on a real Slurm: whatever becomes of the tasks, the run is that of one process, to the byte."""
 
 import contextlib
+import functools
 import os
 import re
 import signal
@@ -31,6 +32,7 @@ LONG = SMALL | {  # six blocks of some seconds
     "factors": {"n": [1000], "errors": [{"distribution": "student_t", "df": 3}]},
 }
 LOST = LONG | {"name": "lost", "replications": 8 << 18, "estimators": [{"loss": "l2"}]}  # eight of a second
+STUDIES = {study["name"]: study for study in (SMALL, LONG, LOST)}
 
 
 class Array:
@@ -74,16 +76,16 @@ def results(path):
 
 @pytest.fixture(scope="module")
 def serial(tmp_path_factory):
-    """Files of the studies run by one process: name -> snapshot."""
+    """A function: the name of a study -> its files, where one process has run it."""
     out = tmp_path_factory.mktemp("serial")
-    return {study["name"]: snapshot(sc.run(sc.Study(**study), out, threads=2).path) for study in (SMALL, LONG, LOST)}
+    return functools.cache(lambda name: snapshot(sc.run(sc.Study(**STUDIES[name]), out, threads=2).path))
 
 
 def test_an_array_is_one_serial_run(slurm, tmp_path, serial):
     array = Array(slurm, tmp_path, SMALL, 3)
     array.submit()
     assert array.ended() == ["COMPLETED"] * 4, array.told()
-    assert results(array.run) == serial["small"]
+    assert results(array.run) == serial("small")
 
 
 def test_two_arrays_at_once_on_one_run(slurm, tmp_path, serial):
@@ -92,7 +94,7 @@ def test_two_arrays_at_once_on_one_run(slurm, tmp_path, serial):
         arrays.append(Array(slurm, tmp_path, SMALL, tasks))
         arrays[-1].submit()
     assert [*arrays[0].ended(), *arrays[1].ended()] == ["COMPLETED"] * 9, arrays[0].told()
-    assert results(arrays[0].run) == serial["small"]
+    assert results(arrays[0].run) == serial("small")
 
 
 def test_a_task_is_killed_another_told_to_stop_and_what_is_left_is_submitted(slurm, tmp_path, serial):
@@ -107,7 +109,7 @@ def test_a_task_is_killed_another_told_to_stop_and_what_is_left_is_submitted(slu
     assert done.stdout == "1\n" and done.returncode == 3
     array.submit(done.stdout.strip())
     assert array.ended() == ["COMPLETED", "COMPLETED"], array.told()
-    assert results(array.run) == serial["long"]
+    assert results(array.run) == serial("long")
     assert simcore("status", array.run, "--indices", cwd=tmp_path).stdout == "none\n"
     assert "nothing" in slurm.ask("bash", array.script, "none")
 
@@ -129,7 +131,7 @@ def test_a_slurmd_is_killed_and_one_of_its_tasks(own_slurm, tmp_path, serial):
     assert array.ended() == ["COMPLETED"] * 3, array.told()
     assert cluster.wait(lambda: not array.processes(2), 60), array.told()
     assert array.told().count("shard 2 of 2: done") == 2  # Slurm hears nothing of the first
-    assert results(array.run) == serial["lost"]
+    assert results(array.run) == serial("lost")
 
 
 def parent(pid):

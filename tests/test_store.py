@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import simcore as sc
-from simcore import codes, design, execute, opening, runs, sums, tidying
+from simcore import codes, design, execute, opening, rounds, runs, sums, tidying
 from simcore.errors import DamagedError, UsageError
 from simcore.shelves import by_place
 from tests.kills import snapshot
@@ -171,12 +171,12 @@ def test_whole_files_with_other_contents_are_told(tmp_path, what):
 def test_an_extension_takes_from_the_block_before_what_both_have(tmp_path):
     study = study_with(keep="estimates")
     run, _ = stored(tmp_path, study, (0, 3000))
-    assert [(block.first, block.count) for block in run.missing()] == [(2048, 2952)]
+    assert [(block.first, block.count) for block in rounds.missing(run)] == [(2048, 2952)]
     run = opening.create(tmp_path, study)  # another process goes on
     run.commit(result_of(study, 2048, 2952))
-    assert run.missing() == [] and places(run) == [(0, 3000), (2048, 2952)]
+    assert rounds.missing(run) == [] and places(run) == [(0, 3000), (2048, 2952)]
     tidying.tidy(run)
-    assert places(run) == places(run, "estimates") == [(0, 5000)] and run.missing() == []
+    assert places(run) == places(run, "estimates") == [(0, 5000)] and rounds.missing(run) == []
     fresh, (once,) = stored(tmp_path / "fresh", study, (0, 5000))
     for folder in ("blocks", "estimates"):
         assert snapshot(run.path / folder) == snapshot(fresh.path / folder)
@@ -200,7 +200,7 @@ def test_a_run_killed_before_the_older_block_was_removed(tmp_path, folders):
     for folder in folders:
         shutil.copytree(tmp_path / "before" / folder, run.path / folder, dirs_exist_ok=True)
         assert places(run, folder) == [(0, 3000), (0, 5000)]
-    assert run.missing() == []
+    assert rounds.missing(run) == []
     (cell,), once = design.cells(study), result_of(study, 0, 5000)
     present = run.present()[cell.key]
     assert design.reach(cell, present) == 5000
@@ -257,9 +257,9 @@ def test_failures_have_no_kept_error(tmp_path):
 def test_blocks_without_their_kept_estimates_are_computed_again(tmp_path):
     run, _ = stored(tmp_path, study_with(), (0, 5000))
     keeping = opening.create(tmp_path, study_with(keep="estimates"))
-    assert run.missing() == [] and [(b.first, b.count) for b in keeping.missing()] == [(0, 5000)]
+    assert rounds.missing(run) == [] and [(b.first, b.count) for b in rounds.missing(keeping)] == [(0, 5000)]
     keeping.commit(result_of(keeping.study, 0, 5000))
-    assert keeping.missing() == [] and places(keeping) == places(keeping, "estimates")
+    assert rounds.missing(keeping) == [] and places(keeping) == places(keeping, "estimates")
 
 
 def test_fewer_replications_than_before_are_refused(tmp_path):
@@ -297,6 +297,6 @@ def test_going_on_is_the_same_as_a_fresh_run(tmp_path, monkeypatch, n, most, kee
     assert snapshot(tmp_path / "extended" / "store" / "blocks") == snapshot(fresh.path / "blocks")
     simulated.clear()
     runs.run(large, tmp_path / "extended", threads=1)
-    assert simulated == [] and fresh.folder.missing() == []
+    assert simulated == [] and rounds.missing(fresh.folder) == []
     covered = sorted(opening.open_folder(tmp_path / "extended" / "store").present()[cell.key])
     assert sum(count for _, count in covered) == 12_000

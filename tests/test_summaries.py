@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 import simcore as sc
-from simcore import design, execute, rarity, runs, shelves, summaries, sums
+from simcore import design, execute, rarity, runs, summaries, sums
 from simcore.histograms import DROPPED_BITS
 from simcore.registry import plugins
 
@@ -55,7 +55,7 @@ def simulated(study):
     """The table of a study that is run."""
     parts = []
     for cell in design.cells(study):
-        blocks = [block for block in design.lacking(study, {}) if block.cell == cell.number]
+        blocks = [block for block in design.missing(study, {}) if block.cell == cell.number]
         nodes = [node for block in blocks for node in execute.run_block(study, cell, block).nodes]
         parts.append((cell, sums.total(nodes, design.chunk_size(cell.n)), None))
     return summaries.summarise(study, parts, plain=True).set_index(["errors", "n", "estimator", "measure"])
@@ -83,7 +83,7 @@ def stored(study):
     for cell in design.cells(study) if study.problem == "location" else ():
         nodes = execute.run_block(study, cell, design.Block(cell.number, cell.key, 0, 24)).nodes
         parts.append((cell, sums.total(nodes, design.chunk_size(cell.n)), None))
-    return shelves.parquet(runs.as_arrow(summaries.summarise(study, parts)))
+    return runs.rendered(summaries.summarise(study, parts))
 
 
 def study_with(**changes):

@@ -5,6 +5,7 @@ import click
 from simcore.cli import options, output
 from simcore.cli.group import main
 from simcore.cli.guidance import examples
+from simcore.cli.ticker import Ticker
 from simcore.errors import UsageError
 
 
@@ -21,7 +22,7 @@ from simcore.errors import UsageError
 @options.replications
 @options.seed
 @options.threads
-@click.option("--shard", help="I/N: only the I-th of N shares of the work; simcore merge summarises them.")
+@click.option("--shard", help="I/N: only shard I of N, a part of the work; simcore merge summarises them.")
 @options.engine
 @click.option("--scheduler", help="Address of a scheduler of Dask, such as tcp://host:8786.")
 @options.as_json
@@ -40,7 +41,8 @@ def run(scenario, out, replications, seed, threads, shard, engine, scheduler, as
     shard = shard and shards.parse(shard)
     if scheduler:
         engine = scheduler if "://" in scheduler else f"tcp://{scheduler}"
-    with output.Progress(f"{study.name}, {shard}" if shard else study.name) as progress:
+    told = f"{study.name}, {shard}" if shard else study.name
+    with options.renamed("engine", "--scheduler" if scheduler else "--engine"), Ticker(told) as progress:
         result = runs.run(study, out, threads, progress=progress, shard=shard, engine=engine)
     if shard:
         output.print_shard(result, shard, as_json)
@@ -85,7 +87,7 @@ def extend(scenario, out, replications, threads, as_json):
     """
     from simcore import runs
 
-    with output.Progress(f"extend {scenario}") as progress:
+    with Ticker(f"extend {scenario}") as progress:
         result = runs.extend(scenario, out, threads, replications, progress)
     output.print_result(result, as_json)
 
@@ -149,7 +151,7 @@ def repair(ctx, run, sample, threads, as_json):
     """
     from simcore import repairs
 
-    with output.Progress(f"repair {run}") as progress:
+    with Ticker(f"repair {run}") as progress:
         done = repairs.repair(run, sample, threads, progress)
     output.print_report(done, as_json)
     ctx.exit(0 if done.finished else 3)

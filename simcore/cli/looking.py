@@ -4,11 +4,12 @@ import json
 
 import click
 
-from simcore import registry
 from simcore.cli import options, output
 from simcore.cli.group import main
 from simcore.cli.guidance import examples, names_of
 from simcore.errors import UsageError
+from simcore.sizes import STYLES
+from simcore.sources import KINDS
 
 
 @main.command(
@@ -34,22 +35,13 @@ def show(run, as_json, measures, plain):
     Each value comes with its Monte Carlo standard error, or with why there is none. Reads what is stored and writes
     nothing. Exit code 3 where blocks are missing, 4 where some are damaged.
     """
-    from simcore import runs
+    from simcore import factors, runs
 
     table = runs.open_run(run).summary(plain)
-    labels = list(dict.fromkeys(table["measure"]))
-    chosen = [label for name in measures for label in _of_name(name, labels)]
+    chosen = factors.measures_of(table, measures)
     if chosen:
         table = table[table["measure"].isin(chosen)]
     output.print_summary(table, as_json, chosen, plain)
-
-
-def _of_name(name, labels):
-    """The measures of a name: quantile stands for quantile(p=0.05) and its like."""
-    found = [label for label in labels if name in (label, label.partition("(")[0])]
-    if not found:
-        raise UsageError(f"--measure: unknown measure (got {name!r}), {registry.unknown(name, labels)}")
-    return found
 
 
 @main.command(
@@ -79,15 +71,19 @@ def compare(run, as_json, measure):
     epilog=examples(
         "simcore plot results/quickstart",
         "simcore plot results/quickstart --out paper/figures",
+        "simcore plot results/quickstart --kind lolly --measure bias --style slides",
     )
 )
 @options.run
 @click.option("--out", type=click.Path(), help="Folder for the figures; default: RUN/figures.")
+@click.option("--kind", "kinds", multiple=True, type=click.Choice([*KINDS, "all"]), help="Only this kind (repeatable).")
+@click.option("--measure", "measures", multiple=True, help="Only this measure (may be repeated).")
+@click.option("--style", default="paper", show_default=True, type=click.Choice(STYLES), help="What they are for.")
 @options.as_json
-def plot(run, out, as_json):
-    """Draw the robustness curves of RUN as SVG, PNG and PDF, from what is stored.
+def plot(run, out, kinds, measures, style, as_json):
+    """Draw the figures that suit RUN, or those of a kind, as SVG, PNG and PDF, from what is stored.
 
-    Writes the figures that the factors of the study allow, and prints their paths. The same run gives the same bytes.
+    Prints their paths; results/README.md says what each kind shows. The same run gives the same bytes.
     """
     from pathlib import Path
 
@@ -95,7 +91,8 @@ def plot(run, out, as_json):
 
     opened = runs.open_run(run)
     folder = Path(out) if out else opened.path / "figures"
-    files = [str(folder / f"{name}.{kind}") for name in runs.plot(opened, folder) for kind in ("svg", "png", "pdf")]
+    drawn = runs.plot(opened, folder, kinds or None, measures or None, style)
+    files = [str(folder / f"{name}.{kind}") for name in drawn for kind in ("svg", "png", "pdf")]
     click.echo(json.dumps(files) if as_json else "\n".join(files))
 
 

@@ -29,12 +29,12 @@ def doctor(ctx, out, threads, as_json):
 
     found = doctor.examine(out, threads)
     if as_json:
-        click.echo(json.dumps([finding.facts() for finding in found], indent=2))
+        click.echo(json.dumps([check.facts() for check in found], indent=2))
     else:
-        for finding in found:
-            remedy = f"\n{'':<20} remedy: {finding.remedy}" if finding.remedy else ""
-            click.echo(f"{finding.level:<8} {finding.name:<11} {finding.found}{remedy}")
-    ctx.exit(1 if any(finding.level == "wrong" for finding in found) else 0)
+        for check in found:
+            remedy = f"\n{'':<20} remedy: {check.remedy}" if check.remedy else ""
+            click.echo(f"{check.level:<8} {check.name:<11} {check.found}{remedy}")
+    ctx.exit(1 if any(check.level == "wrong" for check in found) else 0)
 
 
 @main.command(
@@ -76,9 +76,9 @@ def slurm(scenario, out, replications, seed, submitting, as_json, **wanted):
     slurm.check(batch, slurm.most_tasks() if submitting else None)
     *scripts, submit = map(str, slurm.write(batch, study))
     if (busy := shards.most(study)) < batch.tasks:
-        idle = batch.tasks - busy
-        told = f"{idle} of {batch.tasks} will find nothing to do, for there are {busy} files of some seconds to compute"
-        click.echo(f"--tasks: {told}", err=True)
+        pieces = f"{busy} piece{'s' * (busy > 1)} of work of some seconds"
+        idle = f"so {batch.tasks - busy} of {batch.tasks} tasks have nothing to do; ask for --tasks {busy}"
+        click.echo(f"--tasks: the study makes {pieces}, {idle}", err=True)
     if told := slurm.too_short(batch, study):
         click.echo(told, err=True)
     jobs = slurm.submit(submit) if submitting else {}

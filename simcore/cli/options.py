@@ -1,5 +1,6 @@
 """Arguments and options that several commands take."""
 
+import contextlib
 import os
 
 import click
@@ -26,6 +27,17 @@ engine = click.option(
     show_default=True,
     help="dask: in a process for each thread, or, of a run, by the workers of --scheduler.",
 )
+
+
+@contextlib.contextmanager
+def renamed(argument, option):
+    """Within, a message about an argument is one about the option that gave it."""
+    try:
+        yield
+    except UsageError as error:
+        if not str(error).startswith(f"{argument}:"):
+            raise
+        raise UsageError(option + str(error).removeprefix(argument)) from error
 
 
 def load(path, replications, seed):

@@ -51,25 +51,25 @@ class Order(NamedTuple):
     plugins: tuple
 
 
+def is_ready(engine):
+    """Whether that is a Client whose workers can be used."""
+    return isinstance(engine, distributed.Client) and not engine.asynchronous and engine.status == "running"
+
+
 @contextlib.contextmanager
 def opened(engine, threads=None):
-    """Within, `run` of an engine as `engines.opened` takes it. Raises UsageError."""
+    """Within, `run` of an engine: "dask", an address, or a Client that `is_ready`. Raises UsageError."""
     if engine == "dask":
         with _hushed(), _own(jit.threads_of(threads)) as (client, start):
             yield functools.partial(run, client, start)
         return
     if threads is not None:
         raise UsageError(f"threads: are those of the workers that are there; leave it out (got {threads})")
-    if isinstance(engine, str) and "://" in engine:
+    if isinstance(engine, str):
         with _hushed(), _connected(engine) as client:
             yield functools.partial(run, client, None)
-    elif isinstance(engine, distributed.Client) and not engine.asynchronous and engine.status == "running":
-        yield functools.partial(run, engine, None)
     else:
-        raise UsageError(
-            'engine: must be "local", "dask", the address of a scheduler such as "tcp://host:8786", or a running '
-            f"distributed.Client that is not asynchronous (got {engine!r})"
-        )
+        yield functools.partial(run, engine, None)
 
 
 class _Nanny(distributed.Nanny):
@@ -168,7 +168,7 @@ def _connected(address):
         distributed.comm.registry.get_backend(address.partition("://")[0])
         return distributed.Client(address, timeout=_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
-        raise UsageError(f"--scheduler: no scheduler of Dask answers at {address} ({error}); start one") from error
+        raise UsageError(f"engine: no scheduler of Dask answers at {address} ({error}); start one") from error
 
 
 @contextlib.contextmanager
@@ -231,7 +231,7 @@ def _telling(client, address):
 
 
 class _Collected:
-    """Results that have come back, until those that are stored together are all there."""
+    """Results that have come back, until those of a bundle are all there."""
 
     def __init__(self, study, blocks, commit):
         self.blocks, self.commit, self.results = blocks, commit, {}

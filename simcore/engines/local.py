@@ -1,12 +1,12 @@
 """Blocks computed in this process, one after the other, each on all its threads."""
 
-from simcore import design, execute, jit, signals
+from simcore import design, execute, jit, own, signals
+from simcore.errors import UsageError
 
 
-def run(study, missing, commit, threads=None, fail=None):
-    """Compute the missing blocks of a study and hand the results of those that are stored together to `commit`; yields
-    each block that is stored. Where a signal stops that, what is finished is stored first. What goes wrong ends it:
-    nothing is handed to `fail`."""
+def run(study, missing, commit, fail, threads=None):
+    """Compute the missing blocks of a study and hand the results of each bundle to `commit`; yields each block that is
+    stored. See `engines`."""
     if not missing:
         return
     jit.set_threads(threads)
@@ -16,10 +16,13 @@ def run(study, missing, commit, threads=None, fail=None):
         try:
             for block in bundle:
                 signals.check()
-                results.append(execute.run_block(study, cells[block.cell], block, keep))
-        except KeyboardInterrupt:
+                try:
+                    results.append(execute.run_block(study, cells[block.cell], block, keep))
+                except UsageError:
+                    raise
+                except Exception as error:
+                    fail(block, own.blamed(error) or f"{type(error).__name__}: {error}")
+        finally:
             if results:
                 commit(*results)
-            raise
-        commit(*results)
-        yield from bundle
+        yield from (result.block for result in results)

@@ -1,0 +1,34 @@
+"""Sentences that captions of figures have in common."""
+
+import re
+
+
+def counted(replications):
+    """How many, from (the fewest, the most)."""
+    fewest, most = replications
+    return f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
+
+
+def failures(most):
+    return [f"At most {most:,} replications of a cell failed."] if most else []
+
+
+def abbreviations(names):
+    """What short names of errors mean, those that are there."""
+    notes = []
+    if any(re.search(r"\bt\d", name) for name in names):
+        notes.append("tk: Student's t with k degrees of freedom.")
+    if any("CN(" in name for name in names):
+        notes.append("CN(e, r): normal, r times as wide with probability e.")
+    return notes
+
+
+def linear_parts(scales):
+    """Where symlog axes are linear."""
+    parts = sorted({scale.linear for scale in scales if scale.kind == "symlog"})[:1]
+    return [f"Linear between −{linear:g} and {linear:g}, logarithmic beyond." for linear in parts]
+
+
+def left_out(what, shown, all_of_them):
+    """That only so many of some things are shown, if it is so."""
+    return [f"{what}: {shown} of {all_of_them} shown."] if shown < all_of_them else []
