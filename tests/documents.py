@@ -9,6 +9,9 @@ ROOT = Path(__file__).parents[1]
 NAMES = ["README.md", "CONTRIBUTING.md", *(f"{folder}/README.md" for folder in ("scenarios", "results", "scripts"))]
 NAMES += [f"{folder}/README.md" for folder in ("tests", "notebooks")]
 
+SCENARIOS = sorted(ROOT.glob("scenarios/*.toml"))
+PLAIN_SCENARIOS = [path for path in SCENARIOS if not path.with_suffix(".py").exists()]  # that need no plugin
+
 
 @dataclass(frozen=True)
 class Block:

@@ -22,7 +22,7 @@ from click.testing import CliRunner
 import simcore as sc
 from simcore import design, scenario
 from simcore.cli import main
-from tests.documents import NAMES, ROOT, blocks, commands, spoken
+from tests.documents import NAMES, ROOT, SCENARIOS, blocks, commands, spoken
 
 SMALL = 256  # replications
 NOT_RUN = {  # beginnings of commands that are only parsed -> why
@@ -260,3 +260,19 @@ def check_spoken(text):
         assert hasattr(sc.Run, found), f"a run has no {found}"
     if re.fullmatch(r"(simcore|scenarios|scripts|tests|notebooks)/[\w./]*", text):
         assert (ROOT / text).exists(), "there is no such file"
+
+
+def test_the_modules_of_the_house_exist():
+    table = (ROOT / "CONTRIBUTING.md").read_text().partition("| layer |")[2].partition("\n\n")[0]
+    for row in table.splitlines()[2:]:
+        for name in re.findall(r"`([^`]+)`", row.split("|")[2]):
+            assert (ROOT / "simcore" / name).is_dir() or (ROOT / "simcore" / f"{name}.py").is_file(), name
+
+
+def test_every_scenario_is_in_the_gallery():
+    text = (ROOT / "scenarios/README.md").read_text()
+    drawn = runpy.run_path(str(ROOT / "scripts/gallery.py"))["FIGURES"]
+    assert sorted(drawn) == [path.stem for path in SCENARIOS]
+    for name in drawn:
+        assert f"**{name}.toml**: " in text and f"![{name}](figures/{name}.png)" in text
+    assert sum(path.stat().st_size for path in ROOT.glob("scenarios/figures/*.png")) < 2 << 20
