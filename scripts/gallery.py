@@ -17,7 +17,7 @@ FIGURES = {  # scenario -> its figure, and the levels to which factors are narro
     "quickstart": ("tails_variance", {}),
     "heavy_tails": ("tails_variance", {"n": [20]}),
     "contamination": ("contamination_bias", {"n": [20], "contamination": [NONE, {**SHIFT, "size": 10.0}]}),
-    "princeton": ("tails_efficiency_bound", {"n": [20]}),
+    "princeton": ("heatmap_efficiency_bound", {"n": [20]}),
     "precision": ("tails_efficiency_bound", {}),
     "own_loss": ("contamination_bias", {"n": [100]}),
     "skewed_errors": ("tails_bias", {}),

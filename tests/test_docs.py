@@ -20,7 +20,7 @@ import pytest
 from click.testing import CliRunner
 
 import simcore as sc
-from simcore import design, scenario
+from simcore import canvas, design, scenario
 from simcore.cli import main
 from tests.documents import NAMES, ROOT, SCENARIOS, blocks, commands, spoken
 
@@ -66,8 +66,7 @@ def place(tmp_path, monkeypatch, no_plugins):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "*.png"))
     for path in tmp_path.glob("scenarios/*.toml"):
         path.write_text(small(path.read_text()))
-    (tmp_path / "my.csv").write_text("y\n1.5\n2.5\n4\n")
-    (tmp_path / "results").mkdir()
+    monkeypatch.setattr(canvas, "FORMATS", {"svg": canvas.FORMATS["svg"]})  # test_curves draws the others
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -89,7 +88,7 @@ def run_document(name, text, place):
     for line in BEFORE.get(name, ()):
         run_line(line)
     if name == "results/README.md":
-        (place / "results/heavy_tails").symlink_to("quickstart")
+        (place / "results/heavy_tails").symlink_to("quickstart")  # as good as its own
     names = dict(GIVEN)
     for block in blocks(name, text):
         try:
@@ -276,3 +275,41 @@ def test_every_scenario_is_in_the_gallery():
     for name in drawn:
         assert f"**{name}.toml**: " in text and f"![{name}](figures/{name}.png)" in text
     assert sum(path.stat().st_size for path in ROOT.glob("scenarios/figures/*.png")) < 2 << 20
+
+
+BROKEN = {  # a document with a mistake -> what is said of it
+    "    simcore show results/x --masure mse": "No such option",
+    "    simcore shwo results/x": "unknown command",
+    "    simcore check no_such_file.py": "cannot be read",
+    "    rm -r results": "is neither run nor in NOT_RUN",
+    "    pip install 'simcore[scypi]'": "no extra 'scypi'",
+    "    python scripts/run_folder.py scenarios --repliactions 3": "SystemExit: 2",
+    "    python scripts/no_such.py": "AssertionError: scripts/no_such.py",
+    "```python\nimport simcore as sc\nsc.fitt([1, 2])\n```": "has no attribute 'fitt'",
+    "```python\nimport simcore as sc\nsc.fit([1, 2], los='l2')\n```": "los",
+    "```python\n@lane\ndef share(r, p): return r\n```": "name 'lane' is not defined",
+    "```toml\nreplictions = 3\n```": "replictions",
+    "```toml\n[[estimators]]\nloss = 'hubr'\n```": "did you mean",
+    "```sql\nSELECT 1 WHERE false\n```": "finds nothing",
+    "```sql\nSELECT valeu FROM (SELECT 1 AS value)\n```": "valeu",
+    "```json\n{'a': 1}\n```": "JSONDecodeError",
+    "```fortran\nEND\n```": "KeyError: 'fortran'",
+}
+
+
+@pytest.mark.parametrize("text", BROKEN)
+def test_a_broken_block_is_told(text, place):
+    with pytest.raises(AssertionError, match=re.escape(BROKEN[text])):
+        run_document("broken.md", f"# Broken\n\n{text}\n", place)
+
+
+@pytest.mark.parametrize("text", ["simcore show --masure", "simcore dance", "sc.fitt(x)", "run.sum()", "tests/no.py"])
+def test_a_broken_sentence_is_told(text):
+    with pytest.raises((AssertionError, click.ClickException)):
+        check_spoken(text)
+
+
+def test_blocks_are_found():
+    text = "a\n\n    one\n    two\n\n    three\nb\n```sql\nx\n\ny\n```\n- list\n    no block\n\n    last\n"
+    found = [(block.line, block.language, block.text) for block in blocks("x.md", text)]
+    assert found == [(3, "shell", "one\ntwo\n\nthree\n"), (9, "sql", "x\n\ny\n"), (16, "shell", "last\n")]
