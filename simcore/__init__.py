@@ -25,7 +25,7 @@ _HOME = {
     "verify": ("audit", "verify"),
     "repair": ("repairs", "repair"),
     "plot": ("runs", "plot"),
-    "report": ("reports", "report"),
+    "report": ("reporting.reports", "report"),
     "export": ("exports", "export"),
     "Replication": ("replays", "Replication"),
     "replay": ("replays", "replay"),
@@ -36,7 +36,7 @@ _HOME = {
     "LossSurface": ("surfaces", "LossSurface"),
     "loss_surface": ("surfaces", "loss_surface"),
     "network_surface": ("landscapes", "network_surface"),
-    "plot_loss_surfaces": ("surface_figures", "plot_loss_surfaces"),
+    "plot_loss_surfaces": ("drawing.surface_figures", "plot_loss_surfaces"),
     "SimcoreError": ("errors", "SimcoreError"),
     "ScenarioError": ("errors", "ScenarioError"),
 }

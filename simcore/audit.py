@@ -106,12 +106,15 @@ class _Checked:
 
 def _text(folder):
     for name, text in folder.texts().items():
+        wrong = "is not the text that run.json holds" if name == SCENARIO else "is not what it was"
         try:
-            same = files.read(folder.path / name) == text
-        except OSError:
-            same = False
-        if not same and folder.summarised:  # a run that was killed at its start has yet to write it
-            yield Finding(name, "is not the text that run.json holds" if name == SCENARIO else "is not what it was")
+            wrong = None if files.read(folder.path / name) == text else wrong
+        except FileNotFoundError:
+            wrong = "is missing; run.json holds its text"
+        except OSError as error:
+            wrong = f"cannot be read ({error.strerror})"
+        if wrong and folder.summarised:  # a run that was killed at its start has yet to write it
+            yield Finding(name, wrong)
 
 
 def _missing(folder, shelves, findings):

@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from simcore.errors import ScenarioError
-from simcore.registry import Interval, Parameter, Vector, unknown
+from simcore.registry import Interval, Parameter, Vector, is_called, unknown
 from simcore.toml_text import dotted, shorten, shown
 
 MOST_SHOWN = 20
@@ -21,12 +21,12 @@ class Mistake(NamedTuple):
 
     path: tuple
     wrong: str
-    right: str | tuple  # what would be right, or a name and the known ones
+    right: str | tuple  # what would be right, or what `registry.unknown` takes: a name, the known ones, and records
     got: object
 
     def __str__(self):
         got = "" if self.got is None else f" (got {shown(self.got)})"
-        right = self.right if isinstance(self.right, str) else unknown(shorten(self.right[0]), self.right[1])
+        right = self.right if isinstance(self.right, str) else unknown(shorten(self.right[0]), *self.right[1:])
         key = f"{shorten(dotted(self.path), _LONGEST_KEY)}: " if self.path else ""
         return f"{key}{shorten(self.wrong, _LONGEST_WRONG)}{got}, {shorten(right, _LONGEST_RIGHT)}"
 
@@ -56,12 +56,13 @@ class Checks:
         """What a reader makes of the value of a key, or the default where the key is not given."""
         return reader(path, data[path[-1]], *rule) if path[-1] in data else default
 
-    def keys(self, path, data, owner, required, optional):
-        """Unknown and missing keys of a table; `required` says how each of them is written."""
+    def keys(self, path, data, owner, required, optional, parameters=()):
+        """Unknown and missing keys of a table; `required` says how each of them is written, `parameters` are those of
+        them that know other names of theirs."""
         known = (*required, *optional)
         for key in data:
             if key not in known:
-                self.wrong((*path, key), f"is not a key of {owner}", (key, known), data[key])
+                self.wrong((*path, key), f"is not a key of {owner}", (key, known, parameters), data[key])
         for key, right in required.items():
             if key not in data:
                 self.wrong((*path, key), "is missing", right)
@@ -128,18 +129,28 @@ class Checks:
         found = [self.number((*path, k), one, item) for k, one in enumerate(value)]
         return None if None in found else tuple(found)
 
-    def plugin(self, path, name, kinds):
-        """The plugin that a key names; `kinds`: each key that could stand in its place -> {name: plugin}."""
+    def plugin(self, path, name, kinds, suiting=None):
+        """The plugin that a key names; `kinds`: each key that could stand in its place -> {name: plugin}. suiting:
+        names of those that are of use here; None: all are."""
         known = kinds[path[-1]]
+        if isinstance(name, str) and name in known:
+            return known[name]
+        if suiting is not None and isinstance(known, dict):  # not of a family
+            known = {own: plugin for own, plugin in known.items() if own in suiting}
         if not isinstance(name, str):
             return self.wrong(path, "is not a name", f"known: {', '.join(known)}", name)
-        if name in known:
-            return known[name]
-        for other in kinds:
-            if name in kinds[other]:
-                article = "an" if other[0] in "aeiou" else "a"
-                return self.wrong(path, "is unknown", f'{name} is {article} {other}: write {other} = "{name}"', name)
+        elsewhere = {other: own for other in kinds if (own := _called(name, kinds[other]))}
+        if elsewhere and path[-1] not in elsewhere:
+            ((other, own), *_) = elsewhere.items()
+            article = "an" if other[0] in "aeiou" else "a"
+            return self.wrong(path, "is unknown", f'{own} is {article} {other}: write {other} = "{own}"', name)
         return self.wrong(path, "is unknown", (name, known), name)
+
+
+def _called(name, known):
+    """The name of the plugin that people call so, None where there is none."""
+    records = known.values() if isinstance(known, dict) else ()
+    return name if name in known else next((own.name for own in records if is_called(own, name)), None)
 
 
 def _screenful(lines):

@@ -13,6 +13,7 @@ from simcore.registry import plugins, unknown
 from simcore.statuses import INSUFFICIENT, NO_MCSE, OK, ROUGH, UNDEFINED, worse
 from simcore.summaries import FEWEST, moments
 
+_SAME = 1e-9  # relative: estimands are worked out to ten digits
 # What to compare by, and the moment that each needs: losses, and of quantities without a true value their means.
 ORDERS = {"mse": 2, "variance": 2, "mae": 1, "mean": 1}
 
@@ -21,16 +22,18 @@ def compare(study, parts, measure="mse"):
     """A row for every pair of estimators of a cell that were summed together; parts as for `summaries.summarise`.
 
     difference: the measure of `estimator` less that of `other`, with mcse, low and high; verdict: "smaller" or "larger"
-    where the 95 % interval leaves out 0, else "within error"; null where the measure does not exist. closer: of the
+    where the 95 % interval leaves out 0, else "within error"; of losses that are infinite in theory too, and "neither"
+    where both are; "different estimands" where the two are measured against
+    different values, so that none is better; null where nothing is known. closer: of the
     samples in which one was nearer to the truth (Pitman 1937), the share in which `estimator` was, closer_mcse its
     error; null where none was. truth, other_truth: what the two are measured against.
     """
     if measure not in ORDERS:
-        raise UsageError(f"--measure: cannot be compared (got {measure!r}), {unknown(measure, ORDERS)}")
+        raise UsageError(f"measure: cannot be compared (got {measure!r}), {unknown(measure, ORDERS)}")
     if not any(_compared(quantity, measure) for quantity in design.cells(study)[0].quantities):
         fitting = (name for name in ORDERS if any(_compared(q, name) for q in design.cells(study)[0].quantities))
         right = " or ".join(fitting)
-        raise UsageError(f"--measure: there is nothing to compare by it (got {measure!r}); write {right}")
+        raise UsageError(f"measure: there is nothing to compare by it (got {measure!r}); write {right}")
     rows = [row for cell, total, errors in parts for row in _cell_rows(study, cell, total, errors, measure)]
     types = {name: kind for name, kind in _TYPES.items() if name != "design" or study.design}
     types |= {name: "string" if isinstance(values[0], str) else "Float64" for name, values in study.settings}
@@ -60,8 +63,16 @@ def _cell_rows(study, cell, total, errors, measure):
             found, both = _difference(measure, *own, outcomes.shared(i, j, adjusted)), int(sums["both"])
             if views[i].plain.failed or views[j].plain.failed:
                 state = worse(state, ROUGH)  # not quite the same samples
+            unknown = None in (truths[i], truths[j]) and measure in ("mse", "mae") and not quantities[parameter].drawn
+            state = UNDEFINED if unknown else state
+            judged = _judged(*found, state, both)
+            if state == UNDEFINED and measure != "mean" and not unknown:
+                judged["verdict"] = _INFINITE[states[i] == UNDEFINED, states[j] == UNDEFINED]
+            if _differ(truths[i], truths[j]):
+                judged["verdict"] = judged["verdict"] and "different estimands"
             smaller, larger = int(sums["smaller"]), int(sums["larger"])
-            closer, closer_mcse, *_ = share(smaller, smaller + larger) if measure != "mean" else (None, None)
+            told = measure != "mean" and not unknown
+            closer, closer_mcse, *_ = share(smaller, smaller + larger) if told else (None, None)
             yield {
                 "cell": cell.number,
                 "errors": cell.errors.label,
@@ -75,7 +86,7 @@ def _cell_rows(study, cell, total, errors, measure):
                 "truth": truths[i],
                 "other_truth": truths[j],
                 "measure": measure,
-                **_judged(*found, state, both),
+                **judged,
                 "closer": closer,
                 "closer_mcse": closer_mcse,
             }
@@ -107,9 +118,20 @@ def _ingredients(measure, a, b, shared):
     return of, second, variances, shared.squares[place] - second[0] * second[1]
 
 
+def _differ(one, other):
+    """Whether two true values are different, or only one of them is known; rounding is no difference."""
+    if one is None or other is None:
+        return one is not other
+    return abs(one - other) > _SAME * max(abs(one), abs(other))
+
+
+# Which of two losses are infinite -> the verdict
+_INFINITE = {(True, False): "larger", (False, True): "smaller", (True, True): "neither"}
+
+
 def _judged(difference, mcse, most, state, count):
     columns = dict.fromkeys(("difference", "mcse", "low", "high", "verdict"))
-    if state == UNDEFINED:
+    if state in (INSUFFICIENT, UNDEFINED):
         return columns | {"status": state}
     if not math.isfinite(difference) or state in (OK, ROUGH) and count < FEWEST:
         return columns | {"status": INSUFFICIENT}

@@ -1,11 +1,13 @@
 """A study in words, in the order of ADEMP (Morris, White & Crowther 2019): aims, data-generating mechanisms, estimands,
 methods, performance measures. Written from the scenario alone."""
 
+import itertools
 import math
 import textwrap
 
-from simcore import design, recipes
+from simcore import design, populations, recipes
 from simcore.registry import plugins
+from simcore.wording import counted
 
 _WIDTH = 100
 
@@ -36,11 +38,11 @@ def sections(study):
 def _aims(study):
     problem = plugins("problems")[study.problem]
     if problem.exact:
-        yield f"To show {problem.meaning}, for {_counted(len(study.estimators), 'estimator')}."
+        yield f"To show {problem.meaning}, for {counted(len(study.estimators), 'estimator')}."
         return
     yield (
-        f"To compare {_counted(len(study.estimators), 'estimator')} of {problem.meaning} under "
-        + ", ".join(_counted(len(factor), noun) for factor, noun in _factors(study))
+        f"To compare {counted(len(study.estimators), 'estimator')} of {problem.meaning} under "
+        + ", ".join(counted(len(factor), noun) for factor, noun in _factors(study))
         + f". Reference: {study.reference}."
     )
 
@@ -62,7 +64,7 @@ def _mechanisms(study):
         yield f"y = {'beta0 + ' if study.model.intercept else ''}{columns} + error, with independent errors."
     if recipes.problem_of(study).exact:
         yield (
-            f"Each of {_counted(cells, 'cell')} crosses {crossed}and an error distribution; n = "
+            f"Each of {counted(cells, 'cell')} crosses {crossed}and an error distribution; n = "
             f"{', '.join(map(str, study.n))}. Nothing is random: the good observations are quantiles of the errors, at "
             "shares 1/2, 3/2, 5/2, ... of 1 / their number, and all outliers of a sample stand at one place."
         )
@@ -86,7 +88,7 @@ def _mechanisms(study):
 
 def _simulated(study, cells, crossed):
     return (
-        f"Each of {_counted(cells, 'cell')} crosses {crossed}an error distribution and a contamination (or none); "
+        f"Each of {counted(cells, 'cell')} crosses {crossed}an error distribution and a contamination (or none); "
         f"n = {', '.join(map(str, study.n))}. " + _replications(study) + f" Random "
         f"numbers are keyed by seed {study.seed}, cell and replication, and all estimators see the same samples."
     )
@@ -94,7 +96,7 @@ def _simulated(study, cells, crossed):
 
 def _replications(study):
     if study.precision is None:
-        return f"Each cell has {_counted(study.replications, 'replication')}."
+        return f"Each cell has {counted(study.replications, 'replication')}."
     rule = study.precision
     return (
         f"Each cell has {study.replications:,} replications, and then rounds of at most twice as many, until the MCSE "
@@ -147,6 +149,23 @@ def _of_skewed_errors(study):
             "median": f"{whose} is measured against the median of the errors.",
         }[study.estimand]
     )
+    if study.model:
+        yield from _without_intercept(study)
+
+
+def _without_intercept(study):
+    """Estimators of a regression whose intercept is measured against nothing, and where."""
+    pairs = itertools.product(study.estimators, study.errors) if study.estimand == "own" else ()
+    lacking = [
+        f"{choice.label} under {errors.label} errors"
+        for choice, errors in pairs
+        if populations.estimand(choice, errors, "linear") is None
+    ]
+    if lacking:
+        yield (
+            f"The value of the intercept of {', '.join(lacking)} is then not known, or infinite: no bias and no error "
+            "of it is shown. Slopes have theirs, whatever the errors."
+        )
 
 
 def _symmetric(choice):
@@ -202,13 +221,13 @@ def _reduction(study):
     adjusted = ", ".join(name for name, plugin in plugins("measures").items() if plugin.adjustable)
     if count:
         yield (
-            f"Variance reduction in {_counted(count, 'cell')}: with the efficient score S of the sample and its "
+            f"Variance reduction in {counted(count, 'cell')}: with the efficient score S of the sample and its "
             f"information I, {_explained(study)} for an estimator that moves along with the data "
             f"(Johnstone & Velleman 1985). It sharpens {adjusted}, whose MCSE then has T - S / I in the place of T; it "
             "is left out where a fit failed."
         )
     for reason, cells in reasons.items():
-        yield f"No variance reduction in {_counted(len(cells), 'cell')}: {reason}."
+        yield f"No variance reduction in {counted(len(cells), 'cell')}: {reason}."
 
 
 def _explained(study):
@@ -220,7 +239,3 @@ def _explained(study):
 def _slopes(study):
     model = study.model
     return model.parameters[model.intercept : len(model.beta)]
-
-
-def _counted(count, noun):
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -16,6 +16,7 @@ from simcore.errors import UsageError
 from simcore.populations import estimand
 from simcore.registry import Quantity, plugins
 from simcore.scenario import MOST_PAIRED, Choice, Model
+from simcore.wording import counted
 
 _MOST_BLOCKS = 1_000_000
 _MOST_WORK = 1 << 60
@@ -344,13 +345,14 @@ def cut_at(study, blocks, before):
 
 def told(blocks):
     """Blocks in words: how many, and the first of them, those that go on from each other as one."""
-    count, joined = f"{len(blocks)} block{'s' * (len(blocks) != 1)}", []
+    joined = []
     for block in blocks:
         if joined and (last := joined[-1]).cell == block.cell and last.first + last.count == block.first:
             joined[-1] = replace(last, count=last.count + block.count)
         else:
             joined.append(block)
-    return f"{count} ({'; '.join([*map(str, joined[:_MOST_TOLD]), *['...'] * (len(joined) > _MOST_TOLD)])})"
+    shown = [*map(str, joined[:_MOST_TOLD]), *["..."] * (len(joined) > _MOST_TOLD)]
+    return f"{counted(len(blocks), 'block')} ({'; '.join(shown)})"
 
 
 def by_cell(places):

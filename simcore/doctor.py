@@ -10,6 +10,7 @@ import os
 import platform
 import re
 import shutil
+import subprocess
 import tempfile
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -19,6 +20,7 @@ from simcore import __version__, code_cache, footprint, jit, limits
 
 _LIBRARIES = ("numba", "llvmlite", "numpy", "pandas", "pyarrow", "matplotlib")
 _LITTLE_DISK = 100_000_000  # bytes
+_PATIENCE = 20  # seconds, with Slurm's controller
 
 
 @dataclass(frozen=True)
@@ -165,8 +167,13 @@ def _memory():
 def _slurm():
     job, granted = os.environ.get("SLURM_JOB_ID"), os.environ.get("SLURM_CPUS_PER_TASK")
     if job is None:
-        sbatch = shutil.which("sbatch")
-        return "slurm", "ok", f"not in a job; {'jobs can be submitted from here' if sbatch else 'not on this machine'}"
+        why = _no_controller() if shutil.which("sbatch") else None
+        if why:
+            found = f"not in a job, and none can be submitted: sbatch is here, its controller does not answer ({why})"
+            remedy = "nothing where Slurm is not wanted; else see what sinfo says, and SLURM_CONF, slurmctld and munged"
+            return "slurm", "warning", found, remedy
+        found = "jobs can be submitted from here" if shutil.which("sbatch") else "not on this machine"
+        return "slurm", "ok", f"not in a job; {found}"
     if granted is None:
         found = f"job {job} does not say how many CPUs a task has, so a run may use those of other jobs"
         return "slurm", "warning", found, 'give sbatch --cpus-per-task, and simcore --threads "$SLURM_CPUS_PER_TASK"'
@@ -175,6 +182,17 @@ def _slurm():
         found = f"job {job} has {granted} CPUs for each task, this process may use {has} of them"
         return "slurm", "warning", found, f"start it with srun --cpus-per-task={granted}, and look at --cpu-bind"
     return "slurm", "ok", f"job {job}, {granted} CPUs for each task"
+
+
+def _no_controller():
+    """Why Slurm takes no jobs, or None where its controller answers."""
+    try:
+        done = subprocess.run(["sinfo", "--noheader"], capture_output=True, text=True, timeout=_PATIENCE, check=False)
+    except subprocess.TimeoutExpired:
+        return f"sinfo has not ended in {_PATIENCE} s"
+    except OSError as error:
+        return f"sinfo: {error.strerror}"
+    return done.returncode and (done.stderr.strip().splitlines() or [f"sinfo ended with {done.returncode}"])[-1]
 
 
 def _cpus():

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from simcore import design
 from simcore.errors import command
+from simcore.wording import counted
 
 QUARANTINE = "quarantine"  # the folder where what is wrong goes
 _UNFINISHED = "the run is not finished: the same simcore run goes on from here"
@@ -57,11 +58,12 @@ class Report:
     def sentences(self):
         """For people, one line each."""
         yield from map(str, self.findings)
-        yield f"{self.whole} block files are what was written"
+        yield f"{counted(self.whole, 'block file is', 'block files are')} what was written"
         if self.recomputed:
             yield f"computed anew, with the same bits unless told above: {design.told(self.recomputed)}"
         if self.left:
-            yield f"{len(self.left)} files are of the study before it was extended; a finished run removes them"
+            left = counted(len(self.left), "file is", "files are")
+            yield f"{left} of the study before it was extended, which a finished run removes"
         if self.missing:
             yield f"to be computed: {design.told(self.missing)}"
         if self.recomputed is None:

@@ -59,14 +59,17 @@ class RegressionFit(Fit):
         return Card(f"Fit of {len(self.residuals)} responses: {made}{scale}", (), ("", "estimate", "std. error"), rows)
 
 
-def fit(x, loss=None, estimator=None, scale=None, X=None, intercept=True, **parameters):
-    """Fit a location estimator to a sample x, or with a design X a regression of the responses x on its columns.
+def fit(x, *more, loss=None, estimator=None, scale=None, X=None, intercept=True, **parameters):
+    """Fit a location estimator to a sample x, or with a design X a regression of the responses x on its columns. All
+    but x is given by name.
 
     x: n finite numbers. X: float64 (n, columns) or (n,); intercept: with a column of ones before them. loss or
     estimator: a name of `simcore list losses` or `estimators`, with its parameters; scale: "mad" (the default of losses
     that need a scale), a known positive scale, or in regression "proposal2". Returns a Fit or a RegressionFit; raises
     UsageError where the arguments cannot be meant.
     """
+    if more:
+        raise UsageError('fit: only the sample goes without a name: write fit(y, X=X, loss="l2") or fit(x, loss="l2")')
     entry = {"loss": loss, "estimator": estimator, "scale": scale, **parameters}
     entry = {key: value for key, value in entry.items() if value is not None}
     if loss is None and estimator is None:
@@ -92,16 +95,16 @@ class Sensitivity:
     curve: np.ndarray
 
 
-def sensitivity(x, at, loss=None, estimator=None, scale=None, X=None, row=None, intercept=True, **parameters):
+def sensitivity(x, at, *, loss=None, estimator=None, scale=None, X=None, row=None, intercept=True, **parameters):
     """What one observation that is appended to a sample x at each of the places `at` does to an estimate.
 
     As `fit`; of a regression it has the regressors `row`, a number for each column of X, and the responses `at`.
     Returns a Sensitivity.
     """
-    before = fit(x, loss, estimator, scale, X, intercept, **parameters).estimate
+    named = {"loss": loss, "estimator": estimator, "scale": scale, **parameters}
+    before = fit(x, X=X, intercept=intercept, **named).estimate
     at = checked_sample(at, "at")
-    entry = {"loss": loss, "estimator": estimator, "scale": scale, **parameters}
-    entry = {key: value for key, value in entry.items() if value is not None}
+    entry = {key: value for key, value in named.items() if value is not None}
     samples = np.hstack([np.tile(checked_sample(x, "x" if X is None else "y"), (len(at), 1)), at[:, None]])
     if X is None:
         if row is not None:

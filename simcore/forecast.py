@@ -12,6 +12,7 @@ from pathlib import Path
 from simcore import design, engines, execute, footprint, jit, opening, recipes, rounds, summaries, sums
 from simcore.errors import SimcoreError
 from simcore.lanes import WIDTH
+from simcore.wording import cannot_have
 
 _PILOT_SAMPLES = 1 << 20
 _PRECISION_SAMPLES = 1 << 24  # for a precision: the MCSE it gives is then known to some per cent
@@ -21,7 +22,8 @@ _EXACT_FILES = 3_000
 
 
 def forecast(study, threads=None, out="results", engine="local"):
-    """Facts for JSON: cells, blocks, replications, seconds, memory and disk in bytes; of each cell with a precision.
+    """Facts for JSON: cells, blocks, replications, seconds, memory and disk in bytes; of each cell with a precision,
+    `without` being the labels of estimators that cannot have it there.
     to_compute: how many blocks are not stored in `out` yet, which the seconds are for.
 
     engine: of the run, "local" or "dask". refused: why a run in `out` cannot fit, see `footprint`, else None; then
@@ -36,9 +38,9 @@ def forecast(study, threads=None, out="results", engine="local"):
     workers = engines.workers(engine, threads)
     own = footprint.of(study, used, workers=workers)
     why = footprint.refusal(own, Path(out) / study.name)
-    counts, met, seconds = [study.replications] * len(cells), None, None
+    counts, met, lacking, seconds = [study.replications] * len(cells), None, None, None
     if study.precision and not why:
-        counts, met = _needed(study, cells)
+        counts, met, lacking = _needed(study, cells)
         own = footprint.of(study, used, counts, workers)
     to_compute = _to_compute(study, counts, Path(out) / study.name)
     if not why:
@@ -70,8 +72,9 @@ def forecast(study, threads=None, out="results", engine="local"):
                 **cell.setting,
                 "replications": count,
                 "met": enough,
+                "without": labels,
             }
-            for cell, count, enough in zip(cells, counts, met, strict=True)
+            for cell, count, enough, labels in zip(cells, counts, met, lacking, strict=True)
         ]
     return facts
 
@@ -122,7 +125,16 @@ def sentences(study, facts):
         for cell in cells[:_MOST_TOLD]
     ]
     more = [("", f"... and {len(cells) - _MOST_TOLD} more cells")] if len(cells) > _MOST_TOLD else []
-    return [*lines[:3], *told, *more, *lines[3:]]
+    return [*lines[:3], *told, *more, *_cannot(rule, cells), *lines[3:]]
+
+
+def _cannot(rule, cells):
+    """Lines on estimators whose measure has no MCSE in some cells, whatever the replications."""
+    where = {}
+    for cell in cells:
+        for label in cell["without"]:
+            where.setdefault(label, []).append(cell["cell"])
+    return [("", line) for line in cannot_have(rule, where)]
 
 
 _MOST_TOLD = 40
@@ -167,15 +179,16 @@ def _seconds(study, cells, counts):
 
 
 def _needed(study, cells):
-    """For each cell the replications that a precision will take, and whether it will be met: two lists."""
+    """For each cell the replications that a precision will take, whether it will be met, and labels of estimators that
+    cannot have it: three lists."""
     stand_ins = _stand_ins(cells, lambda cell: cell.number)
     found = {number: _needed_of(study, cells[number]) for number in {cell.number: None for cell in stand_ins}}
     return (list(own) for own in zip(*(found[cell.number] for cell in stand_ins), strict=True))
 
 
 def _needed_of(study, cell):
-    """(replications that a precision will take, whether it will be met): the first rounds of the run itself, and from
-    the error after them on the 1 / sqrt(R) law."""
+    """(replications that a precision will take, whether it will be met, labels of estimators that cannot have it): the
+    first rounds of the run itself, and from the error after them on the 1 / sqrt(R) law."""
     chunk, most = design.chunk_size(cell.size), study.precision.max_replications
     pilot = min(1 << 20, max(1 << 16, _PRECISION_SAMPLES // cell.size))
     target, reached, nodes, error = min(rounds.first_target(study, chunk), most), 0, [], None
@@ -185,10 +198,11 @@ def _needed_of(study, cell):
             for block in design.blocks_between(cell, reached, end):
                 nodes += execute.run_block(study, cell, block).nodes
             reached = end
-            error = rounds.relative_error(study, cell, sums.total(nodes, chunk))
+            total = sums.total(nodes, chunk)
+            error = rounds.relative_error(study, cell, total)
         ratio = error * math.sqrt(reached / target) / study.precision.relative_mcse
         if ratio <= 1.0 or target >= most:
-            return target, ratio <= 1.0
+            return target, ratio <= 1.0, rounds.without(study, cell, total)
         target = min(rounds.next_target(target, ratio, chunk), most)
 
 

@@ -23,19 +23,18 @@ prange = range  # in compiled drivers: numba.prange
 # x / 0 is IEEE's, not an exception: the check alone would keep loops from being vectorised. Never fastmath.
 _OPTIONS = {"error_model": "numpy"}
 _FACES = """
-__init__ __main__ audit block_tables breakdown canvas captions cards cells checks cli comparisons contests
-contracts criteria describe doctor drawable engines errors exports factors failures figures files findings
-first_look fitting footprint forecast frames gallery intervals joint json_schema limits looks markup meanwhile
-measures nearest opening own panels progress provenance rarity refinement repairs replay_tables replays
-report_records report_tables reports restoring rulers runs scales scenario sentences shards sheets shelves
-signals sizes slices slurm sources starters statuses store summaries surface_figures surfaces tables tails takes
-tidying toml_text uncertainty verdicts views wide wording
+__init__ __main__ audit block_tables breakdown cards checks cli comparisons contracts describe doctor drawing
+engines errors exports failures figures files findings first_look fitting footprint forecast intervals joint
+json_schema limits meanwhile measures nearest opening own progress provenance rarity refinement repairs
+replay_tables replays reporting restoring runs scenario selecting shards shelves signals slurm starters statuses
+store summaries surfaces tables tails tidying toml_text uncertainty wide wording
 """
 FACES = frozenset(_FACES.split())  # modules and folders that decide no stored number
 _NUMBA_OPTIONS = ("CPU_NAME", "CPU_FEATURES", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX", "BOUNDSCHECK")
 _LAYERS = {"tbb": "tbbpool", "omp": "omppool", "workqueue": "workqueue"}  # Numba's modules
 _lane_functions, _inlined, _lowerings = [], set(), []
 _FAILED = re.compile(r"(\w*Error: )|Failed in ")
+_passes = []  # of Numba's compiler, that are running
 _own_sources = {}  # module or package of a user's plugins -> SHA-256
 
 
@@ -234,7 +233,26 @@ def _numba():
     for function in _lane_functions:
         _register(function)
     _register_call()
+    _watch_passes()
     return numba
+
+
+def compiling():
+    """Whether a kernel is being compiled in this process, not loaded or run."""
+    return bool(_passes)
+
+
+def _watch_passes():
+    from numba.core import event
+
+    class Passes(event.Listener):
+        def on_start(self, event):
+            _passes.append(event)
+
+        def on_end(self, event):
+            _passes.pop()
+
+    event.register("numba:run_pass", Passes())
 
 
 def _register_call():

@@ -243,7 +243,7 @@ def estimand(choice, errors, problem, which="own"):
     symmetric and the estimator treats both sides alike; of regression, of the intercept.
 
     which: "own", or "mean" or "median" of the errors whatever the estimator. None: there is none, as a mean that is
-    infinite. Raises Unknown.
+    infinite, or it is an intercept of its own that is not known: slopes do not depend on it. Raises Unknown.
     """
     fingerprint = plugins("distributions")[errors.name].fingerprint(errors.values)
     return _estimand(choice, errors, problem, which, fingerprint)
@@ -251,10 +251,15 @@ def estimand(choice, errors, problem, which="own"):
 
 @functools.cache
 def _estimand(choice, errors, problem, which, _fingerprint):
-    known(choice, errors, which)
-    if centred(choice, errors, which):
-        return errors.loc
-    standard = _standard(choice, errors, problem, which)
+    try:
+        known(choice, errors, which)
+        if centred(choice, errors, which):
+            return errors.loc
+        standard = _standard(choice, errors, problem, which)
+    except Unknown:
+        if problem == "linear" and which == "own":
+            return None
+        raise
     return None if standard is None else errors.loc + errors.scale * standard
 
 

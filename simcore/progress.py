@@ -1,4 +1,5 @@
-"""How far a run has come, cell by cell. Reads no results but those that a precision depends on."""
+"""How far a run has come, cell by cell, by the names of its files. Reads no results but those that a precision depends
+on: whether they are what was written is for `audit` to say."""
 
 from dataclasses import dataclass
 from pathlib import Path

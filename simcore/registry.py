@@ -119,16 +119,21 @@ class Parameter:
     words: tuple[str, ...] = ()  # that may stand in place of a number
     quiet: bool = False  # no part of a label while it has its default
     power: int = 0  # of the unit of the data that it is in
+    also: tuple[str, ...] = ()  # other names that people know it by, for hints
 
 
 @dataclass(frozen=True)
 class Plugin:
-    """Name in scenarios, one line of meaning, parameters in the order kernels receive them, and where it is from."""
+    """Name in scenarios, one line of meaning, parameters in the order kernels receive them, and where it is from.
+
+    also: other names that people know it by, for hints where they type one.
+    """
 
     name: str
     meaning: str
     source: str = ""
     parameters: tuple[Parameter, ...] = ()
+    also: tuple[str, ...] = field(default=(), kw_only=True)
 
     @property
     def family(self):
@@ -485,7 +490,8 @@ class Problem(Plugin):
     errors, losses: whether it takes errors of any distribution and the contamination of those, and losses as
     estimators; else only its own distributions, contamination and estimators.
     simulation: of all problems but location and regression. exact: of those without randomness.
-    shown: the measures that people see first, by name. glances: the figures that they see first, beside those of any
+    shown: the measures that people see first, by name; shown_contaminated: where there is contamination, under which a
+    bias outweighs the variance, if those are others. glances: the figures that they see first, beside those of any
     problem.
     """
 
@@ -503,6 +509,7 @@ class Problem(Plugin):
     exact: Exact | None = None
     glances: tuple[Glance, ...] = ()
     shown: tuple[str, ...] = ("bias", "variance", "efficiency", "median_abs_error")
+    shown_contaminated: tuple[str, ...] = ()
 
 
 KIND_OF = {
@@ -566,8 +573,35 @@ def only_for(plugin):
     return "linear" if isinstance(plugin, Design) else getattr(plugin, "problem", None)
 
 
-def unknown(name, known):
-    """The end of a message about an unknown name: the nearest known one, and all of them."""
-    near = difflib.get_close_matches(str(name), known, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+def unknown(name, known, named=()):
+    """The end of a message about an unknown name: what was meant, as far as that can be told, and all known ones.
+
+    known: names, or name -> record. named: of those that know other names of theirs, the records; default: those of
+    `known`.
+    """
+    near, meaning = _meant(_plain(str(name)), known, named or (known.values() if isinstance(known, dict) else ()))
+    hint = f"did you mean {near!r}{f' ({meaning})' if meaning else ''}? " if near else ""
     return f"{hint}known: {', '.join(sorted(known))}"
+
+
+def _meant(name, known, records):
+    """(the known name of the same letters, without its parameters, of the other name, or else the nearest; what it
+    means where that needs to be said)."""
+    for one in known:
+        if name in (_plain(one), _plain(one.partition("(")[0])):
+            return one, None
+    for record in records:
+        if name in getattr(record, "also", ()) and record.name in known:
+            return record.name, record.meaning
+    folded = {_plain(part): one for one in known for part in (one, one.partition("(")[0])}
+    near = difflib.get_close_matches(name, folded, n=1)
+    return (folded[near[0]] if near else None), None
+
+
+def is_called(record, name):
+    """Whether people know a plugin or a parameter by a name, its own or another."""
+    return _plain(name) in (record.name, *record.also)
+
+
+def _plain(name):
+    return name.casefold().replace(" ", "_").replace("-", "_")

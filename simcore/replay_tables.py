@@ -11,6 +11,7 @@ from simcore.replays import spread
 _ENDS = 5  # rows of a long array at each of its ends
 _MOST_COLUMNS = 4  # of one array
 _MOST_LISTED = 10
+_MOST_SPREADS = 25  # columns of an array, each with a row of its own; of more, one row for all
 _WIDEST = 17  # letters of a column
 _DIGITS = ".7g"
 
@@ -34,8 +35,8 @@ def _print_rows(arrays, contaminated, length, console):
     """The first and last rows of arrays of one length, in several tables where one has no room."""
     columns = [column for name, values in arrays.items() for column in _columns(name, values)]
     beside = max(1, (console.width - _WIDEST) // _WIDEST)
-    shown = range(length) if length <= 2 * _ENDS + 1 else [*range(_ENDS), None, *range(length - _ENDS, length)]
     marked = {name: set(rows) for name, rows in contaminated.items()}
+    shown = _shown_rows(length, sorted(set().union(*(marked.get(name, ()) for name in arrays))))
     for first in range(0, len(columns), beside):
         own = columns[first : first + beside]
         printed = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
@@ -48,9 +49,19 @@ def _print_rows(arrays, contaminated, length, console):
             texts = [_number(values[row], row in marked.get(name, ())) for _, name, values in own]
             printed.add_row(str(row), *texts)
         console.print(printed)
-    if len(shown) < length:
-        hidden = f"{length - 2 * _ENDS:,} of {length:,} rows not shown; --json has them all"
-        console.print(Text(hidden, style="dim"))
+    hidden = length - sum(row is not None for row in shown)
+    if hidden:
+        console.print(Text(f"{hidden:,} of {length:,} rows not shown; --json has them all", style="dim"))
+
+
+def _shown_rows(length, contaminated):
+    """The first and last rows and the first of those contaminated, in order; None where some are left out."""
+    rows = {*range(length)} if length <= 2 * _ENDS + 1 else {*range(_ENDS), *range(length - _ENDS, length)}
+    shown, before = [], -1
+    for row in sorted(rows | {*contaminated[:_MOST_LISTED]}):
+        shown += [None] * (row != before + 1) + [row]
+        before = row
+    return shown
 
 
 def _columns(name, values):
@@ -73,10 +84,14 @@ def _print_spreads(found, console):
     for k, name in enumerate(("data", "min", "median", "max", "not finite", "contaminated rows *")):
         printed.add_column(name, justify="right" if k else "left", no_wrap=k < 5)
     for name, values in found.data.items():
-        own = spread(values)
-        numbers = [_number(own[key]) for key in ("min", "median", "max")]
-        failed = f"{own['not_finite']:,}" if own["not_finite"] else ""
-        printed.add_row(Text(name), *numbers, failed, _listed(found.contaminated.get(name, ())))
+        several = values.ndim == 2 and values.shape[1] <= _MOST_SPREADS
+        columns = [(f"{name}[{j}]", values[:, j]) for j in range(values.shape[1])] if several else [(name, values)]
+        for place, (heading, column) in enumerate(columns):
+            own = spread(column)
+            numbers = [_number(own[key]) for key in ("min", "median", "max")]
+            failed = f"{own['not_finite']:,}" if own["not_finite"] else ""
+            rows = _listed(found.contaminated.get(name, ())) if place == 0 else ""
+            printed.add_row(Text(heading), *numbers, failed, rows)
     console.print(printed)
 
 

@@ -9,7 +9,7 @@ import math
 from simcore import design, sums
 from simcore.meanwhile import Vanished, settled
 from simcore.statuses import INSUFFICIENT, OK, ROUGH
-from simcore.summaries import cell_rows
+from simcore.summaries import FEWEST, cell_rows
 
 _MARGIN = 1.02  # beyond the number that the round before foretold, so that the next one is mostly the last
 
@@ -59,14 +59,21 @@ def next_target(replications, ratio, chunk):
 
 
 def relative_error(study, cell, total):
-    """The largest MCSE relative to its value, of the measure of the precision, among the estimators that have one."""
+    """The largest MCSE relative to its value, of the measure of the precision, among the estimators that have one. inf
+    where a few replications more may give one; what the tail of thousands does not show is not waited for."""
     largest = 0.0
     for row in cell_rows(study, cell, total, only=(study.precision.measure,)):
-        if row["status"] == INSUFFICIENT and row["n_ok"]:
+        if row["status"] == INSUFFICIENT and row["n_ok"] and (row["value"] is not None or row["n_ok"] < FEWEST):
             return math.inf
         if row["status"] in (OK, ROUGH) and row["value"] > 0.0:
             largest = max(largest, row["mcse"] / row["value"])
     return largest
+
+
+def without(study, cell, total):
+    """Labels of the estimators that have no MCSE of the measure of the precision in a cell, for some parameter."""
+    rows = cell_rows(study, cell, total, only=(study.precision.measure,))
+    return list(dict.fromkeys(row["estimator"] for row in rows if row["status"] not in (OK, ROUGH)))
 
 
 def _up(number, step):

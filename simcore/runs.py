@@ -29,17 +29,22 @@ class Run:
         return self.folder.study
 
     @settled(Vanished)
-    def summary(self, plain=False):
+    def summary(self, measure=None, *, plain=False):
         """The long table of the results, a pandas.DataFrame: one row per cell x estimator x parameter x measure.
 
-        plain: with columns plain_value and plain_mcse, the same without the control variate. Raises IncompleteError
-        while blocks are missing, DamagedError where a file is not what was written.
+        measure: only that one, by its name or label. plain: with columns plain_value and plain_mcse, the same without
+        the control variate. Raises UsageError, IncompleteError while blocks are missing, DamagedError where a file is
+        not what was written.
         """
         from simcore import summaries
 
+        if measure is not None:
+            labels = summaries.measures_named(measure, self.study)
         if self.table is not None and not plain:
-            return self.table.copy()
-        return summaries.summarise(self.study, self.parts(), plain)
+            table = self.table.copy()
+        else:
+            table = summaries.summarise(self.study, self.parts(), plain)
+        return table if measure is None else table[table["measure"].isin(labels)].reset_index(drop=True)
 
     def estimates(self):
         """Every estimate, of a study with `keep`: yields (cell, estimates, states) of each `design.Cell`, in order.
@@ -295,8 +300,8 @@ def plot(run, folder=None, kinds=None, measures=None, style="paper"):
     kinds: names of `sources.KINDS`, or "all"; None: those that suit. measures: by name, instead of those that are
     shown anyway. style: "paper", or "slides" for 16:9 with larger type. Raises UsageError.
     """
-    from simcore import gallery
-    from simcore.sources import Source
+    from simcore.drawing import gallery
+    from simcore.drawing.sources import Source
 
     if not isinstance(run, Run):
         run = open_run(run)

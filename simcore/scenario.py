@@ -55,7 +55,7 @@ _ESTIMAND = lambda text: text in ESTIMANDS, 'write estimand = "own" (the default
 _RELATIVE_MCSE = Parameter("relative_mcse", "MCSE over value at which a cell is done", Interval(1e-6, 1.0))
 
 _BETA = Vector(REAL, 21)  # with the intercept
-_POINTS = 'write predict = [[0.5, 1.0]], a list with a value for each column of the design'
+_POINTS = "write predict = [[0.5, 1.0]], a list with a value for each column of the design"
 
 _KEYS = {
     "name": _NAME[1],
@@ -76,8 +76,8 @@ _DESIGN_FACTOR = {"design": 'write design = [{ design = "gaussian" }]'}
 _ERROR_KINDS = {"distribution": "distributions", "scipy": "distributions", "data": "distributions"}
 _ESTIMATOR_KINDS = {"loss": "losses", "estimator": "estimators"}
 _LOC_AND_SCALE = (
-    Parameter("loc", "where the errors are centred", REAL, 0.0),
-    Parameter("scale", "their scale", SIZE, 1.0),
+    Parameter("loc", "where the errors are centred", REAL, 0.0, also=("mean", "mu", "location", "center", "centre")),
+    Parameter("scale", "their scale", SIZE, 1.0, also=("sd", "sigma", "std")),
 )
 _RANDOM_DESIGN = (
     Parameter("correlation", "of any two columns, by a common part", BELOW_ONE, 0.0),
@@ -331,7 +331,7 @@ def as_values(default):
 
 def estimator(entry, problem):
     """The estimator of one table of `estimators`, without a study, for a problem by name."""
-    data, checks = toml_text.plain(entry), _ScenarioChecks()
+    data, checks = toml_text.plain(entry), _ScenarioChecks(problem)
     found = checks.entry((), data, _ESTIMATOR_KINDS)
     if found:
         checks.agrees(found)
@@ -450,14 +450,21 @@ class _Entry(NamedTuple):
 
 
 class _ScenarioChecks(Checks):
-    """What a scenario may say."""
+    """What a scenario may say, of a problem by name as soon as that is known."""
+
+    def __init__(self, problem=None):
+        super().__init__()
+        self.of = problem
 
     def study(self, data):
         """The fields of a Study, to be used if there is no mistake."""
-        problem = self.read(data, ("problem",), self.problem)
+        problem = self.of = self.read(data, ("problem",), self.problem)
         designed = problem is not None and plugins("problems")[problem].designed
         required, optional = _KEYS | (_DESIGNED if designed else {}), _DESIGNED_OPTIONS if designed else ()
-        self.keys((), data, "a scenario" + f" of {problem}" * designed, required, _OPTIONAL_KEYS + optional)
+        strange = self.designed_alone((), data, (*_DESIGNED, *_DESIGNED_OPTIONS)) if problem and not designed else ()
+        self.keys(
+            (), data, "a scenario" + f" of {problem}" * designed, required, (*_OPTIONAL_KEYS, *optional, *strange)
+        )
         exact = problem is not None and plugins("problems")[problem].exact is not None
         for key in (key for key in _RANDOM if exact and key in data):
             self.wrong((key,), f"is not for {problem}", "leave it out: nothing is random", data[key])
@@ -474,7 +481,9 @@ class _ScenarioChecks(Checks):
         if "estimand" in data and problem and not centred:
             right = "leave it out: what is estimated does not depend on the errors"
             self.wrong(("estimand",), f"is not for {problem}", right, data["estimand"])
-        elif factors and estimators and estimand and centred and (model is None or model.intercept):
+        elif (
+            factors and estimators and estimand and centred and (model is None or model.intercept and estimand != "own")
+        ):
             self.estimands(data["estimators"], estimators, factors["errors"], estimand)
         return {
             "name": self.read(data, ("name",), self.text, *_NAME),
@@ -492,6 +501,15 @@ class _ScenarioChecks(Checks):
             "measures": self.measures(data.get("measures"), problem),
             "precision": precision,
         }
+
+    def designed_alone(self, path, data, names):
+        """Keys of a table that only a problem with a design has: each is a mistake."""
+        found = [key for key in names if key in data]
+        wanted = " or ".join(name for name, plugin in plugins("problems").items() if plugin.designed)
+        for key in found:
+            right = f'it is of the problem {wanted}: leave it out, or write problem = "{wanted}"'
+            self.wrong((*path, key), f"is not for {self.of}", right, data[key])
+        return found
 
     def estimands(self, data, estimators, errors, which):
         """That it is known what each estimator is measured against."""
@@ -537,7 +555,8 @@ class _ScenarioChecks(Checks):
         required = {p.name: f"write {p.name} = {p.domain} ({p.meaning})" for p in settings if p.default is None}
         required = _FACTORS | (_DESIGN_FACTOR if designed else {}) | required
         optional = [p.name for p in settings if p.default is not None]
-        self.keys(path, data, "factors", required, ("contamination", *optional))
+        strange = self.designed_alone(path, data, ("design",)) if problem and not designed else ()
+        self.keys(path, data, "factors", required, ("contamination", *optional, *strange), settings)
         data = {"contamination": [{"kind": "none"}]} | data
         n = self.read(data, (*path, "n"), self.each, self.whole, _N, default=())
         settings = tuple((p.name, self.axis((*path, p.name), data.get(p.name, p.default), p)) for p in settings)
@@ -572,8 +591,6 @@ class _ScenarioChecks(Checks):
         """Mistakes that only the factors, the problem and the model make together."""
         if problem.exact:
             self.exact(path, contamination, errors, n, settings, problem)
-        for entry in (*errors, *contamination):
-            self.suits(entry, entry.key, problem)
         for entry in contamination:
             if entry.plugin.moves_design and any(plan.plugin.recur for plan in design):
                 right = "its columns are past responses: choose another kind, or another design"
@@ -612,13 +629,16 @@ class _ScenarioChecks(Checks):
                 right = f"must be at least {most + problem.exact.fewest:g}: {problem.exact.fewest} beside the outliers"
                 self.wrong((*path, "n", k), "is too small", right, size)
 
-    def suits(self, entry, key, problem):
+    def suits(self, path, kind, plugin, problem):
         """Whether errors or contamination are for a problem."""
-        only, known = only_for(entry.plugin), suiting(entry.kind, problem.name)
-        if _stands(entry.plugin, problem) or problem.exact and only is None:  # told already
-            return
+        if kind not in ("distributions", "contamination"):
+            return True
+        only, known = only_for(plugin), suiting(kind, problem.name)
+        if _stands(plugin, problem) or problem.exact and only is None:  # told elsewhere
+            return True
         right = (f"it is for {only}; " if only else "") + f"those for {problem.name}: {', '.join(known) or 'none'}"
-        self.wrong((*entry.path, key), f"is not for {problem.name}", right, entry.plugin.name)
+        self.wrong(path, f"is not for {problem.name}", right, plugin.name)
+        return False
 
     def choices(self, entries):
         found = [(entry.path, choice) for entry in entries for choice in entry.choices()]
@@ -726,20 +746,23 @@ class _ScenarioChecks(Checks):
             right = " or ".join(f'{key} = "..."' for key in kinds)
             return self.wrong(path, f"is not a table with one {' or one '.join(kinds)}", f"write {right} in it", data)
         (key,) = given
-        kind, plugin = kinds[key], self.named((*path, key), data[key], kinds)
-        if plugin is None:
+        kind = kinds[key]
+        known = suiting(kind, self.of) if self.of and kind != "measures" else None
+        plugin = self.named((*path, key), data[key], kinds, known)
+        if plugin is None or self.of and not self.suits((*path, key), kind, plugin, plugins("problems")[self.of]):
             return None
         parameters = parameters_of(kind, plugin)
         required = {p.name: f"write {p.name} = {p.domain} ({p.meaning})" for p in parameters if p.default is None}
         optional = [p.name for p in parameters if p.default is not None]
         optional += ["label"] if "estimator" in kinds else []
-        self.keys(path, data, plugin.name, {key: ""} | required, optional)
+        self.keys(path, data, plugin.name, {key: ""} | required, optional, parameters)
         axes = {p.name: self.axis((*path, p.name), data.get(p.name, p.default), p) for p in parameters}
         label = self.read(data, (*path, "label"), self.text, *_LABEL)
         return _Entry(path, key, kind, plugin, axes, label)
 
-    def named(self, path, name, kinds):
-        """The plugin that the last key of a path names: one that has a parameter of this key is named by it alone."""
+    def named(self, path, name, kinds, suited=None):
+        """The plugin that the last key of a path names: one that has a parameter of this key is named by it alone.
+        suited: names of those that are of use."""
         key = path[-1]
         own = plugins(kinds[key]).get(key)
         if own and any(p.name == key for p in own.parameters):
@@ -747,7 +770,7 @@ class _ScenarioChecks(Checks):
         known = {k: families(kinds[k]).get(k) or plugins(kinds[k]) for k in kinds}
         if isinstance(known[key], Family) and (lacking := known[key].lacking()):
             return self.wrong(path, *lacking, name)
-        return self.plugin(path, name, known)
+        return self.plugin(path, name, known, suited)
 
     def axis(self, path, given, parameter):
         """The values of a parameter in an entry: one, or those of a list."""

@@ -81,14 +81,3 @@ def dealt(study, count):
 def _shuffled(bundle):
     """In no order that the grid has: cells of one kind, which take the same time, do not all go to the same shard."""
     return hashlib.sha256(b"%d %d" % bundle).digest()
-
-
-def listed(numbers):
-    """Sorted numbers as Slurm writes those of an array: 3,17-19."""
-    ranges = []
-    for number in numbers:
-        if ranges and number == ranges[-1][1] + 1:
-            ranges[-1][1] = number
-        else:
-            ranges.append([number, number])
-    return ",".join(f"{first}-{last}" if last > first else f"{first}" for first, last in ranges)

@@ -6,13 +6,14 @@ NO_MCSE = "mcse_undefined"
 UNDEFINED = "undefined"
 INSUFFICIENT = "insufficient"
 
-FROM_GOOD_TO_BAD = (OK, ROUGH, NO_MCSE, UNDEFINED)
+FROM_GOOD_TO_BAD = (OK, ROUGH, NO_MCSE, INSUFFICIENT, UNDEFINED)
 
 MEANINGS = {
     ROUGH: "the error is rough: itself heavy-tailed, or outliers or failures too rare to be seen matter",
     NO_MCSE: "the value exists, its Monte Carlo error does not",
-    UNDEFINED: "does not exist: the moment is infinite in theory, or there is no bound, so no number is shown",
-    INSUFFICIENT: "too few good replications, or nothing left of the value by rounding",
+    UNDEFINED: "does not exist: the moment is infinite in theory, or there is no bound or no known true value, so no "
+    "number is shown",
+    INSUFFICIENT: "too few good replications, for such tails perhaps, or nothing left of the value by rounding",
 }
 
 

@@ -220,9 +220,9 @@ class RunFolder:
         return {name: {} for name in FOLDERS}
 
     def _damaged(self, folder, place, name, why):
-        return DamagedError(
-            f"{self.path / folder / name}: damaged ({self.told(place)}): {why}; {self.remedy('computes it anew')}"
-        )
+        places = self.shelves[folder].listing().own.get(name, (place,))
+        blocks = design.told([self.told(own) for own in places])
+        return DamagedError(f"{self.path / folder / name}: damaged: {why}: {blocks}; {self.remedy('computes it anew')}")
 
     def texts(self):
         """What the folder holds for people, and for another run: the scenario, and the user's own plugins; path in the
@@ -263,7 +263,7 @@ class RunFolder:
         return self.summarised and not missing
 
     def told(self, place):
-        """A place in words."""
+        """A place as a Block, which has words for people."""
         return design.Block(self.numbers.get(place.cell, place.cell), *place)
 
     def going_on(self):

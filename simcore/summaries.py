@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from simcore import design, joint, recipes, robustness
+from simcore.errors import UsageError
 from simcore.intervals import Z
 from simcore.outcomes import CellOutcomes
 from simcore.rarity import ENOUGH, swept_away
-from simcore.registry import plugins
+from simcore.registry import plugins, unknown
 from simcore.statuses import FROM_GOOD_TO_BAD, INSUFFICIENT, NO_MCSE, OK, ROUGH, UNDEFINED, worse
 from simcore.tails import hill
 
@@ -21,6 +22,8 @@ _ALL_BUT_ROUNDING = 1e20  # a larger gain is none: the control variate has taken
 LOOSE_ROWS = 1 << 14  # rows that are not yet in columns, at most: they take twice the memory
 _LEFT_OUT = "it is left out"
 _PLAIN = ("plain_value", "plain_mcse")
+EXACT = 1e-13  # of a value or its unit: a smaller error is rounding, where a control variate has taken all else
+UNITS = {"bias": 1, "empirical_se": 1, "rmse": 1, "variance": 2, "mse": 2}  # powers of the data's unit, if any
 
 
 def summarise(study, parts, plain=False):
@@ -37,6 +40,25 @@ def summarise(study, parts, plain=False):
     names = (*_columns(study), *_PLAIN) if plain else _columns(study)
     batches = [_typed(pd.DataFrame(batch, columns=names), study) for batch in _batched(rows, LOOSE_ROWS)]
     return _in_one(batches or [_typed(pd.DataFrame(columns=names), study)])
+
+
+def measures_named(name, study):
+    """Labels of the measures of a study by a name: quantile stands for quantile(p=0.05) and its like. Raises
+    UsageError."""
+    labels = [choice.label for choice in study.measures]
+    found = [label for label in labels if name in (label, label.partition("(")[0])]
+    if found:
+        return found
+    plugin = plugins("measures").get(str(name).partition("(")[0])
+    if plugin and plugin.name != name and plugin.parameters and any(own.name == plugin.name for own in study.measures):
+        own = ", ".join(label for label in labels if label.startswith(f"{plugin.name}("))
+        given = ", ".join(f"{p.name} = [...]" for p in plugin.parameters)
+        raise UsageError(
+            f"measure: is not in this study, which has {own} (got {name!r}); add [[measures]] with "
+            f'measure = "{plugin.name}" and {given} to the scenario, which takes the place of those, and run it again: '
+            "nothing is simulated anew"
+        )
+    raise UsageError(f"measure: is unknown here (got {name!r}), {unknown(name, labels)}")
 
 
 def _batched(rows, size):
@@ -94,18 +116,19 @@ def cell_rows(study, cell, total, errors=None, only=None, plain=False):
     if plain:
         all_views = [replace(views, adjusted=None, why=_LEFT_OUT, why_not_compared=_LEFT_OUT) for views in all_views]
     states, truths = moments(study, cell, all_views), design.truths(study, cell)
+    unknown = [truth is None and not quantities[t].drawn for (_, t), truth in zip(targets, truths, strict=True)]
     for row, ((place, parameter), views, own, truth) in enumerate(zip(targets, all_views, states, truths, strict=True)):
         choice, quantity = study.estimators[place], quantities[parameter]
         for measure in (measure for measure in study.measures if only is None or measure.name in only):
             plugin = plugins("measures")[measure.name]
             if plugin.joint or not plugin.suits(quantity):
                 continue
-            state = own[plugin.order]
-            if plugin.of == "errors" and truth is None and not quantity.drawn:
-                state = UNDEFINED
+            reference, against = outcomes.reference_of(row), plugin.of == "errors"
+            state = UNDEFINED if against and unknown[row] else own[plugin.order]
             if plugin.compares:
-                state = _compared(state, states[outcomes.reference_of(row)][plugin.order], views.plain)
-            numbers = _numbers(measure, views, state)
+                other = UNDEFINED if against and unknown[reference] else states[reference][plugin.order]
+                state = _compared(state, other, views.plain)
+            numbers = _numbers(measure, views, state, cell.errors.scale)
             yield common | {
                 "parameter": quantity.name,
                 "truth": truth,
@@ -191,8 +214,8 @@ def _compared(state, other, outcome):
     return worse(state, ROUGH) if outcome.failed or outcome.reference.failed else state  # not quite the same samples
 
 
-def _numbers(measure, views, state):
-    """What the columns say of one measure; `state` is what theory says of it."""
+def _numbers(measure, views, state, scale):
+    """What the columns say of one measure; `state` is what theory says of it, scale that of the errors."""
     plugin = plugins("measures")[measure.name]
     good = views.plain.good + (views.plain.failed if plugin.of_all else 0)
     plain = _honest(measured(measure, views.plain), state, good, plugin.order)
@@ -205,6 +228,10 @@ def _numbers(measure, views, state):
     if plugin.adjustable and not why and mcse and plain[1]:
         gain = plain[1] / mcse * (plain[1] / mcse)  # not **: its last bit depends on the CPU
         gain = gain if gain < _ALL_BUT_ROUNDING else None
+        rounding = EXACT * unit(measure.name, scale)
+        if mcse <= max(EXACT * abs(value), rounding):
+            value = value if abs(value) > rounding else 0.0
+            mcse, low, high = 0.0, value, value
     return {
         "value": value,
         "mcse": mcse,
@@ -218,12 +245,17 @@ def _numbers(measure, views, state):
     }
 
 
+def unit(measure, scale):
+    """The size of errors of a scale in the unit of a measure; 0 where it has none, as an efficiency."""
+    return math.prod([scale] * UNITS[measure]) if measure in UNITS else 0.0
+
+
 def _honest(result, state, good, order):
     """(value, mcse, low, high, status) with nothing shown that does not exist or is not known: also not the error of a
     number made from moments, of an order above 0, that rounding hides."""
     value, mcse, low, high = result
-    if value is None or state == UNDEFINED:
-        return None, None, None, None, UNDEFINED
+    if value is None or state in (INSUFFICIENT, UNDEFINED):
+        return None, None, None, None, state if state == INSUFFICIENT else UNDEFINED
     hidden = order and state in (OK, ROUGH) and good >= FEWEST and math.isfinite(value)
     if mcse is None or hidden and not math.isfinite(mcse):
         state = NO_MCSE
@@ -261,20 +293,27 @@ def _exists(cell, bad_needed, order, views):
 
 def _of_errors(cell, bad_needed, order, views):
     """What the errors leave of a moment, whatever the design."""
-    if cell.tail_index is None or bad_needed is None:
-        light = cell.tail_index is not None and math.isinf(cell.tail_index)  # then every moment exists
-        return _seen(order, views, ROUGH if light else NO_MCSE)
-    state = status(order, cell.tail_index * bad_needed)
-    if plugins("distributions")[cell.errors.name].stretched(**cell.errors.values):
-        state = worse(state, _seen(order, views, NO_MCSE))
-    return worse(state, ROUGH) if _unseen(cell, bad_needed, order, views) else state
+    light = cell.tail_index is not None and math.isinf(cell.tail_index)  # then every moment exists
+    stretched = plugins("distributions")[cell.errors.name].stretched(**cell.errors.values)
+    if light and (bad_needed is None or stretched):
+        state = _SHOWN[_seen(order, views)]
+        if not stretched or cell.contamination.name != "none" and bad_needed != 1:
+            state = min(state, ROUGH, key=FROM_GOOD_TO_BAD.index)  # samples that break down make a bounded tail
+    elif cell.tail_index is None or bad_needed is None:
+        return min(_seen(order, views), NO_MCSE, key=FROM_GOOD_TO_BAD.index)
+    else:
+        state = status(order, cell.tail_index * bad_needed)
+    return worse(state, ROUGH) if bad_needed is not None and _unseen(cell, bad_needed, order, views) else state
 
 
-def _seen(order, views, worst):
-    """What the tail of the estimates themselves says of a moment, at most as bad as `worst`."""
+# Of a moment that exists, which the sample need not show: what its tail says
+_SHOWN = {OK: OK, ROUGH: ROUGH, NO_MCSE: ROUGH, UNDEFINED: INSUFFICIENT}
+
+
+def _seen(order, views):
+    """What the tail of the estimates themselves says of a moment."""
     index = hill(views.plain.errors.sizes())
-    warning = ROUGH if math.isnan(index) else status(order, index)
-    return min(warning, worst, key=FROM_GOOD_TO_BAD.index)
+    return ROUGH if math.isnan(index) else status(order, index)
 
 
 def _unseen(cell, bad_needed, order, views):

@@ -6,28 +6,31 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from simcore.drawing.factors import spread
 from simcore.errors import command
-from simcore.factors import spread
 from simcore.registry import plugins
-from simcore.shards import listed
-from simcore.statuses import INSUFFICIENT, MEANINGS, NO_MCSE, ROUGH, UNDEFINED
+from simcore.statuses import INSUFFICIENT, MEANINGS, NO_MCSE, OK, ROUGH, UNDEFINED
+from simcore.summaries import unit
+from simcore.wording import cannot_have, counted, ranges
 
 _MOST_FAILURES = 10  # in a table
-_ROUNDING = 1e-13
 _SEARCHED = 1e-9  # rounding of fits with outliers far off
 _SHORT = {UNDEFINED: "does not exist", INSUFFICIENT: "too few replications"}
 _MARKS = {ROUGH: "~ ", NO_MCSE: "± ? "}
-_UNITS = {"bias": 1, "empirical_se": 1, "rmse": 1, "variance": 2, "mse": 2}  # powers of the data's unit, if any
+_DIFFERENT = (
+    "estimators with different estimands answer different questions, whichever loss is smaller: "
+    'estimand = "mean" or "median" in the scenario measures all against one'
+)
 
 
-def print_summary(table, measures=None, plain=False, console=None):
+def print_summary(table, measures=None, plain=False, console=None, study=None):
     """Print one rich table per cell: a row per parameter and estimator, a column per measure, `value ± mcse`.
 
-    plain: below each, where a control variate stands in, the same without it. Measures that the terminal has no room
-    for are left out, and named at the end.
+    plain: below each, where a control variate stands in, the same without it. study: what the table is of, to say what
+    efficiencies are relative to. Measures that the terminal has no room for are left out, and named at the end.
     """
     console = console or terminal()
-    measures = measures or plugins("problems")[table["problem"].iloc[0]].shown
+    measures, told_of_precision = measures or _first_shown(table), _precision_notes(table, study)
     table = table[table["measure"].isin(list(measures))]
     measures = [measure for measure in measures if (table["measure"] == measure).any()]
     if plugins("problems")[table["problem"].iloc[0]].exact:
@@ -47,11 +50,28 @@ def print_summary(table, measures=None, plain=False, console=None):
             console.print(Text(estimands, style="dim"), soft_wrap=True)
     if shown < len(measures):
         console.print(Text(f"no room for: {', '.join(measures[shown:])}; a wider terminal shows them", style="dim"))
+    compared = [name for name in measures[:shown] if plugins("measures")[name.partition("(")[0]].compares]
+    notes = [_relative_to(name, study.reference) for name in compared] if study else []
+    notes += [_DIFFERENT] * (bool(compared) and any(estimands for _, _, estimands in cells))
     flags = sorted(set(table["status"]) - {"ok"})
-    notes = [_MARKS.get(flag, "") + MEANINGS[flag] for flag in flags]
-    notes += _precision_note(table)
+    notes += [_MARKS.get(flag, "") + MEANINGS[flag] for flag in flags]
+    notes += told_of_precision
     if notes:
         console.print(Text("\n".join(notes), style="dim"))
+
+
+def _first_shown(table):
+    """The measures that the problem of a table has people see first."""
+    problem = plugins("problems")[table["problem"].iloc[0]]
+    return (table["contamination"] != "none").any() and problem.shown_contaminated or problem.shown
+
+
+def _relative_to(measure, reference):
+    """What a measure that compares estimators says, in a line."""
+    part = {"efficiency": "variance", "efficiency_mse": "mse"}.get(measure)
+    if part:
+        return f"{measure}: {part} of {reference} (the reference) over that of the estimator"
+    return f"{measure}: {plugins('measures')[measure.partition('(')[0]].meaning}; the reference is {reference}"
 
 
 def _print_exact(table, measures, console):
@@ -131,8 +151,9 @@ def _estimands(rows):
     for parameter, own in rows.groupby("parameter", sort=False):
         truths = own.drop_duplicates("estimator").set_index("estimator")["truth"]
         if truths.nunique(dropna=False) > 1:
-            each = ", ".join(f"{name} {'none' if pd.isna(value) else f'{value:.4g}'}" for name, value in truths.items())
-            told.append(f"{parameter} against each one's own value at the errors' distribution: {each}")
+            each = ", ".join(f"{name} {'?' if pd.isna(value) else f'{value:.4g}'}" for name, value in truths.items())
+            why = " (?: none, or none that is known)" if truths.isna().any() else ""
+            told.append(f"{parameter} against each one's own value at the errors' distribution: {each}{why}")
     return "\n".join(told)
 
 
@@ -193,11 +214,15 @@ def _laid_out(lines, measures, shown, widths):
     return table
 
 
-def _precision_note(table):
-    if "precision" not in table or table["precision"].isna().all():
+def _precision_notes(table, study):
+    """How many numbers of all have the precision that a study asks for, and which cannot have it."""
+    if study is None or not study.precision:
         return []
-    counts = table["precision"].value_counts()
-    return [f"precision asked for: met by {counts.get('met', 0)} numbers, not met by {counts.get('not_met', 0)}"]
+    own = table[table["measure"].str.partition("(")[0] == study.precision.measure]
+    counts = own["precision"].value_counts()
+    told = [f"precision asked for: met by {counts.get('met', 0)} numbers, not met by {counts.get('not_met', 0)}"]
+    lacking = own[~own["status"].isin([OK, ROUGH])].groupby("estimator", sort=False)["cell"]
+    return told + [*cannot_have(study.precision, {label: cells.unique().tolist() for label, cells in lacking})]
 
 
 def _plain_cell(row):
@@ -237,10 +262,12 @@ def _progress_of_cells(found):
 
 def _where(found):
     """How far a run is, in a sentence."""
+    if found.finished:
+        return f"finished, by the names of its files; {command('verify', found.path)} reads what is in them"
     if not found.missing:
-        return "finished" if found.finished else f"all is computed; {command('merge', found.path)} summarises it"
-    told = f"{found.missing:,} blocks are missing"
-    return f"{told}, of shards {listed(found.unfinished)} of {found.shards}" if found.shards else told
+        return f"all is computed; {command('merge', found.path)} summarises it"
+    told = counted(found.missing, "block is missing", "blocks are missing")
+    return f"{told}, of shards {ranges(found.unfinished)} of {found.shards}" if found.shards else told
 
 
 def print_comparisons(table, console=None):
@@ -267,19 +294,22 @@ def print_comparisons(table, console=None):
     ]
     notes += [_MARKS[NO_MCSE] + MEANINGS[NO_MCSE]] if (table["status"] == NO_MCSE).any() else []
     if (table["truth"] != table["other_truth"]).any():
-        notes.append(
-            "estimators with different estimands answer different questions, whichever loss is smaller: "
-            'estimand = "mean" or "median" in the scenario measures all against one'
-        )
+        notes.append(_DIFFERENT)
     console.print(Text("\n".join(notes), style="dim"))
 
 
 def _better(row):
     found = {"smaller": row["estimator"], "larger": row["other"], "within error": "within the error"}
-    return Text(found.get(row["verdict"], "") if pd.notna(row["verdict"]) else "")
+    return Text(found.get(row["verdict"], row["verdict"]) if pd.notna(row["verdict"]) else "")
 
 
 def _difference(row):
+    verdict = row["verdict"] if row["status"] == UNDEFINED and pd.notna(row["verdict"]) else None
+    if verdict in ("smaller", "larger"):
+        infinite = row["other"] if verdict == "smaller" else row["estimator"]
+        return Text(f"infinite for {infinite}", style="dim italic")
+    if verdict == "neither":
+        return Text("infinite for both", style="dim italic")
     if row["status"] in _SHORT:
         return Text(_SHORT[row["status"]], style="dim italic")
     if row["status"] == NO_MCSE:
@@ -307,20 +337,11 @@ def value_text(row):
         return Text(_SHORT[status], style="dim italic")
     if status == NO_MCSE:
         return Text(f"{row['value']:.4g} ± ?", style="yellow")
-    if row["variance_reduction"] is not pd.NA and row["variance_reduction"] == "score" and _exact(row):
-        return Text(f"{row['value'] if abs(row['value']) > _ROUNDING * _unit(row) else 0:.6g} exact")
+    if row["mcse"] == 0.0 and row["variance_reduction"] is not pd.NA and row["variance_reduction"] == "score":
+        size = unit(row["measure"], row["scale"])  # 0 of an efficiency, which is 1 of the reference by definition
+        if size:
+            return Text(f"{row['value']:.6g} exact")
     return Text(with_error(row["value"], row["mcse"]) + ("~" if status == ROUGH else ""))
-
-
-def _exact(row):
-    """Whether the control variate has taken all of the error but for rounding, as for the mean of normal errors."""
-    return 0.0 < row["mcse"] <= _ROUNDING * max(abs(row["value"]), _unit(row))
-
-
-def _unit(row):
-    """The size of the errors in the unit of a measure; 0 where it has none, as an efficiency."""
-    power = _UNITS.get(row["measure"], 0)
-    return row["scale"] ** power if power else 0.0
 
 
 def with_error(value, mcse):

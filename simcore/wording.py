@@ -52,3 +52,21 @@ def named(names, times=True):
 def few(found):
     """The first entries of a dict; all where only one would be left out."""
     return found if len(found) <= _MOST_NAMED + 1 else dict(list(found.items())[:_MOST_NAMED])
+
+
+def ranges(numbers):
+    """Sorted numbers as Slurm writes those of an array: 3,17-19."""
+    found = []
+    for number in numbers:
+        if found and number == found[-1][1] + 1:
+            found[-1][1] = number
+        else:
+            found.append([number, number])
+    return ",".join(f"{first}-{last}" if last > first else f"{first}" for first, last in found)
+
+
+def cannot_have(precision, cells):
+    """Lines on estimators that cannot have the precision that a study asks for; cells: label -> where, by number."""
+    for label, numbers in cells.items():
+        where = f"cell{'s' * (len(numbers) > 1)} {ranges(numbers)}"
+        yield f"{label} cannot have it in {where}: its {precision.measure} has no Monte Carlo error there"

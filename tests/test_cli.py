@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import simcore as sc
+from simcore import audit, design
 from simcore.errors import UsageError
+from simcore.wording import counted
 from tests.running import typed
 
 TINY = """
@@ -49,6 +52,55 @@ def place(tmp_path_factory):
     assert done.returncode == 0, done.stderr
     (folder / "run_stdout.txt").write_text(done.stdout)
     return folder
+
+
+def test_what_reads_a_damaged_file_names_all_of_its_blocks_and_status_says_that_it_read_none(place, tmp_path):
+    run = shutil.copytree(place / "results" / "tiny", tmp_path / "tiny")
+    (victim,) = (run / "blocks").iterdir()
+    data = victim.read_bytes()
+    victim.write_bytes(data[:100] + bytes([data[100] ^ 1]) + data[101:])
+    (finding,) = audit.verify(run, sample=0).findings
+    assert len(finding.blocks) == 4
+    done = simcore("show", "tiny", cwd=tmp_path)
+    assert done.returncode == 4 and f"{design.told(finding.blocks)}; simcore repair tiny" in done.stderr
+    done = simcore("status", "tiny", cwd=tmp_path)
+    assert done.returncode == 0 and "finished, by the names of its files; simcore verify tiny" in done.stdout
+
+
+def test_one_measure_of_a_run_in_python(place):
+    run = sc.open(place / "results" / "tiny")
+    assert set(run.summary("mse")["measure"]) == {"mse"} and len(run.summary("mse")) == 8
+    labels = {f"quantile(p={p})" for p in (0.05, 0.25, 0.75, 0.95)}
+    assert set(run.summary("quantile", plain=True)["measure"]) == labels
+    for name, told in (("rms", "^measure: is unknown here .*'rmse'"), (True, "^measure: is unknown")):
+        with pytest.raises(UsageError, match=told):
+            run.summary(name)
+    with pytest.raises(UsageError, match="^measure: cannot be compared"):
+        run.comparisons("rmse")
+    done = simcore("show", "results/tiny", "--measure", "quantile(p=0.9)", cwd=place)
+    assert done.returncode == 2 and "add [[measures]]" in done.stderr and "did you mean" not in done.stderr
+
+
+def test_a_design_is_given_by_name():
+    with pytest.raises(UsageError, match="write fit.y, X=X, "):
+        sc.fit([1.0, 2.0], [[3.0], [4.0]], loss="l2")
+
+
+def test_verify_tells_a_scenario_that_is_gone_and_counts_in_good_grammar(place, tmp_path):
+    run = shutil.copytree(place / "results" / "tiny", tmp_path / "tiny")
+    (run / "scenario.toml").unlink()
+    report = audit.verify(run, sample=0)
+    told = [*report.sentences()]
+    assert told[:2] == ["scenario.toml is missing; run.json holds its text", "1 block file is what was written"]
+    (run / "scenario.toml").write_text("other")
+    assert [str(own) for own in audit.verify(run, sample=0).findings] == [
+        "scenario.toml is not the text that run.json holds"
+    ]
+    assert [counted(n, "block is", "blocks are") for n in (0, 1, 2000)] == [
+        "0 blocks are",
+        "1 block is",
+        "2,000 blocks are",
+    ]
 
 
 def test_run_prints_the_table_and_leaves_the_files(place):

@@ -15,9 +15,10 @@ import matplotlib
 import pandas as pd
 import pytest
 
-from simcore import canvas, files, gallery, looks, views
+from simcore import files
+from simcore.drawing import canvas, gallery, looks, views
+from simcore.drawing.sources import Source
 from simcore.errors import UsageError
-from simcore.sources import Source
 from simcore.statuses import MEANINGS
 
 HEAVY = ("normal", "student_t(df=10)", "student_t(df=3)", "cauchy")

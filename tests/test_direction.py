@@ -10,9 +10,10 @@ import pytest
 from scipy import special, stats
 
 import simcore as sc
-from simcore import design, execute, panels, recipes, sphere, summaries, sums
+from simcore import design, execute, recipes, sphere, summaries, sums
 from simcore.contamination import cluster, diffuse
 from simcore.distributions import von_mises_fisher
+from simcore.drawing import panels
 from simcore.estimators.stepped_mean import WAYS
 from simcore.lanes import WIDTH
 from simcore.registry import plugins

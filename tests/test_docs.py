@@ -20,8 +20,9 @@ import pytest
 from click.testing import CliRunner
 
 import simcore as sc
-from simcore import canvas, design, scenario
+from simcore import design, scenario
 from simcore.cli import main
+from simcore.drawing import canvas
 from tests.documents import NAMES, ROOT, SCENARIOS, blocks, commands, spoken
 
 SMALL = 256  # replications

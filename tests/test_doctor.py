@@ -16,7 +16,18 @@ CPUS = len(os.sched_getaffinity(0))
 
 
 @pytest.fixture
-def look(tmp_path, monkeypatch):
+def sinfo(tmp_path_factory, monkeypatch):
+    """A script in place of Slurm's, beside an sbatch."""
+    folder = tmp_path_factory.mktemp("slurm")
+    for name in ("sbatch", "sinfo"):
+        (folder / name).write_text("#!/bin/sh\nexit 0\n")
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return folder / "sinfo"
+
+
+@pytest.fixture
+def look(tmp_path, monkeypatch, sinfo):
     """What is found under a name, in a healthy place but for what a test does to it."""
     for name in [name for name in os.environ if name.startswith(("SLURM_", "NUMBA_"))]:
         monkeypatch.delenv(name)
@@ -160,6 +171,22 @@ def test_slurm_must_have_been_asked_for_cpus(look, monkeypatch, environment, lev
     found = look("slurm")
     assert found.level == level and found.found.startswith(told)
     assert (found.remedy is None) == (level == "ok") and (found.remedy is None or "--cpus-per-task" in found.remedy)
+
+
+@pytest.mark.parametrize(
+    "script, told",
+    [
+        ("echo 'slurm_load_partitions: Unable to contact slurm controller' >&2; exit 1", "Unable to contact slurm"),
+        ("exit 3", "sinfo ended with 3"),
+        ("sleep 10", "has not ended in 0.1 s"),
+    ],
+)
+def test_a_slurm_whose_controller_does_not_answer_takes_no_jobs(look, sinfo, monkeypatch, script, told):
+    assert look("slurm").found == "not in a job; jobs can be submitted from here"
+    sinfo.write_text(f"#!/bin/sh\n{script}\n")
+    monkeypatch.setattr(doctor, "_PATIENCE", 0.1 if "sleep" in script else 20)
+    found = look("slurm")
+    assert found.level == "warning" and told in found.found and "sinfo" in found.remedy
 
 
 def test_threading_layers_that_cannot_be_loaded(look, monkeypatch):

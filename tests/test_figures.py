@@ -15,12 +15,13 @@ from click.testing import CliRunner
 from matplotlib.patches import Rectangle
 
 import simcore as sc
-from simcore import canvas, design, factors, gallery, sizes, slices
+from simcore import design
 from simcore.cli import main
+from simcore.drawing import canvas, factors, gallery, sizes, slices
+from simcore.drawing.sources import KINDS, Source
 from simcore.errors import UsageError
 from simcore.figures import convergence, distribution, heatmap, lolly, nested
 from simcore.figures import zip as zips
-from simcore.sources import KINDS, Source
 from tests.test_curves import HEAVY, SHIFTS, lines, made, marks, texts, visible
 
 PAPER, SLIDES = sizes.PAGES["paper"], sizes.PAGES["slides"]

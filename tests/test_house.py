@@ -32,7 +32,7 @@ KNOWS_NOTHING_OF = {
     "store": ("recipes", "kernels", "summaries", *WORKERS),
     "engines": ("shelves", "store", "opening", "summaries"),
     "summaries": ("shelves", "store", "footprint", *WORKERS),
-    "panels": ("sums", "summaries", "design", *DISK),
+    "drawing": ("shelves", "store", "opening", "engines", "runs", "cli"),
     "figures": ("shelves", "store", "opening", "engines", "runs"),
 }
 

@@ -20,9 +20,10 @@ from click.testing import CliRunner
 from matplotlib.figure import Figure
 
 import simcore as sc
-from simcore import design, report_records, report_tables, reports, sentences, verdicts
+from simcore import design
 from simcore.cli import main
 from simcore.errors import IncompleteError
+from simcore.reporting import report_records, report_tables, reports, sentences, verdicts
 from tests.test_cli import simcore
 from tests.test_describe import SCENARIOS
 

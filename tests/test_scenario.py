@@ -22,6 +22,7 @@ from simcore.scenario import Choice, EstimatorChoice, Study, estimator, load, pa
 HEAD = 'name = "heavy_tails"\nproblem = "location"\n'
 FACTORS = '[factors]\nn = [10, 20]\nerrors = [{ distribution = "normal" }]\n'
 L2 = '[[estimators]]\nloss = "l2"\n'
+N = "n = [10, 20]"
 SMALL = HEAD + FACTORS + L2  # lines 1-2, 3-5 and 6-7
 
 EXAMPLE = """\
@@ -373,6 +374,46 @@ BAD = [  # what stands in SMALL, what is written there instead, and the report: 
     ('"l2"', '"huber"\nlabel = ""', 8, "estimators[0].label", ["1 to 64"]),
     ('"l2"', '"l2"\n[[estimators]]\nloss = "l2"\nlabel = "x"', 8, "estimators[1]", ["same as estimators[0]"]),
     ('"l2"', '"l2"\n[[estimators]]\nloss = "l1"\nlabel = "l2"', 8, "estimators[1]", ["has the label of estimators[0]"]),
+    # names that people know by others
+    ('"l2"', '"mean"', 7, "estimators[0].loss", ["is unknown", "did you mean 'l2' (squared error"]),
+    ('"l2"', '"median"', 7, "estimators[0].loss", ["did you mean 'l1' ("]),
+    ('"l2"', '"bisquare"', 7, "estimators[0].loss", ["did you mean 'tukey' ("]),
+    ('"l2"', '"mse"', 7, "estimators[0].loss", ["did you mean 'l2' ("]),
+    ('"l2"', '"squared"', 7, "estimators[0].loss", ["did you mean 'l2' ("]),
+    ('"l2"', '"Absolute"', 7, "estimators[0].loss", ["did you mean 'l1' ("]),
+    ('"l2"', '"Huber"', 7, "estimators[0].loss", ["did you mean 'huber'?"]),
+    ('loss = "l2"', 'estimator = "Mean"', 7, "estimators[0].estimator", ['l2 is a loss: write loss = "l2"']),
+    ('"normal"', '"t"', 5, "factors.errors[0].distribution", ["did you mean 'student_t' ("]),
+    ('"normal"', '"gaussian"', 5, "factors.errors[0].distribution", ["did you mean 'normal' ("]),
+    ('"normal"', '"exponential"', 5, "factors.errors[0].distribution", ["did you mean 'laplace' ("]),
+    ('"normal"', '"normal", sd = 2', 5, "factors.errors[0].sd", ["did you mean 'scale' (their scale)?"]),
+    ('"normal"', '"normal", sigma = 2', 5, "factors.errors[0].sigma", ["did you mean 'scale'"]),
+    ('"location"', '"regression"', 2, "problem", ["did you mean 'linear' ("]),
+    ('"l2"', '"huber"', 1, "reference", ["did you mean 'huber(k=1.345)'?"]),
+    # only what is of use in the problem
+    (
+        '"normal"',
+        '"normla"',
+        5,
+        "factors.errors[0].distribution",
+        ["'normal'?", "uniform", "not: prior", "not: fisher"],
+    ),
+    (
+        '"l2"',
+        '"l2"\n[[estimators]]\nestimator = "mmm"',
+        9,
+        "estimators[1].estimator",
+        ["catoni", "not: mm,", "not: lts"],
+    ),
+    (
+        N,
+        f'{N}\ncontamination = [{{ kind = "leverage" }}]',
+        5,
+        "factors.contamination[0].kind",
+        ["for linear", "not: dist"],
+    ),
+    ("problem =", "beta = [1.0, 2.0]\nproblem =", 2, "beta", ["is not for location", "it is of the problem linear"]),
+    (N, f'design = [{{ design = "ar" }}]\n{N}', 4, "factors.design", ["it is of the problem linear"]),
     # text that is not TOML
     ("problem =", 'name = "x"\nproblem =', 2, "name", ["is given twice", "line 1"]),
     (L2, f"{L2}loss = 'l1'\n", 8, "estimators[0].loss", ["is given twice", "line 7"]),
@@ -388,10 +429,12 @@ BAD = [  # what stands in SMALL, what is written there instead, and the report: 
 @pytest.mark.parametrize(("old", "new", "line", "key", "parts"), BAD)
 def test_a_mistake_is_told_once_with_its_place(old, new, line, key, parts):
     assert old in SMALL
-    (problem,) = problems(SMALL.replace(old, new, 1))
+    text = SMALL.replace(old, new, 1)
+    (problem,) = problems(f'reference = "huber"\n{text}' if (line, key) == (1, "reference") else text)
     assert problem.startswith(f"s.toml:{line}: {key}: ")
     for part in parts:
-        assert part in problem
+        absent = part.startswith("not: ")
+        assert (part.removeprefix("not: ") in problem) != absent, part
 
 
 def test_all_mistakes_are_told_in_one_pass_by_line():

@@ -9,6 +9,7 @@ import pytest
 import simcore as sc
 from simcore import cli, design, opening, shards, tables
 from simcore.errors import DamagedError, IncompleteError, UsageError
+from simcore.wording import ranges
 from tests.kills import snapshot
 from tests.running import cut_small, typed
 from tests.test_cli import simcore
@@ -179,7 +180,7 @@ def test_what_is_not_random_is_not_shared_out(tmp_path, monkeypatch, capsys):
     "numbers, text", [([], ""), ([3], "3"), ([1, 2], "1-2"), ([3, 17, 18, 19], "3,17-19"), ([1, 3, 5], "1,3,5")]
 )
 def test_numbers_as_slurm_writes_them(numbers, text):
-    assert shards.listed(numbers) == text
+    assert ranges(numbers) == text
 
 
 def test_the_command_line(tmp_path, monkeypatch):

@@ -141,7 +141,7 @@ DAMAGE = {
 }
 
 
-REPAIR = r"damaged \(cell 0, replications 0\.\.4999\): .*; simcore repair .* computes it anew"
+REPAIR = r"damaged: .*: 1 block \(cell 0, replications 0\.\.4999\); simcore repair .* computes it anew"
 
 
 @pytest.mark.parametrize("what", [truncated, bit_flipped, lambda data: b"", lambda data: b"x" * 9000])

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 import simcore as sc
-from simcore import design, execute, rarity, runs, summaries, sums
+from simcore import design, execute, rarity, rounds, runs, summaries, sums
 from simcore.histograms import DROPPED_BITS
 from simcore.registry import plugins
 
@@ -34,7 +34,7 @@ def node_of(study, errors, failed=0, controls=None):
             values |= {f"{letter}_high": max(x, default=-np.inf), f"{letter}_low": max(-x, default=-np.inf)}
         rows.append(layout_row(sums.ERRORS, values))
         bins.append(np.unique(e.view(np.uint64) >> np.uint64(DROPPED_BITS), return_counts=True))
-    for i, j in design.pairs(study):
+    for i, j in design.target_pairs(study):
         values = {"both": errors.shape[1]}
         for letter, x in (("e", errors), ("u", adjusted)):
             for k, m in ((1, 1), (2, 1), (1, 2), (2, 2)):
@@ -321,6 +321,53 @@ def test_where_theory_is_silent_the_tail_warns(monkeypatch, draw, status):
     table = table_of(study_with(variance_reduction="none"), getattr(np.random.default_rng(4), draw)(10_000)).loc["l2"]
     assert table.loc["variance", "status"] == status
     assert table.loc["variance", "value"] > 0 and table["tail_index"].isna().all()
+
+
+@pytest.mark.parametrize("sigma, status", [(1.0, "mcse_rough"), (3.0, "insufficient")])
+def test_moments_that_exist_are_rough_or_need_more_replications(sigma, status):
+    """All moments of a lognormal exist, and so does every error: its tail never says otherwise."""
+    study = study_with(factors={"n": [15], "errors": [{"distribution": "lognormal", "sigma": sigma}]})
+    rng = np.random.default_rng(5)
+    means = rng.lognormal(0.0, sigma, (50_000, 15)).mean(axis=1) - math.exp(0.5 * sigma * sigma)
+    row = table_of(study, means).loc["l2"].loc["variance"]
+    assert row["status"] == status
+    assert row["mcse"] > 0 if status == "mcse_rough" else row[["value", "mcse", "low"]].isna().all()
+
+
+@pytest.mark.parametrize(
+    "loss, kind, status",
+    [("l2", "shift", "insufficient"), ("huber", "shift", "mcse_rough"), ("huber", "none", "insufficient")],
+)
+def test_what_contamination_does_to_a_robust_estimator_is_shown(loss, kind, status):
+    """Samples full of outliers look like a long tail, and are bounded."""
+    bad = {"kind": "shift", "fraction": 0.1, "size": 10.0} if kind == "shift" else {"kind": "none"}
+    factors = {"n": [15], "errors": [{"distribution": "lognormal", "sigma": 3.0}], "contamination": [bad]}
+    errors = np.random.default_rng(5).lognormal(0.0, 3.0, 5000)
+    row = table_of(study_with(factors=factors, estimators=[{"loss": loss}]), errors)
+    assert row.xs("variance", level="measure")["status"].tolist() == [status]
+
+
+def test_a_precision_does_not_wait_for_a_tail_that_thousands_do_not_show():
+    precision = {"measure": "variance", "relative_mcse": 0.01}
+    errors = [{"distribution": "lognormal", "sigma": 3.0}]
+    study = study_with(factors={"n": [15], "errors": errors}, precision=precision)
+    (cell,) = design.cells(study)
+    means = np.random.default_rng(5).lognormal(0.0, 3.0, (5000, 15)).mean(axis=1)
+    assert rounds.relative_error(study, cell, node_of(study, means)) == 0.0
+    assert rounds.relative_error(study, cell, node_of(study, means[:5])) == math.inf
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-9])
+def test_what_a_control_variate_knows_exactly_has_no_error(scale):
+    """Of the mean of normal errors nothing is left but rounding, in units of the errors."""
+    study = study_with(factors={"n": [20], "errors": [{"distribution": "normal", "scale": scale}]})
+    errors = scale * np.random.default_rng(4).standard_normal(1000) / math.sqrt(20)
+    controls = errors * (1.0 + 1e-16 * np.arange(1000) / 1000) - 1e-18 * scale * np.arange(1000)
+    rows = table_of(study, errors, controls=controls).loc["l2"].loc[["bias", "variance", "mse", "rmse"]]
+    assert (rows["mcse"] == 0.0).all() and (rows["low"] == rows["value"]).all() and set(rows["status"]) == {"ok"}
+    assert (rows["plain_mcse"] > 0.0).all() and rows.loc["variance", "value"] == pytest.approx(scale**2 / 20)
+    rough = table_of(study, errors, controls=0.999 * errors).loc["l2"].loc[["bias", "variance", "mse", "rmse"]]
+    assert (rough["mcse"] > 0.0).all()
 
 
 def test_intervals_are_in_order():

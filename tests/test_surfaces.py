@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import simcore as sc
-from simcore import surface_figures
+from simcore.drawing import surface_figures
 from simcore.errors import UsageError
 
 RNG = np.random.default_rng(11)

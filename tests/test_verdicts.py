@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 import simcore as sc
-from simcore import contests, criteria, sentences, summaries, verdicts
+from simcore import summaries
 from simcore.registry import plugins
+from simcore.reporting import contests, criteria, sentences, verdicts
 from simcore.statuses import INSUFFICIENT, NO_MCSE, OK, ROUGH, UNDEFINED
 
 LEVELS = ("normal", "laplace", "cauchy")

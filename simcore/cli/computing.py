@@ -107,7 +107,8 @@ def summarise(run, as_json):
     """
     from simcore import runs
 
-    output.print_summary(runs.open_run(run).write_summary(), as_json)
+    opened = runs.open_run(run)
+    output.print_summary(opened, opened.write_summary(), as_json)
 
 
 @main.command(

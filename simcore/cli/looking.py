@@ -7,9 +7,9 @@ import click
 from simcore.cli import options, output
 from simcore.cli.group import main
 from simcore.cli.guidance import examples, names_of
+from simcore.drawing.sizes import STYLES
+from simcore.drawing.sources import KINDS
 from simcore.errors import UsageError
-from simcore.sizes import STYLES
-from simcore.sources import KINDS
 
 
 @main.command(
@@ -29,19 +29,21 @@ from simcore.sources import KINDS
     shell_complete=names_of("measures"),
 )
 @click.option("--plain", is_flag=True, help="Beside it what it would be without the control variate.")
-def show(run, as_json, measures, plain):
+@options.selection
+def show(run, as_json, measures, plain, **selection):
     """Print the summary of RUN: a first look, or the measures that are asked for.
 
     Each value comes with its Monte Carlo standard error, or with why there is none. Reads what is stored and writes
     nothing. Exit code 3 where blocks are missing, 4 where some are damaged.
     """
-    from simcore import factors, runs
+    from simcore import runs, selecting, summaries
 
-    table = runs.open_run(run).summary(plain)
-    chosen = factors.measures_of(table, measures)
+    opened = runs.open_run(run)
+    chosen = [label for name in measures for label in summaries.measures_named(name, opened.study)]
+    table = selecting.selected(opened.summary(plain=plain), **selection)
     if chosen:
         table = table[table["measure"].isin(chosen)]
-    output.print_summary(table, as_json, chosen, plain)
+    output.print_summary(opened, table, as_json, chosen, plain)
 
 
 @main.command(
@@ -53,14 +55,15 @@ def show(run, as_json, measures, plain):
 @options.run
 @options.as_json
 @click.option("--measure", default="mse", show_default=True, help="mse, variance, mae or mean.")
-def compare(run, as_json, measure):
+@options.selection
+def compare(run, as_json, measure, **selection):
     """Compare the estimators of RUN two by two: whose loss is smaller, and is that beyond the error?
 
     Differences are taken data set by data set, so that what estimators have in common cancels. Writes nothing.
     """
-    from simcore import runs, tables
+    from simcore import runs, selecting, tables
 
-    table = runs.open_run(run).comparisons(measure)
+    table = selecting.selected(runs.open_run(run).comparisons(measure), **selection)
     if as_json:
         output.print_json(table)
     else:
@@ -107,7 +110,7 @@ def plot(run, out, kinds, measures, style, as_json):
 @options.as_json
 def report(run, out, as_json):
     """Write one HTML page about the finished RUN: the answer in three sentences, figures, numbers, provenance."""
-    from simcore import reports
+    from simcore.reporting import reports
 
     found = reports.Report.of(run)
     path = str(found.write(out))
@@ -132,17 +135,18 @@ def report(run, out, as_json):
 def status(ctx, run, shards, indices, as_json):
     """Say how far RUN has come: what is stored, missing and failed of each cell, and which shards are unfinished.
 
-    Reads no numbers and writes nothing. Exit code 3 while something is missing.
+    It goes by the names of files, at once, and writes nothing: simcore verify reads them. Exit code 3 while something
+    is missing.
     """
     from simcore import progress, slurm, tables
-    from simcore.shards import listed
+    from simcore.wording import ranges
 
     shards = shards or slurm.tasks_of(run)
     if indices and not shards:
         raise UsageError("--indices: of how many shards? there are no scripts in RUN/slurm, give --shards N")
     found = progress.status(run, shards)
     if indices:
-        click.echo(listed(found.unfinished) or "none")
+        click.echo(ranges(found.unfinished) or "none")
     elif as_json:
         click.echo(json.dumps(found.facts()))
     else:

@@ -5,6 +5,7 @@ import json
 import click
 
 from simcore.errors import command
+from simcore.wording import counted
 
 
 def print_shard(result, shard, as_json):
@@ -13,14 +14,13 @@ def print_shard(result, shard, as_json):
     found = progress.status(result.path)
     if as_json:
         click.echo(json.dumps(found.facts()))
-    left = "all blocks of the run are stored; summarise it with"
-    if found.missing:
-        left = f"{found.missing} block{'s' * (found.missing > 1)} of the run are missing; when all are stored"
+    missing = counted(found.missing, "block of the run is missing", "blocks of the run are missing")
+    left = f"{missing}; when all are stored" if found.missing else "all blocks of the run are stored; summarise it with"
     click.echo(f"{shard}: done; {left}: {command('merge', result.path)}", err=True)
 
 
 def print_result(result, as_json):
-    print_summary(result.summary(), as_json)
+    print_summary(result, result.summary(), as_json)
     click.echo(f"results: {result.path}   curves: {command('plot', result.path)}", err=True)
 
 
@@ -28,13 +28,13 @@ def print_report(report, as_json):
     click.echo(json.dumps(report.facts(), indent=2) if as_json else "\n".join(report.sentences()))
 
 
-def print_summary(table, as_json, measures=(), plain=False):
+def print_summary(run, table, as_json, measures=(), plain=False):
     if as_json:
         print_json(table)
         return
     from simcore import tables
 
-    tables.print_summary(table, measures, plain)
+    tables.print_summary(table, measures, plain, study=run.study)
 
 
 def print_json(table):

@@ -1,19 +1,25 @@
 """How far a command that computes has come, on stderr."""
 
 import sys
+import threading
 import time
 
 import click
 
 _HEARTBEAT_SECONDS = 30.0
+_COMPILING = "compiling kernels (once for each version)"
+_COMPILING_SECONDS = 3.0  # until a line says so where there is no bar
+_LOOK_SECONDS = 0.2
 
 
 class Ticker:
-    """A bar on a terminal; otherwise a heartbeat line now and then."""
+    """A bar on a terminal; otherwise a heartbeat line now and then. Both say when kernels are being compiled."""
 
     def __init__(self, name):
         self._name, self._bar, self._task, self._told = name, None, None, None
         self._start = self._last = time.monotonic()
+        self._over = threading.Event()
+        self._looking = threading.Thread(target=self._look, daemon=True)
 
     def __enter__(self):
         if sys.stderr.isatty():
@@ -21,10 +27,26 @@ class Ticker:
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
             columns = BarColumn(), MofNCompleteColumn(), TextColumn("blocks"), TimeRemainingColumn()
-            self._bar = Progress(TextColumn(self._name), *columns, console=Console(stderr=True), transient=True)
+            what = TextColumn("{task.description}", markup=False)
+            self._bar = Progress(what, *columns, console=Console(stderr=True), transient=True)
             self._bar.start()
-            self._task = self._bar.add_task("", total=None)
+            self._task = self._bar.add_task(self._name, total=None)
+        self._looking.start()
         return self
+
+    def _look(self):
+        """Say that kernels are being compiled while that lasts, or once where there is no bar."""
+        from simcore import jit
+
+        spent = 0.0
+        while not self._over.wait(_LOOK_SECONDS):
+            compiling = jit.compiling()
+            spent += _LOOK_SECONDS * compiling
+            if self._bar is not None:
+                self._bar.update(self._task, description=f"{self._name}: {_COMPILING}" if compiling else self._name)
+            elif spent >= _COMPILING_SECONDS:
+                click.echo(f"{self._name}: {_COMPILING}", err=True)
+                return
 
     def __call__(self, done, total, _block):
         now, self._told = time.monotonic(), f"{done} of {total} blocks"
@@ -35,6 +57,8 @@ class Ticker:
             click.echo(f"{self._name}: {self._told}, {now - self._start:.0f} s", err=True)
 
     def __exit__(self, kind, *_):
+        self._over.set()
+        self._looking.join()
         if self._bar is not None:
             self._bar.stop()
         if kind is not None and self._told:

@@ -34,4 +34,5 @@ PLUGIN = Distribution(
     score=score,
     log_density=log_density,
     information=lambda: 0.5,
+    also=("lorentz", "lorentzian"),
 )

@@ -54,4 +54,5 @@ PLUGIN = Distribution(
     log_density=log_density,
     features=lambda epsilon, ratio: ((0.0, 1.0), (0.0, ratio)),
     outliers=lambda epsilon, ratio: (epsilon, ratio),
+    also=("mixture", "normal_mixture", "tukey"),
 )

@@ -56,4 +56,5 @@ PLUGIN = Distribution(
     log_density=log_density,
     features=features,
     stretched=lambda shape: shape < 1.0,
+    also=("exponential_power", "subbotin"),
 )

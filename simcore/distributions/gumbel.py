@@ -36,4 +36,5 @@ PLUGIN = Distribution(
     score=score,
     log_density=log_density,
     information=lambda: 1.0,
+    also=("extreme_value", "gev"),
 )

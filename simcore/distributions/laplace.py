@@ -32,4 +32,5 @@ PLUGIN = Distribution(
     score=score,
     log_density=log_density,
     information=lambda: 1.0,
+    also=("double_exponential", "exponential"),
 )

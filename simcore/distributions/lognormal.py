@@ -73,4 +73,5 @@ PLUGIN = Distribution(
     information=information,
     features=features,
     stretched=lambda sigma: True,
+    also=("log_normal",),
 )

@@ -61,4 +61,5 @@ PLUGIN = Distribution(
     symmetric=lambda alpha, beta: beta == 0.0 or alpha == 2.0,
     mean=mean,
     no_score=lambda alpha, beta: "the density of stable errors has no closed form",
+    also=("levy", "alpha_stable"),
 )

@@ -53,4 +53,5 @@ PLUGIN = Distribution(
     log_density=log_density,
     information=lambda df: (df + 1.0) / (df + 3.0),
     features=lambda df: ((0.0, min(1.0, math.sqrt(df))),),
+    also=("t", "student", "students_t"),
 )

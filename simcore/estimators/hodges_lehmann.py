@@ -108,4 +108,5 @@ PLUGIN = Estimator(
     estimand=lambda population, values: population.median_of_averages(),
     influence=lambda population, values, x: population.median_of_averages_influence(x),
     work=lambda q: 4,
+    also=("hl",),
 )

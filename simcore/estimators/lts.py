@@ -127,4 +127,5 @@ PLUGIN = Estimator(
     equivariant=True,
     scaled=False,
     work=lambda q: 100 * q * q,
+    also=("least_trimmed_squares",),
 )

@@ -38,4 +38,5 @@ PLUGIN = Estimator(
     equivariant=True,
     drawn=True,
     estimand=lambda population, values: population.mean,
+    also=("mom",),
 )

@@ -31,4 +31,5 @@ PLUGIN = Estimator(
     equivariant=True,
     loss="tukey",
     work=lambda q: 60 * q * q,
+    also=("mm_estimator",),
 )

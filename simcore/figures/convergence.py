@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from simcore import canvas, captions, cells, frames, rulers, scales, slices, takes
-from simcore.looks import MARKS, looks, of_statuses
-from simcore.sizes import GAP, LEFT, LETTER, LINE, wrap
-from simcore.sources import Kind
+from simcore.drawing import canvas, captions, cells, frames, rulers, scales, slices, takes
+from simcore.drawing.looks import MARKS, looks, of_statuses
+from simcore.drawing.sizes import GAP, LEFT, LETTER, LINE, wrap
+from simcore.drawing.sources import Kind
 from simcore.statuses import OK, ROUGH
 
 MOST = 4  # cells

@@ -10,11 +10,11 @@ from dataclasses import replace
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from simcore import canvas, captions, frames, panels, rulers, sheets
-from simcore.canvas import number
-from simcore.looks import MARKS, TEXTS, VALUES, arrows, marker, of_statuses
-from simcore.sizes import GAP, LEFT, LETTER, LINE
-from simcore.sources import Kind
+from simcore.drawing import canvas, captions, frames, panels, rulers, sheets
+from simcore.drawing.canvas import number
+from simcore.drawing.looks import MARKS, TEXTS, VALUES, arrows, marker, of_statuses
+from simcore.drawing.sizes import GAP, LEFT, LETTER, LINE
+from simcore.drawing.sources import Kind
 from simcore.statuses import INSUFFICIENT, NO_MCSE, OK, UNDEFINED
 
 THEORY = {"linestyle": (0, (3, 2)), "linewidth": 0.7, "alpha": 0.8}

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from simcore import canvas, captions, cells, design, frames, intervals, takes
-from simcore.looks import looks
+from simcore import design, intervals
+from simcore.drawing import canvas, captions, cells, frames, takes
+from simcore.drawing.looks import looks
+from simcore.drawing.sizes import GAP, LINE, wrap
+from simcore.drawing.sources import Kind
 from simcore.outcomes import CellOutcomes
-from simcore.sizes import GAP, LINE, wrap
-from simcore.sources import Kind
 
 CELLS = 3  # figures
 MOST, FEW = 6, 2  # estimators of a figure, on paper and on slides

@@ -12,10 +12,10 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from simcore import canvas, captions, factors, frames, takes
-from simcore.looks import MARKS, TEXTS
-from simcore.sizes import GAP, LETTER, LINE, wrap
-from simcore.sources import Kind
+from simcore.drawing import canvas, captions, factors, frames, takes
+from simcore.drawing.looks import MARKS, TEXTS
+from simcore.drawing.sizes import GAP, LETTER, LINE, wrap
+from simcore.drawing.sources import Kind
 from simcore.statuses import INSUFFICIENT, NO_MCSE, ROUGH, UNDEFINED
 
 HATCHES = {UNDEFINED: "////", INSUFFICIENT: "....", "no_bound": "\\\\\\\\", "zero": "++++"}

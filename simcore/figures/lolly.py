@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simcore import canvas, captions, factors, frames, rulers, scales, takes
-from simcore.looks import MARKS, VALUES, arrows, looks, marker, of_statuses
-from simcore.sizes import GAP, LETTER, LINE, wrap
-from simcore.sources import Kind
+from simcore.drawing import canvas, captions, factors, frames, rulers, scales, takes
+from simcore.drawing.looks import MARKS, VALUES, arrows, looks, marker, of_statuses
+from simcore.drawing.sizes import GAP, LETTER, LINE, wrap
+from simcore.drawing.sources import Kind
 from simcore.statuses import NO_MCSE
 
 FEW = 4  # cells

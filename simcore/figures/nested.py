@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from simcore import canvas, captions, factors, frames, rulers, scales, takes
-from simcore.looks import MARKS, looks, of_statuses
-from simcore.sizes import LEFT, LETTER, wrap
-from simcore.sources import Kind
+from simcore.drawing import canvas, captions, factors, frames, rulers, scales, takes
+from simcore.drawing.looks import MARKS, looks, of_statuses
+from simcore.drawing.sizes import LEFT, LETTER, wrap
+from simcore.drawing.sources import Kind
 from simcore.statuses import NO_MCSE, ROUGH
 
 MANY = 3  # factors

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from simcore import canvas, captions, cells, frames, rulers, scales, slices, takes
-from simcore.looks import COLOURS
+from simcore.drawing import canvas, captions, cells, frames, rulers, scales, slices, takes
+from simcore.drawing.looks import COLOURS
+from simcore.drawing.sizes import GAP, LEFT, LETTER, LINE, wrap
+from simcore.drawing.sources import Kind
 from simcore.populations import centred
-from simcore.sizes import GAP, LEFT, LETTER, LINE, wrap
-from simcore.sources import Kind
 from simcore.statuses import MEANINGS
 
 MOST = 4  # panels beside each other

@@ -117,4 +117,5 @@ PLUGIN = Loss(
     weight=weight,
     monotone=lambda alpha, c: alpha >= 1.0,
     bounded=lambda alpha, c: alpha <= 1.0,
+    also=("general", "adaptive"),
 )

@@ -39,4 +39,5 @@ PLUGIN = Loss(
     psi_prime=psi_prime,
     weight=weight,
     monotone=lambda **values: False,
+    also=("lorentzian",),
 )

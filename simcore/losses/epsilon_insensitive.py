@@ -39,4 +39,5 @@ PLUGIN = Loss(
     weight=weight,
     jumps=lambda epsilon: (-epsilon, epsilon),
     smooth=False,
+    also=("svr", "epsilon"),
 )

@@ -36,4 +36,5 @@ PLUGIN = Loss(
     jumps=lambda **values: (0.0,),
     smooth=False,
     scaled=False,
+    also=("median", "mae", "absolute", "absolute_error", "lad", "least_absolute_deviations"),
 )

@@ -35,4 +35,5 @@ PLUGIN = Loss(
     weight=weight,
     bounded=lambda **values: False,
     scaled=False,
+    also=("mean", "mse", "squared", "squared_error", "quadratic", "least_squares", "ols"),
 )

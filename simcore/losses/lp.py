@@ -47,4 +47,5 @@ PLUGIN = Loss(
     bounded=lambda **values: False,
     smooth=False,  # psi' is infinite at 0 for p < 2
     scaled=False,
+    also=("power",),
 )

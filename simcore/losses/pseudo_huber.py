@@ -43,4 +43,5 @@ PLUGIN = Loss(
     psi=psi,
     psi_prime=psi_prime,
     weight=weight,
+    also=("smooth_huber", "charbonnier"),
 )

@@ -38,4 +38,5 @@ PLUGIN = Loss(
     smooth=False,
     scaled=False,
     symmetric=False,
+    also=("pinball", "check"),
 )

@@ -51,4 +51,5 @@ PLUGIN = Loss(
     psi_prime=psi_prime,
     weight=weight,
     monotone=lambda **values: False,
+    also=("bisquare", "biweight", "tukey_biweight"),
 )

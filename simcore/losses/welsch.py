@@ -43,4 +43,5 @@ PLUGIN = Loss(
     psi_prime=psi_prime,
     weight=weight,
     monotone=lambda **values: False,
+    also=("leclerc", "gaussian", "correntropy"),
 )

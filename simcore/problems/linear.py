@@ -121,4 +121,6 @@ PLUGIN = Problem(
     scales=("mad", "proposal2"),
     designed=True,
     estimand="the coefficients (beta0 is the intercept)",
+    shown_contaminated=("bias", "variance", "rmse", "efficiency_mse", "median_abs_error", "efficiency"),
+    also=("regression", "linear_regression", "ols"),
 )

@@ -1,0 +1,164 @@
+"""The tables of a report: who is best in each cell, the summary, what became of fits that failed. Markup comes out."""
+
+import pandas as pd
+
+from simcore import codes, tables
+from simcore.registry import plugins
+from simcore.reporting import markup, verdicts
+from simcore.reporting.criteria import ROBUST
+from simcore.reporting.markup import Cell
+from simcore.statuses import INSUFFICIENT, MEANINGS, NO_MCSE, OK, ROUGH, UNDEFINED
+from simcore.store import SUMMARY
+
+MOST_ROWS, MOST_CASES, MOST_FAILURES = 3000, 200, 50
+WORDS = {
+    **{OK: "ok", ROUGH: "error is rough", NO_MCSE: "has no error", UNDEFINED: "does not exist"},
+    INSUFFICIENT: "too few replications",
+}
+
+
+def winners(table, criterion, cases):
+    """The best estimator of each case, and how far off the next best is."""
+    shown, exact = cases[:MOST_CASES], _problem(table).exact is not None
+    factors = _varying(pd.DataFrame([{**case.place, "parameter": case.parameter} for case in cases]))
+    head = ["cell", *factors, "best", "value" if exact else "value ± MCSE"]
+    head += [] if exact else ["next best", "difference ± MCSE"]
+    robust = any(case.stood_in for case in shown)
+    head += ["by"] if robust else []
+    numbers = {
+        (row["cell"], row["parameter"], row["estimator"], row["measure"]): row
+        for row in table[table["measure"].isin({case.measure for case in shown})].to_dict("records")
+    }
+    rows = []
+    for case in shown:
+        place = {**case.place, "parameter": case.parameter}
+        row = [
+            _plain(case.cell),
+            *(_plain(place.get(name)) for name in factors),
+            Cell(_best(case, exact), kind="words"),
+        ]
+        name = next((name for name, (_, mcse) in case.values.items() if name in case.best and mcse is not None), None)
+        found = numbers.get((case.cell, case.parameter, name, case.measure))
+        row.append("" if found is None else _number(found, exact)[0])
+        if not exact:
+            row += [case.next or "", tables.with_error(*case.margin) if case.margin else ""]
+        rows.append(row + [_by(case, criterion)] * robust)
+    caption = f"Who has {criterion.best}"
+    left = len(cases) - len(shown)
+    more = markup.paragraph(f"{left:,} more are left out here; simcore compare prints them all.") if left else ""
+    return markup.table(caption, head, rows, header=0) + more
+
+
+def _by(case, criterion):
+    """What a winner is the best by."""
+    names = (criterion.measure, ROBUST) if case.stood_in else (criterion.measure,)
+    names = (ROBUST,) if case.measure == ROBUST else names
+    return " and ".join(names).replace("_", " ") if case.winner else ""
+
+
+def _best(case, exact):
+    if case.winner or not case.best:
+        reasons = {verdicts.ESTIMANDS: "different estimands", verdicts.SILENT: "too few replications"}
+        return case.winner or reasons[case.why]
+    why = "equal" if exact else "no error to compare by" if case.why == verdicts.UNKNOWN else "within the error"
+    return f"{why}: {', '.join(case.best)}"
+
+
+def summary(table, verdict, folder):
+    """The summary, as much of it as a page can hold, with what it can be filtered by. folder: of the run, in words."""
+    problem, exact = _problem(table), verdict.exact
+    table = _in_order(table, problem, verdict)
+    shown, factors = table.iloc[:MOST_ROWS], _factors(table, problem)
+    head = ["cell", *factors, "estimator", "measure", "value" if exact else "value ± MCSE", "status"]
+    head += [] if exact else ["failed"]
+    rows = []
+    for row in shown.to_dict("records"):
+        text, key = _number(row, exact)
+        named = [_plain(row[name]) for name in ("cell", *factors, "estimator", "measure")]
+        rows.append(
+            [*named, Cell(text, key, "num"), WORDS[row["status"]]] + ([] if exact else [_plain(row["n_failed"])])
+        )
+    head[head.index("status") - 1] = Cell(head[head.index("status") - 1], kind="num")
+    lists = [
+        (name, dict.fromkeys(row[head.index(name)] for row in rows)) for name in ("measure", "estimator", *factors)
+    ]
+    first = {"measure": str(shown["measure"].iloc[0])}
+    lists = [(name, head.index(name), texts, first.get(name, "")) for name, texts in lists if len(texts) > 1]
+    caption = f"Summary: {len(shown):,} of {len(table):,} rows"
+    words = [(WORDS[name], meaning) for name, meaning in MEANINGS.items() if (shown["status"] == name).any()]
+    return (
+        markup.paragraph(_left_out(table, shown, f"{folder}/{SUMMARY}"))
+        + markup.filters(lists)
+        + markup.table(caption, head, rows, header=head.index("estimator"), name="rows")
+        + (markup.definitions(words) if words else "")
+    )
+
+
+def _left_out(table, shown, path):
+    """What the page does not show, and where all of it is."""
+    whole = f"Every row, with intervals and all columns, is in {path}."
+    if len(shown) == len(table):
+        return whole
+    counts, kept = table["measure"].value_counts(), shown["measure"].value_counts()
+    partly = [name for name in dict.fromkeys(table["measure"]) if kept.get(name, 0) < counts[name]]
+    here = f"{len(shown):,} of {len(table):,} rows"
+    return f"The table below has {here}; what it leaves out is of {', '.join(partly)}. {whole}"
+
+
+def failures(table, verdict):
+    """What became of fits that did not end as usual."""
+    if verdict.exact:
+        failed = int((table["status"] == INSUFFICIENT).sum())
+        return markup.paragraph(f"{failed:,} values are missing, as a fit failed." if failed else "No fit failed.")
+    bad = int(table.drop_duplicates(["cell", "estimator"])["n_failed"].sum())
+    text = f"{bad:,} fits gave no estimate; they are counted, never redrawn." if bad else "Every fit gave an estimate."
+    own = table[table["measure"].isin(codes.NAMES) & (table["value"].fillna(0.0) > 0.0)]
+    own = own.drop_duplicates(["cell", "estimator", "measure"])
+    if own.empty:
+        return markup.paragraph(text)
+    factors = [name for name in _factors(table, _problem(table)) if name != "parameter"]
+    shown = own.sort_values("value", ascending=False, kind="stable").iloc[:MOST_FAILURES].to_dict("records")
+    rows = [
+        [*(_plain(row[name]) for name in ("cell", *factors, "estimator", "measure")), _number(row, False)[0]]
+        + [_plain(row["n_failed"])]
+        for row in shown
+    ]
+    caption = "Fits that did not end as usual"
+    caption += f": the {len(shown)} largest shares of {len(own):,}" if len(shown) < len(own) else ""
+    head = ["cell", *factors, "estimator", "what", "share ± MCSE", "fits without an estimate"]
+    return markup.paragraph(text) + markup.table(caption, head, rows, header=head.index("estimator"))
+
+
+def _problem(table):
+    return plugins("problems")[table["problem"].iloc[0]]
+
+
+def _in_order(table, problem, verdict):
+    """The rows of a summary, those of the measures that people see first before the others."""
+    first = [criterion.measure for criterion in verdict.cases] + list(problem.shown)
+    order = {name: k for k, name in enumerate(dict.fromkeys([*first, *table["measure"]]))}
+    return table.sort_values("measure", key=lambda names: names.map(order), kind="stable")
+
+
+def _factors(table, problem):
+    """The columns that tell rows apart beside cell, estimator and measure."""
+    names = ["errors", "contamination", "n", *(setting.name for setting in problem.settings), "design", "parameter"]
+    return _varying(table[[name for name in names if name in table]])
+
+
+def _varying(table):
+    return [name for name in table if table[name].nunique(dropna=False) > 1]
+
+
+def _number(row, exact):
+    """(text, key to sort by) of the value of a row."""
+    if pd.isna(row["value"]):
+        return (tables.exact_text(row).plain if exact else "–"), ""
+    text = tables.exact_text(row) if exact else tables.value_text(row)
+    return text.plain, repr(float(row["value"]))
+
+
+def _plain(value):
+    if pd.isna(value):
+        return ""
+    return value if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,184 @@
+"""Which estimator is best where, and is that beyond the Monte Carlo error of all comparisons of a study together.
+
+Use `decide`. `criteria` says what is better, `contests` holds the tests, `sentences` puts a verdict in words.
+"""
+
+import math
+from dataclasses import dataclass
+
+from simcore.registry import plugins
+from simcore.reporting.contests import Contest, beyond, or_none, place_of
+from simcore.reporting.criteria import ROBUST, criteria, rows_of
+from simcore.statuses import UNDEFINED
+
+# Why a case has no winner: the best are within the error; they have no error by which to compare them; estimators
+# estimate different values; there are too few good replications.
+TIED, UNKNOWN, ESTIMANDS, SILENT = "tied", "unknown", "estimands", "silent"
+_EQUAL = 1e-9  # exact values but for rounding, in scales of the errors where they are 0
+
+
+@dataclass(frozen=True)
+class Case:
+    """One parameter in one cell. place: factor -> level.
+
+    best: the estimators that cannot be told from the best one; a single one is the winner. why: there is no winner;
+    None where there is. values: estimator -> (value, mcse or None) by `measure`, that of the criterion or the robust
+    one, from best to worst. next: the best but for the winner, by that measure; margin: how far it is off the winner,
+    with the MCSE. stood_in: the win is not by the measure of the criterion alone, as that has no error of some
+    estimators and the median absolute error stood in. rough: an error that the win rests on is itself rough. robust:
+    estimators whose measure, or its error, does not exist. silent: those with too few good replications to be judged.
+    """
+
+    cell: int
+    parameter: str
+    place: dict
+    best: tuple
+    why: str | None
+    measure: str
+    values: dict
+    next: str | None = None
+    margin: tuple | None = None
+    stood_in: bool = False
+    rough: bool = False
+    robust: tuple = ()
+    silent: tuple = ()
+
+    @property
+    def winner(self):
+        return self.best[0] if self.why is None else None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """cases: Criterion -> its cases. tests: comparisons of two estimators, a family; alone: those of them that a 95 %
+    interval of their own finds, and the family does not; unpaired: some estimators were not summed in pairs."""
+
+    estimators: tuple
+    cases: dict
+    tests: int = 0
+    alone: int = 0
+    unpaired: bool = False
+    exact: bool = False
+
+
+def decide(summary, comparisons):
+    """The Verdict on a summary table. comparisons: measure -> table of `comparisons`, of each criterion's."""
+    estimators, asked = tuple(summary["estimator"].unique()), criteria(summary)
+    if plugins("problems")[summary["problem"].iloc[0]].exact:
+        return Verdict(estimators, {own: _exact_cases(summary, own) for own in asked}, exact=True)
+    contests = [Contest(summary, comparisons[own.measure], own) for own in asked]
+    tests = [{case: own.tests(case) for case in own.places} for own in contests]
+    family = [test for own in tests for found in own.values() for test in found]
+    sure = {id(test) for test in beyond(family)}
+    cases = {
+        contest.criterion: [_case(contest, case, found, sure) for case, found in own.items()]
+        for contest, own in zip(contests, tests, strict=True)
+    }
+    alone = sum(test.alone and id(test) not in sure for test in family)
+    unpaired = any(not test.paired and not test.robust for test in family)
+    return Verdict(estimators, cases, len(family), alone, unpaired)
+
+
+def ratios(cases):
+    """How many times the smallest loss of its case each estimator has at worst: estimator -> (ratio, mcse, cell), from
+    the smallest on; of those alone whose loss is known everywhere.
+
+    The MCSE is the most that it may be, whatever the two losses have in common.
+    """
+    found = {}
+    for name in cases[0].values:
+        known = [case.values.get(name, (None, None)) for case in cases]
+        if all(mcse is not None for _, mcse in known) and not any(case.measure == ROBUST for case in cases):
+            every = [(*_ratio(case, *own), case.cell) for case, own in zip(cases, known, strict=True)]
+            found[name] = max(every, key=lambda own: own[0])
+    return dict(sorted(found.items(), key=lambda item: item[1]))
+
+
+def _ratio(case, value, mcse):
+    least, least_mcse = next((own for own in case.values.values() if own[1] is not None), (0.0, 0.0))
+    if value == least or not least > 0.0:
+        return 1.0 if value == least else math.inf, 0.0
+    return value / least, value / least * (mcse / value + least_mcse / least)
+
+
+def _case(contest, case, tests, sure):
+    judged, silent = contest.judged(case)
+    criterion = contest.criterion
+    beats = {test.better(criterion.larger): test for test in tests if id(test) in sure}
+    best = _best(judged, beats)
+    tested = any({test.one, test.other} <= {*best} for test in tests)
+    why = None if len(best) == 1 else TIED if tested else UNKNOWN
+    if not contest.alike(case):
+        best, why = (), ESTIMANDS
+    elif len(judged) < 2:
+        best, why = (), SILENT
+    measure, values = _values(contest, case, judged)
+    robust = {name for test in tests if test.robust for name in (test.one, test.other)}
+    robust = [name for name in judged if name in robust and contest.of(case, name, criterion.measure)[1] is None]
+    found = {"measure": measure, "values": values, "robust": tuple(robust), "silent": silent}
+    if why is None:
+        found |= _margin(best[0], values, [test for test in tests if test.robust == (measure == ROBUST)])
+        own = {worse: test for (first, worse), test in beats.items() if first == best[0]}
+        finite = contest.of(case, best[0], criterion.measure)[0] is not None
+        found["rough"] = any(test.rough for test in own.values())
+        found["stood_in"] = any(
+            test.robust
+            and not (finite and contest.of(case, worse, criterion.measure)[2] == UNDEFINED)  # else it is less
+            for worse, test in own.items()
+        )
+    return Case(*case, contest.places[case], best, why, **found)
+
+
+def _best(judged, beats):
+    """The estimators that cannot be told from the best: those that none beats, and, if that is but one, those that it
+    does not beat."""
+    beaten = {worse for _, worse in beats}
+    unbeaten = [name for name in judged if name not in beaten]
+    if len(unbeaten) == 1:
+        unbeaten += [name for name in judged if name != unbeaten[0] and (unbeaten[0], name) not in beats]
+    return tuple(unbeaten or judged)  # two measures may disagree all round
+
+
+def _values(contest, case, judged):
+    """The measure that says most of a case, and estimator -> (value, mcse), from best to worst."""
+    criterion = contest.criterion
+    options = [criterion.measure] + [ROBUST] * criterion.loss
+    found = [{name: contest.of(case, name, measure)[:2] for name in judged} for measure in options]
+    place = next((k for k, own in enumerate(found) if sum(mcse is not None for _, mcse in own.values()) > 1), 0)
+    known = [item for item in found[place].items() if item[1][0] is not None]
+    return options[place], dict(sorted(known, key=lambda item: item[1][0], reverse=criterion.larger))
+
+
+def _margin(winner, values, tests):
+    """The next best, and how far it is off the winner."""
+    others = [name for name, (_, mcse) in values.items() if name != winner and mcse is not None]
+    if winner not in values or not others:
+        return {}
+    own = [test for test in tests if {test.one, test.other} == {winner, others[0]}]
+    return {"next": others[0], "margin": (abs(own[0].difference), own[0].mcse) if own else None}
+
+
+def _exact_cases(summary, criterion):
+    """The cases of a problem where nothing is random: equal values are ties. Of a curve against the number of outliers,
+    its first point."""
+    own, found = rows_of(summary, criterion), {}
+    if "outliers" in own and own["outliers"].notna().any():
+        own = own[own["outliers"] == own["outliers"].min()]
+    for row in own.to_dict("records"):
+        value = math.inf if row["status"] == UNDEFINED else or_none(row["value"])
+        value = 0.0 if value is not None and abs(value) <= _EQUAL * row["scale"] else value
+        place = place_of(row)
+        key = (tuple(place.items()), row["parameter"])
+        found.setdefault(key, (row["cell"], place, {}))[2][row["estimator"]] = value
+    return [_exact_case(criterion, parameter, *own) for (_, parameter), own in found.items()]
+
+
+def _exact_case(criterion, parameter, cell, place, values):
+    known = {name: value for name, value in values.items() if value is not None}
+    ordered = dict(sorted(known.items(), key=lambda item: item[1], reverse=criterion.larger))
+    first = next(iter(ordered.values()), None)
+    best = tuple(name for name, value in ordered.items() if math.isclose(value, first, rel_tol=_EQUAL))
+    shown = {name: (value, 0.0) for name, value in ordered.items()}
+    silent = tuple(name for name in values if name not in known)
+    why = SILENT if not best else TIED if len(best) > 1 else None
+    return Case(cell, parameter, place, best, why, criterion.measure, shown, silent=silent)

@@ -1,0 +1,45 @@
+"""What is said while a command works."""
+
+import io
+import sys
+import time
+
+import pytest
+
+from simcore import jit
+from simcore.cli import ticker
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_compiling_is_told(monkeypatch, terminal):
+    stream = io.StringIO()
+    stream.isatty = lambda: terminal
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr(ticker, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(ticker, "_COMPILING_SECONDS", 0.05)
+    for compiling in (False, True):
+        monkeypatch.setattr(jit, "compiling", lambda compiling=compiling: compiling)
+        with ticker.Ticker("study") as progress:
+            time.sleep(0.4)
+            progress(1, 2, None)
+        assert (stream.getvalue().count("study: compiling kernels (once for each version)") >= 1) == compiling
+    assert terminal or stream.getvalue().count("compiling") == 1
+
+
+def test_what_is_compiled_counts_as_such(monkeypatch):
+    class Seen(list):
+        most = 0
+
+        def append(self, own):
+            super().append(own)
+            self.most = max(self.most, len(self))
+
+    jit.compiled(lambda x: x + 1.0)(1.0)
+    monkeypatch.setattr(jit, "_passes", Seen())
+    function = jit.compiled(lambda x: x + 1.0)
+    assert not jit.compiling() and not jit._passes.most
+    function(1.0)
+    assert jit._passes.most and not jit.compiling()
+    jit._passes.most = 0
+    function(2.0)
+    assert not jit._passes.most
