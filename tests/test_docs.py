@@ -57,7 +57,7 @@ HEAD = {  # what a fragment of a scenario is completed by
     "estimators": '[ { loss = "l1" }, { loss = "huber" } ]',
 }
 RNG = np.random.default_rng(1)
-GIVEN = {"X": RNG.standard_normal((30, 2)), "y": RNG.standard_normal(30), "x": np.linspace(-1.0, 1.0, 30)}
+GIVEN = {"X": RNG.standard_normal((30, 2)), "y": RNG.standard_normal(30)}
 
 
 @pytest.fixture
