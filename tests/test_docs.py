@@ -262,6 +262,14 @@ def check_spoken(text):
         assert (ROOT / text).exists(), "there is no such file"
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_links_within_a_document_lead_to_a_heading(name):
+    text = (ROOT / name).read_text()
+    headings = re.findall(r"^#+ (.*)$", text, re.M)
+    places = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= places
+
+
 def test_the_modules_of_the_house_exist():
     table = (ROOT / "CONTRIBUTING.md").read_text().partition("| layer |")[2].partition("\n\n")[0]
     for row in table.splitlines()[2:]:
