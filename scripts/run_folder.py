@@ -46,6 +46,7 @@ def _arguments():
     parser.add_argument("--out", default="results", help="folder of run directories (default: results)")
     parser.add_argument("--threads", help="threads of each run (default: every CPU)")
     parser.add_argument("--replications", help="replications per cell, instead of the scenarios'")
+    parser.add_argument("--plugin", action="append", default=[], help="a file with plugins of your own (repeatable)")
     parser.add_argument("--plot", action="store_true", help="also draw the curves of each finished run")
     return parser.parse_args()
 
@@ -54,11 +55,12 @@ def run(path, arguments):
     """What became of one scenario, in words, and its run directory."""
     options = {"--out": arguments.out, "--threads": arguments.threads, "--replications": arguments.replications}
     given = [word for option, value in options.items() if value is not None for word in (option, value)]
-    code, directory = simcore("run", str(path), *given), "-"
+    plugins = [word for file in arguments.plugin for word in ("--plugin", file)]
+    code, directory = simcore("run", str(path), *given, *plugins), "-"
     if code == 0:
         directory = str(Path(arguments.out) / tomllib.loads(path.read_text(encoding="utf-8"))["name"])
         if arguments.plot:
-            code = simcore("plot", directory)
+            code = simcore("plot", directory, *plugins)
     unknown = f"killed by signal {-code}" if code < 0 else f"crashed (exit code {code})"
     return MEANINGS.get(code, unknown), directory
 

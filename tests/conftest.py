@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+from simcore import errors, own
+from simcore.registry import KINDS, plugins
 from tests import cluster
 
 
@@ -25,3 +27,16 @@ def own_slurm(slurm):
     """A cluster of a test's own, in which it may do harm."""
     with cluster.shared(f"harmed-{os.getpid()}", node_timeout=3) as started:
         yield started
+
+
+@pytest.fixture
+def no_plugins():
+    """No plugins of a user's own are in use before a test, nor after it."""
+    known = {kind: dict(plugins(kind)) for kind in KINDS}
+    yield
+    for kind, records in known.items():
+        plugins(kind).clear()
+        plugins(kind).update(records)
+    own._sources.clear()
+    own._forget()
+    errors.always.clear()

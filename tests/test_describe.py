@@ -1,18 +1,15 @@
 """The study in words: it names all that the scenario chose, and what the numbers will stand for."""
 
-from pathlib import Path
-
 import pytest
 
 import simcore as sc
 from simcore.describe import describe
 from simcore.registry import plugins
+from tests.documents import PLAIN_SCENARIOS
 from tests.test_cli import TINY, simcore
 
-SCENARIOS = sorted((Path(sc.__file__).parents[1] / "scenarios").glob("*.toml"))
 
-
-@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", PLAIN_SCENARIOS, ids=lambda path: path.stem)
 def test_everything_is_named(path):
     study = sc.load(path)
     text = describe(study)

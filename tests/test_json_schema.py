@@ -2,7 +2,6 @@
 
 import json
 import tomllib
-from pathlib import Path
 
 import jsonschema
 import pytest
@@ -12,9 +11,9 @@ from simcore import choices, json_schema, scenario, starters
 from simcore.cli import main
 from simcore.errors import ScenarioError
 from simcore.registry import Derived, Interval, plugins
+from tests.documents import PLAIN_SCENARIOS, ROOT
 
-ROOT = Path(__file__).parents[1]
-SCENARIOS = [*sorted(ROOT.glob("scenarios/*.toml")), ROOT / "results/reference/scenario.toml"]
+SCENARIOS = [*PLAIN_SCENARIOS, ROOT / "results/reference/scenario.toml"]
 BASE = {
     "name": "base",
     "problem": "location",

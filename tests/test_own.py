@@ -8,26 +8,16 @@ import numpy as np
 import pytest
 
 import simcore as sc
-from simcore import contracts, design, errors, jit, own, recipes
+from simcore import contracts, design, jit, own, recipes
 from simcore.errors import UsageError
-from simcore.registry import KINDS, plugins
+from simcore.registry import plugins
 from tests.running import same_bits
 
 FOLDER = Path(__file__).parent / "plugins"
 MINE = FOLDER / "mine.py"
 
 
-@pytest.fixture(autouse=True)
-def clean():
-    """Nothing is in use before a test, nor after it."""
-    known = {kind: dict(plugins(kind)) for kind in KINDS}
-    yield
-    for kind, records in known.items():
-        plugins(kind).clear()
-        plugins(kind).update(records)
-    own._sources.clear()
-    own._forget()
-    errors.always.clear()
+pytestmark = pytest.mark.usefixtures("no_plugins")
 
 
 def study_of(*estimators, name="own", **changes):

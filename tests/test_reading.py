@@ -43,7 +43,9 @@ def best(table):
 
 
 def test_duckdb(table):
-    first, against_n, joined, every = (duckdb.sql(query).df() for query in examples("sql"))
+    variances, first, against_n, joined, every = (duckdb.sql(query).df() for query in examples("sql"))
+    own = table[(table["measure"] == "variance") & table["mcse"].notna()]
+    assert variances["mcse"].tolist() == pytest.approx((own["n"] * own["mcse"]).tolist(), rel=1e-15)
     assert first.set_index("cell")["estimator"].to_dict() == best(table)
     own = table[table["measure"] == "efficiency"].set_index(["errors", "estimator", "n"])["value"]
     for row in against_n.itertuples():
