@@ -18,7 +18,7 @@ from simcore.registry import plugins
 BASE = 390_000_000  # a process that compiles, whatever the study
 LEAST = 250_000_000  # a process that finds everything compiled
 _WORKER = 130_000_000  # a process that an engine starts, beside what it shares with the others
-_ADDRESSES, _THREAD_ADDRESSES = 810_000_000, 76_000_000  # that a process maps, and each thread that Numba starts
+_ADDRESSES, _THREAD_ADDRESSES = 900_000_000, 76_000_000  # that a process maps, and each thread that Numba starts
 _LIBRARIES = {"pyarrow": 240_000_000, "numba": 180_000_000}  # what each still maps where it is not loaded
 _RESERVED = 1 << 30  # addresses that Arrow takes at once, if they are there
 _HELD = 8 + 4  # bytes of an estimate and its state

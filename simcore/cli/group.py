@@ -64,6 +64,9 @@ class Commands(click.Group):
         except OSError as error:
             click.echo(f"{error.filename or 'files'}: {error.strerror or error}", err=True)
             ctx.exit(1)
+        except MemoryError:
+            click.echo("out of memory; finished blocks are kept: give it more, or fewer --threads", err=True)
+            ctx.exit(1)
         except Exception as error:
             if (blamed := own.blamed(error)) is None:
                 raise
