@@ -264,7 +264,9 @@ def interrupt(count, seed=1):
         found["signals"] += 1
         found[f"exit {code}"] += 1
         found["wrong exit"] += code not in (0, 130 if number == signal.SIGINT else 75)
-        found["tracebacks"] += "Traceback" in errors.read_text()
+        if "Traceback" in (told := errors.read_text()):
+            found["tracebacks"] += 1
+            print(told, file=sys.stderr)
         errors.unlink()
         found["damaged"] += bool(damaged(out))
         finish(out, 2, found, expected)

@@ -24,8 +24,8 @@ from simcore import design
 from simcore.cli import main
 from simcore.errors import IncompleteError
 from simcore.reporting import report_records, report_tables, reports, sentences, verdicts
+from tests.documents import PLAIN_SCENARIOS
 from tests.test_cli import simcore
-from tests.test_describe import SCENARIOS
 
 TITLE = """</title><script>alert("title")</script> & 'quotes'"""
 LABEL = "<img src=x onerror=alert(1)>"
@@ -199,7 +199,7 @@ def invented(study):
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in SCENARIOS if "sensitivity" not in path.stem], ids=lambda path: path.stem
+    "path", [path for path in PLAIN_SCENARIOS if "sensitivity" not in path.stem], ids=lambda path: path.stem
 )
 def test_every_scenario_has_an_answer_and_tables(path):
     """Of numbers that mean nothing, so that nothing hangs on which they are."""
