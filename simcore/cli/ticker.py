@@ -6,6 +6,8 @@ import time
 
 import click
 
+from simcore import signals
+
 _HEARTBEAT_SECONDS = 30.0
 _COMPILING = "compiling kernels (once for each version)"
 _COMPILING_SECONDS = 3.0  # until a line says so where there is no bar
@@ -31,7 +33,8 @@ class Ticker:
             self._bar = Progress(what, *columns, console=Console(stderr=True), transient=True)
             self._bar.start()
             self._task = self._bar.add_task(self._name, total=None)
-        self._looking.start()
+        with signals.deaf():  # signals are for the thread that works
+            self._looking.start()
         return self
 
     def _look(self):
