@@ -80,7 +80,7 @@ def entry(template, signature, name, **bindings):
     except Exception as error:
         if not own:
             raise
-        raise UsageError(_in_short(str(error))) from error
+        raise UsageError(in_short(str(error))) from error
 
 
 def own_source(module, digest):
@@ -108,19 +108,22 @@ def _sources_of(functions):
 
 _HINTS = {
     "Untyped global name": "mark functions that it calls with @lane or @njit",
-    "f64x8": "that is a lane value: simcore.lanes and simcore.fmath have what can be done with it",
+    "f64x8": "that is a lane value: no ** and no NumPy, simcore.lanes and simcore.fmath have what can be done with it",
 }
 
 
-def _in_short(message):
+def in_short(message):
     """What Numba says of code of a user that it cannot compile, without the way there: "file:line: what"."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     told = [(k, line.partition("Error: ")[2] or line) for k, line in enumerate(lines) if _FAILED.match(line)]
     place, said = told[-1] if told else (0, lines[0])
     if said.startswith("Failed in"):
-        said = lines[place + 1]
-    files = re.search(r'File "(.+)", line (\d+)', message)
-    where = f"{Path(files[1]).name}:{files[2]}: " if files else ""
+        place, said = place + 1, lines[place + 1]
+    if said.endswith("signature:"):
+        said = f"{said.removesuffix(' found for signature:')} for {lines[place + 1].removeprefix('>>> ')}"
+    files = re.findall(r'File "(.+)", line (\d+)', message)
+    own = [(Path(file), line) for file, line in files if Path(__file__).parent not in Path(file).resolve().parents]
+    where = f"{own[0][0].name}:{own[0][1]}: " if own else ""
     hint = next((f"; {hint}" for sign, hint in _HINTS.items() if sign in said), "")
     return f"{where}cannot be compiled: {said[:400]}{hint}"
 

@@ -6,6 +6,7 @@ of what the numbers of a run depend on, and a scenario not at all.
 """
 
 import contextlib
+import dataclasses
 import functools
 import hashlib
 import re
@@ -13,16 +14,19 @@ import shlex
 import sys
 import traceback
 import types
+import typing
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 from simcore import errors, jit
 from simcore.errors import UsageError
-from simcore.registry import KIND_OF, plugins, unknown
+from simcore.registry import KIND_OF, Flag, Interval, OneOf, Parameter, Text, Vector, plugins, unknown
 
 GROUP = "simcore.plugins"  # of the entry points of packages
 _MOST_BYTES = 1 << 20
+_DOMAINS = Interval, Flag, OneOf, Text, Vector
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}").fullmatch
 _sources = {}  # name -> Source
 
@@ -106,22 +110,28 @@ def words(study, run):
 
 def refuse_lacking(wanted, run):
     """Raise UsageError where plugins that a run needs are not in use, or others. wanted: name -> SHA-256."""
-    for name, digest in wanted.items():
-        if (known := _sources.get(name)) and known.digest == digest:
-            continue
-        copy = Path(run) / "plugins" / name
-        path = copy if copy.is_file() else name
-        got = f", not that of SHA-256 {known.digest[:12]}..." if known else ""
+    lacking = [name for name, digest in wanted.items() if name not in _sources or _sources[name].digest != digest]
+    if lacking:
+        told = ", ".join(f"{name}, SHA-256 {wanted[name][:12]}...{_instead(name)}" for name in lacking)
+        copies = (Path(run) / "plugins" / name for name in lacking)
+        paths = [copy if copy.is_file() else copy.name for copy in copies]
+        options = shlex.join(word for path in paths for word in ("--plugin", str(path)))
         raise UsageError(
-            f"{run}: needs the plugins of {name}, SHA-256 {digest[:12]}...{got}: add --plugin {shlex.quote(str(path))} "
-            "(in Python call sc.use) when you have looked at that code; other code needs another --out"
+            f"{run}: needs the plugins of {told}: add {options} (in Python call sc.use) when you have looked at that "
+            "code; other code needs another --out"
         )
+
+
+def _instead(name):
+    known = _sources.get(name)
+    return f", not that of SHA-256 {known.digest[:12]}..." if known else ""
 
 
 def blamed(error):
     """What went wrong in code of a user's plugin, as a message; None where an exception is not of such code."""
     place = _last_line(error, {getattr(sys.modules.get(name), "__file__", None) for name in jit.own_sources()})
-    return place and "{}:{}: in {}".format(*place) + f": {type(error).__name__}: {error}"
+    hint = "; lanes know no if, min or max: use select, minimum, maximum" * ("truth value of an array" in str(error))
+    return place and "{}:{}: in {}".format(*place) + f": {type(error).__name__}: {error}{hint}"
 
 
 def _use_package(name):
@@ -179,10 +189,30 @@ def _checked(found, where):
             raise UsageError(f"{where}: PLUGIN must be one of {kinds}, or a list of them (got {record!r:.80})")
         if not isinstance(record.name, str) or not _NAME(record.name):
             raise UsageError(f"{where}: a name must be 1 to 64 of a-z, 0-9 and _ (got {record.name!r:.80})")
+        for wrong in misfits(record):
+            raise UsageError(f"{where}: {record.name}: {wrong}")
     names = [(type(record), record.name) for record in records]
     if len(set(names)) < len(names):
         raise UsageError(f"{where}: two plugins have the same name and kind")
     return records
+
+
+def misfits(record):
+    """What of a record is not of the kind that its field is for, as half sentences."""
+    for field in dataclasses.fields(record):
+        value, kinds = getattr(record, field.name), typing.get_args(field.type) or (field.type,)
+        if field.name == "parameters":
+            if not isinstance(value, tuple) or not all(isinstance(one, Parameter) for one in value):
+                yield "parameters: must be a tuple of Parameter, (Parameter(...),) for one, with the comma"
+        elif Callable in kinds and value is not None and not callable(getattr(value, "py_func", value)):
+            yield f"{field.name}: must be a function (got {value!r:.60}), such as {field.name}=lambda **values: ..."
+        elif field.type in (str, bool) and not isinstance(value, field.type):
+            kind = "text" if field.type is str else "True or False"
+            yield f"{field.name}: must be {kind} (got {value!r:.60}); name what you give, as in parameters=(...)"
+    for parameter in record.parameters if isinstance(record.parameters, tuple) else ():
+        if isinstance(parameter, Parameter) and not isinstance(parameter.domain, _DOMAINS):
+            got = f"{parameter.domain!r:.60}"
+            yield f"parameter {parameter.name}: third comes what it may be, such as POSITIVE (got {got})"
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """Plugins of the user's own: taken in from files and packages, never mixed, and held to the contracts of ours."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -207,6 +208,14 @@ def test_scripts_of_slurm_name_the_copies(tmp_path):
             "of simcore itself",
         ),
         ("from simcore.registry import Loss\nPLUGINS = [Loss('a', 'twice the same')] * 2", "have the same name"),
+        ("from simcore.registry import Loss\nPLUGIN = Loss('a', 'flat', monotone=False)", "must be a function"),
+        ("from simcore.registry import Loss\nPLUGIN = Loss('a', 'flat', smooth=1)", "smooth: must be True or False"),
+        ("from simcore.registry import Loss\nPLUGIN = Loss('a', 'flat', ('c', 2.0))", "source: must be text"),
+        ("from simcore.registry import Loss\nPLUGIN = Loss('a', 'flat', parameters=('c'))", "with the comma"),
+        (
+            "from simcore.registry import *\nPLUGIN = Loss('a', 'flat', parameters=(Parameter('c', 'width', 2.0),))",
+            "parameter c: third comes what it may be, such as POSITIVE",
+        ),
     ],
 )
 def test_what_is_no_plugin_is_refused_in_a_line(tmp_path, text, said):
@@ -285,6 +294,30 @@ def test_check_finds_what_is_wrong():
     assert "gives other numbers for the same data" in said["noisy"]
     assert "does not move along" in said["biggest"] and "bad observations carry it away" in said["biggest"]
     assert "its MCSE is 1 on average" in said["half"] and "in <lambda>: AttributeError" in said["boom"]
+
+
+@pytest.mark.parametrize(
+    "body, said",
+    [
+        ("0.5 * r**2", "bad.py:6: cannot be compiled: .*pow.*no .. and no NumPy"),
+        ("np.tanh(r)", "bad.py:6: cannot be compiled: can't resolve ufunc tanh.*no NumPy"),
+        ("r if r > 0 else -r", "bad.py:6: in rho: ValueError: .*use select"),
+    ],
+)
+def test_check_says_what_lanes_cannot_do(tmp_path, body, said):
+    text = "import numpy as np\nfrom simcore.jit import lane\nfrom simcore.registry import Loss\n@lane\n"
+    text += f"def rho(r, p):\n    return {body}\n@lane\ndef psi(r, p):\n    return r * 1.0\n"
+    text += "PLUGIN = Loss('mine', 'one of my own', rho=rho, psi=psi, psi_prime=psi, weight=psi)\n"
+    (tmp_path / "bad.py").write_text(text)
+    (found,) = contracts.check(tmp_path / "bad.py")
+    assert any(re.search(said, fault.what) for fault in found.faults), found.faults
+
+
+def test_a_run_names_all_plugins_that_it_lacks(tmp_path):
+    sc.use(MINE)
+    sc.use(FOLDER / "spread.py")
+    with pytest.raises(UsageError, match="--plugin one.py --plugin two.py .in Python"):
+        own.refuse_lacking({"one.py": "a" * 64, "two.py": "b" * 64}, tmp_path)
 
 
 def test_check_takes_what_is_right():

@@ -3,7 +3,7 @@
 import inspect
 from typing import NamedTuple
 
-from simcore import own
+from simcore import jit, own
 from simcore.contracts import contamination, distributions, estimators, losses, measures, studies
 from simcore.contracts.faults import Fault
 from simcore.errors import UsageError
@@ -39,13 +39,16 @@ def check(source):
 
 def _found(record):
     yield from (lacking := [*_lacking(record)])
-    if not lacking:
+    if not any(fault.broken for fault in lacking):
         try:
             yield from faults(record)
         except UsageError as error:
             yield Fault(str(error))
         except Exception as error:
-            if (blamed := own.blamed(error)) is None:
+            blamed = own.blamed(error)
+            if blamed is None and type(error).__module__.startswith("numba"):
+                blamed = jit.in_short(str(error))
+            if blamed is None:
                 raise
             yield Fault(blamed)
 
@@ -70,7 +73,7 @@ def _lacking(record):
     """What a record must have, before anything of it can be run."""
     kind = KIND_OF[type(record)]
     if len(record.meaning) < 10:
-        yield Fault("meaning: say in a line what it is, as `simcore list` shows it")
+        yield Fault("meaning: say in ten letters or more what it is, as `simcore list` shows it", broken=False)
     for name, arguments in _REQUIRED.get(kind, {}).items():
         function = getattr(record, name)
         if not callable(function):

@@ -167,8 +167,8 @@ def _flags(loss, values, verbs):
 def _weight(verbs, rounding):
     r = _residuals()
     r = r[np.abs(r) > 1e-301]
-    own, product = verbs["psi"](r), verbs["weight"](r) * r
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
+        own, product = verbs["psi"](r), verbs["weight"](r) * r
         off = np.abs(product - own) / (EPS * np.abs(own) + 1e-320)
     if not np.max(off) <= 0.375 * rounding:
         k = np.argmax(off)
