@@ -122,6 +122,7 @@ def test_a_run_asks_for_its_plugins_and_keeps_a_copy(tmp_path):
     scenario.write_text(study_of({"loss": "my_huber"}, {"estimator": "midhinge"}).text)
     refused = simcore("run", scenario, cwd=tmp_path)
     assert refused.returncode == 2 and 'is unknown (got "my_huber")' in refused.stderr
+    assert refused.stderr.endswith("name its file in the command: --plugin FILE.py\n")
     assert simcore("run", scenario, "--plugin", MINE, cwd=tmp_path).returncode == 0
     copy = Path("results/own/plugins/mine.py")
     assert (tmp_path / copy).read_bytes() == MINE.read_bytes()

@@ -1,14 +1,16 @@
 """The command itself: what becomes of errors, signals and pipes, and the exit codes."""
 
 import os
+import re
 import sys
 
 import click
 
 from simcore import own, signals
 from simcore.cli import guidance
-from simcore.errors import SimcoreError, Stopped, UsageError
+from simcore.errors import ScenarioError, SimcoreError, Stopped, UsageError, always
 
+_UNKNOWN = re.compile(r"(loss|estimator|distribution|kind|problem|design|measure): is unknown ")
 
 class _Command(click.Command):
     """A command that takes plugins of the user's own, before it does anything."""
@@ -18,6 +20,14 @@ class _Command(click.Command):
         told = "A Python file with plugins of your own, or the name of those of an installed package (repeatable)."
         how = {"multiple": True, "expose_value": False, "is_eager": True, "callback": _use}
         self.params.append(click.Option(["--plugin", "own_plugins"], help=told, **how))
+
+
+def _lacking_plugin(error):
+    """A line more where a scenario names what a plugin of the user's own may define."""
+    few = isinstance(error, ScenarioError) and len(error.problems) < 10
+    if few and not always and any(_UNKNOWN.search(problem) for problem in error.problems):
+        return "\none of your own? name its file in the command: --plugin FILE.py"
+    return ""
 
 
 def _use(_ctx, _option, sources):
@@ -53,7 +63,7 @@ class Commands(click.Group):
             click.echo(f"{error}", err=True)
             ctx.exit(error.exit_code)
         except SimcoreError as error:
-            click.echo(f"{error}", err=True)
+            click.echo(f"{error}{_lacking_plugin(error)}", err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
             signals.leave()
