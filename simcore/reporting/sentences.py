@@ -158,6 +158,8 @@ def _over_all(verdict):
             f"{name} at most {with_error(ratio, mcse)} times (cell {cell})"
             for name, (ratio, mcse, cell) in few(found).items()
         ]
+        if left := len(found) - len(parts):
+            parts.append(f"{left} others more")
         if parts:
             yield f"Over all {unit(cases, 2)}, in multiples of {criterion.best} of each: {listed(parts)}."
 
