@@ -151,6 +151,11 @@ def _said(key, value):
     return key if value is True else f"{key}={short(value)}"
 
 
+def labelled(name, labels):
+    """Those of some labels that are a name, or begin with it: quantile stands for quantile(p=0.05) and its like."""
+    return [label for label in labels if name in (label, label.partition("(")[0])]
+
+
 def short(value):
     if isinstance(value, tuple):
         return f"[{', '.join(map(short, value))}]"

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from simcore import files
 from simcore.design import Block
 from simcore.errors import SimcoreError, command
+from simcore.wording import counted
 
 FOLDER = "failed"
 _MOST_TOLD = 10
@@ -40,7 +41,7 @@ class FailedError(SimcoreError):
         count, more = len(self.failures), len(self.failures) > _MOST_TOLD
         told = "".join(f"  {failure}\n" for failure in self.failures[:_MOST_TOLD]) + "  ...\n" * more
         super().__init__(
-            f"{path}: {count} block{'s' * (count != 1)} failed, all others are stored:\n{told}"
+            f"{path}: {counted(count, 'block')} failed, all others are stored:\n{told}"
             "the same command tries again; each line ends with a command that shows the first replication of its block"
         )
 

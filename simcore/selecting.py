@@ -6,6 +6,7 @@ from operator import or_
 
 import pandas as pd
 
+from simcore.choices import labelled
 from simcore.errors import UsageError
 from simcore.registry import unknown
 from simcore.toml_text import shorten
@@ -44,7 +45,7 @@ def _of(table, what, columns, wanted):
     known = {text: None for name in columns for text in map(_text, table[name].dropna().unique())}
     chosen = set()
     for given in map(_text, wanted):
-        found = [own for own in known if given in (own, own.partition("(")[0])]
+        found = labelled(given, known)
         if not found:
             raise UsageError(f"{what}: there is none such here (got {given!r}), {_known(given, known)}")
         chosen.update(found)

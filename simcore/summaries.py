@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from simcore import design, joint, recipes, robustness
+from simcore.choices import labelled
 from simcore.errors import UsageError
 from simcore.intervals import Z
 from simcore.outcomes import CellOutcomes
@@ -46,8 +47,7 @@ def measures_named(name, study):
     """Labels of the measures of a study by a name: quantile stands for quantile(p=0.05) and its like. Raises
     UsageError."""
     labels = [choice.label for choice in study.measures]
-    found = [label for label in labels if name in (label, label.partition("(")[0])]
-    if found:
+    if found := labelled(name, labels):
         return found
     plugin = plugins("measures").get(str(name).partition("(")[0])
     if plugin and plugin.name != name and plugin.parameters and any(own.name == plugin.name for own in study.measures):

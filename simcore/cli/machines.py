@@ -8,6 +8,7 @@ import click
 from simcore.cli import options
 from simcore.cli.group import main
 from simcore.cli.guidance import examples
+from simcore.wording import counted
 
 
 @main.command(
@@ -76,7 +77,7 @@ def slurm(scenario, out, replications, seed, submitting, as_json, **wanted):
     slurm.check(batch, slurm.most_tasks() if submitting else None)
     *scripts, submit = map(str, slurm.write(batch, study))
     if (busy := shards.most(study)) < batch.tasks:
-        pieces = f"{busy} piece{'s' * (busy > 1)} of work of some seconds"
+        pieces = counted(busy, "piece of work of some seconds", "pieces of work of some seconds")
         idle = f"so {batch.tasks - busy} of {batch.tasks} tasks have nothing to do; ask for --tasks {busy}"
         click.echo(f"--tasks: the study makes {pieces}, {idle}", err=True)
     if told := slurm.too_short(batch, study):

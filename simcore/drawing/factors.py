@@ -9,6 +9,7 @@ import re
 import numpy as np
 import pandas as pd
 
+from simcore.choices import labelled
 from simcore.errors import UsageError
 from simcore.registry import plugins, unknown
 
@@ -105,7 +106,7 @@ def measures_of(table, names):
     """The measures of these names; quantile stands for quantile(p=0.05) and its like. Raises UsageError."""
     labels, found = list(dict.fromkeys(table["measure"])), []
     for name in names:
-        own = [label for label in labels if name in (label, label.partition("(")[0])]
+        own = labelled(name, labels)
         if not own:
             raise UsageError(f"--measure: unknown measure (got {name!r}), {unknown(name, labels)}")
         found += own

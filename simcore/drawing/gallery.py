@@ -42,7 +42,7 @@ def chosen(source, kinds=None):
     """The Kinds of these names. Raises UsageError for one that cannot be drawn from this source."""
     every = {name: importlib.import_module(f"simcore.figures.{name}").KIND for name in KINDS}
     if kinds is None:
-        return [kind for kind in every.values() if not kind.lacking(source) and kind.suits(source)]
+        return [kind for kind in every.values() if kind.suits(source) and not kind.lacking(source)]
     kinds = [kinds] if isinstance(kinds, str) else list(kinds)
     if "all" in kinds:
         return [kind for kind in every.values() if not kind.lacking(source)]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from simcore.drawing import drawable, factors, scales, views
+from simcore.wording import counted
 
 MOST_PARAMETERS = 3  # with figures of their own
 
@@ -174,7 +175,7 @@ def _pinned(view, table):
 
 def _unseen(levels):
     """What the caption says of levels that a figure leaves out."""
-    return f" ({len(levels)} other level{'s' * (len(levels) > 1)} not shown)" if levels else ""
+    return f" ({counted(len(levels), 'other level')} not shown)" if levels else ""
 
 
 def _bounded(view, table):

@@ -10,6 +10,8 @@ import pandas as pd
 
 from simcore.drawing import drawable, factors, views
 
+USUAL = ("variance", "bias", "mean")
+
 
 @dataclass(frozen=True)
 class Take:
@@ -64,6 +66,16 @@ def takes(source, measures, usual=None):
         label = f"{times}{how.short or how.name}" + (f" ({unit})" if unit else "")
         found.append(Take(measure, times + how.name, label, how.log, points))
     return found
+
+
+def lacking(source):
+    """Why there are no numbers with errors to show, or None."""
+    return "nothing is random in it; its curves show all" if factors.is_exact(source.table) else None
+
+
+def usual(source):
+    """The measures that figures of the simulation itself show, by name."""
+    return [name for name in USUAL if (source.table["measure"] == name).any()][:2]
 
 
 def file_name(*parts):

@@ -16,7 +16,6 @@ from simcore.drawing.sources import Kind
 from simcore.statuses import OK, ROUGH
 
 MOST = 4  # cells
-USUAL = ("variance", "bias", "mean")
 HEIGHT, STRIP = {1: 2.2, 2: 1.6}, 0.24
 
 
@@ -44,7 +43,7 @@ def suits(source):
 
 def pictures(source, measures, page):
     """A figure of each measure, of one parameter, with panels for a few cells."""
-    wanted = measures or [name for name in USUAL if (source.table["measure"] == name).any()][:2]
+    wanted = measures or takes.usual(source)
     shown, notes = cells.few(source, page.panels or MOST)
     rows = pd.DataFrame(
         {"cell": cell.number, "count": count, **row}

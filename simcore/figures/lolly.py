@@ -34,7 +34,7 @@ class Lollies:
 
 
 def lacking(source):
-    return "nothing is random in it; its curves show all" if factors.is_exact(source.table) else None
+    return takes.lacking(source)
 
 
 def suits(source):

@@ -37,8 +37,8 @@ class Loops:
 
 
 def lacking(source):
-    if factors.is_exact(source.table):
-        return "nothing is random in it; its curves show all"
+    if why := takes.lacking(source):
+        return why
     count = len(factors.varying(_with_design(source.table)))
     return None if count >= 2 else f"nested loops need two factors that vary, or more (here {count})"
 

@@ -21,7 +21,6 @@ from simcore.statuses import MEANINGS
 
 MOST = 4  # panels beside each other
 CELLS = 3  # lines of them on paper
-USUAL = ("variance", "bias", "mean")
 COVER = {"color": COLOURS[0], "linewidth": 0.7}
 MISS = {"color": COLOURS[1], "linewidth": 1.3, "linestyle": (0, (2, 0.8))}
 TARGET = {"color": "black", "linewidth": 0.9}
@@ -54,7 +53,7 @@ def suits(source):
 
 def pictures(source, measures, page):
     """A figure of each measure, of one parameter: a few estimators beside each other, a few cells below."""
-    wanted = measures or [name for name in USUAL if (source.table["measure"] == name).any()][:2]
+    wanted = measures or takes.usual(source)
     shown, notes = cells.few(source, 1 if page.panels else CELLS)
     names = {name.partition("(")[0] for name in wanted}
     rows = {cell.number: slices.batches(source.run, cell, names) for cell, _ in shown}

@@ -47,10 +47,9 @@ _OWN_WAYS = {
 
 def fit(choice):
     """The fit function of an estimator of a scenario, and pairs of each name it leaves open and what stands there."""
-    if choice.loss is None and plugins("estimators")[choice.name].scalar:
-        return _of_one_sample(plugins("estimators")[choice.name])
     if choice.loss is None:
-        return own_fit(choice)
+        estimator = plugins("estimators")[choice.name]
+        return _of_one_sample(estimator) if estimator.scalar else own_fit(choice)
     if choice.loss in _OWN_WAYS:
         return _OWN_WAYS[choice.loss], ()
     return _fit_loss(choice.loss, plugins("losses")[choice.loss].monotone(**choice.values))

@@ -5,6 +5,7 @@ from simcore.errors import command
 from simcore.registry import plugins
 from simcore.reporting import markup
 from simcore.store import FOLDERS, RECORD, SCENARIO
+from simcore.wording import counted
 
 
 def replications(table):
@@ -29,7 +30,7 @@ def cost(run, table):
         sum((folder.path / kind / name).stat().st_size for kind, name in names),
         sum(map(len, present.values())),
     )
-    files = f"{len(names):,} file{'s' * (len(names) != 1)}"
+    files = counted(len(names), "file")
     return markup.definitions(
         [
             *pairs,
