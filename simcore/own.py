@@ -189,7 +189,7 @@ def _checked(found, where):
             raise UsageError(f"{where}: PLUGIN must be one of {kinds}, or a list of them (got {record!r:.80})")
         if not isinstance(record.name, str) or not _NAME(record.name):
             raise UsageError(f"{where}: a name must be 1 to 64 of a-z, 0-9 and _ (got {record.name!r:.80})")
-        for wrong in misfits(record):
+        for wrong in _misfits(record):
             raise UsageError(f"{where}: {record.name}: {wrong}")
     names = [(type(record), record.name) for record in records]
     if len(set(names)) < len(names):
@@ -197,7 +197,7 @@ def _checked(found, where):
     return records
 
 
-def misfits(record):
+def _misfits(record):
     """What of a record is not of the kind that its field is for, as half sentences."""
     for field in dataclasses.fields(record):
         value, kinds = getattr(record, field.name), typing.get_args(field.type) or (field.type,)

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from simcore import cli, design, execute, jit, kernels, recipes, trial_kernels
+from simcore.contracts.faults import same_bits
 from simcore.jit import call
 from simcore.lanes import WIDTH, load, store
 from simcore.registry import plugins
@@ -84,12 +85,6 @@ def over_rows(function, *inputs, compiled, result=np.float64):
     out = np.zeros(inputs[0].shape, result)
     _loop(function, len(inputs), compiled)(*inputs, out)
     return out
-
-
-def same_bits(a, b):
-    """Whether two arrays are equal to the bit, but for the payload of NaN, where all NaN count as one."""
-    both_nan = np.isnan(a) & np.isnan(b) if a.dtype == np.float64 else False
-    return a.shape == b.shape and a.dtype == b.dtype and bool(np.all(both_nan | (a.view("u8") == b.view("u8"))))
 
 
 def samples(distribution, numbers, n, groups, *, compiled=True, seed=1, cell="cell", first_group=0, bad=("none", ())):

@@ -9,8 +9,8 @@ import pytest
 
 from simcore import jit
 from simcore.contracts import losses
+from simcore.contracts.faults import on_lanes
 from simcore.registry import plugins, resolved
-from tests.running import rows_of
 
 EPS = 2.0**-52
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
@@ -51,11 +51,7 @@ def _values(name, numbers):
 
 def _at(function, r, numbers):
     """A loss function at any array of residuals (plain mode; `test_compiled_equals_plain` covers the other)."""
-    p = np.array([*numbers, 0.0])
-    rows = rows_of(r)
-    with np.errstate(all="ignore"):
-        values = np.broadcast_to(function(rows, p), rows.shape)
-    return values.ravel()[: np.size(r)].reshape(np.shape(r))
+    return on_lanes(function, r, np.array([*numbers, 0.0]))
 
 
 @pytest.mark.parametrize("name", plugins("losses"))

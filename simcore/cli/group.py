@@ -12,6 +12,7 @@ from simcore.errors import ScenarioError, SimcoreError, Stopped, UsageError, alw
 
 _UNKNOWN = re.compile(r"(loss|estimator|distribution|kind|problem|design|measure): is unknown ")
 
+
 class _Command(click.Command):
     """A command that takes plugins of the user's own, before it does anything."""
 
@@ -38,6 +39,8 @@ def _use(_ctx, _option, sources):
 class Commands(click.Group):
     """Turns our errors into a message and an exit code, without a traceback, and tells commands apart by groups."""
 
+    command_class = _Command
+
     def format_commands(self, ctx, formatter):
         commands = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
         shown = {name: command.get_short_help_str() for name, command in commands.items() if not command.hidden}
@@ -51,8 +54,6 @@ class Commands(click.Group):
         if self.get_command(ctx, name) is None and not name.startswith("-"):
             raise UsageError(guidance.unknown_command(name, self.list_commands(ctx)))
         return super().resolve_command(ctx, args)
-
-    command_class = _Command
 
     def invoke(self, ctx):
         try:

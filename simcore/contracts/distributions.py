@@ -9,8 +9,8 @@ import numpy as np
 
 from simcore import jit, kernels
 from simcore.contracts.faults import SURE, Fault, apart, cases, numbers_of, on_lanes, over, same_bits
+from simcore.contracts.studies import drawn
 from simcore.errors import UsageError
-from simcore.lanes import WIDTH
 from simcore.populations import Population, Unknown
 from simcore.registry import plugins
 from simcore.scores import integrated_information
@@ -55,13 +55,7 @@ def draws(distribution, values, groups=250, n=100, compiled=True):
         contaminate=kernels.contaminate_function(plugins("contamination")["none"], compiled),
         contaminate_numbers=kernels.numbers_array((0.0, 1.0)),
     )
-    draw, out = jit.driver(kernels.draw_sample) if compiled else kernels.draw_sample, np.empty((groups, n, WIDTH))
-    rows = np.zeros((kernels.padded_rows(n), WIDTH))
-    with np.errstate(all="ignore"):
-        for group in range(groups):
-            draw(recipe, group, rows)
-            out[group] = rows[:n]
-    return out
+    return drawn(recipe, groups, compiled)
 
 
 def _symmetry(distribution, values, x):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simcore.lanes import WIDTH
+from simcore.populations import of_rows
 from simcore.registry import Interval, OneOf, Vector, resolved
 
 EPS = 2.0**-52
@@ -85,19 +85,15 @@ def numbers_of(values):
 
 
 def on_lanes(function, x, *rest):
-    """What a lane function, as plain Python, makes of numbers of any shape and count."""
-    x = np.asarray(x, dtype=float)
-    rows = np.resize(x, (max(1, -(-x.size // WIDTH)), WIDTH))
+    """What a lane function, as plain Python, makes of numbers of any shape and count; it may give one for all lanes."""
     with np.errstate(all="ignore"):
-        found = np.broadcast_to(np.asarray(function(rows, *rest), dtype=float), rows.shape)
-    return found.ravel()[: x.size].reshape(x.shape)
+        return of_rows(lambda rows: np.broadcast_to(function(rows, *rest), rows.shape), x)
 
 
 def same_bits(a, b):
-    """Whether arrays are equal to the bit, any NaN being any other."""
-    a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
-    either = np.isnan(a) & np.isnan(b) if a.dtype.kind == "f" else np.zeros(a.shape, bool)
-    return a.shape == b.shape and bool(np.all((a.view(np.uint64) == b.view(np.uint64)) | either))
+    """Whether two arrays are equal to the bit, but for the payload of NaN, where all NaN count as one."""
+    both_nan = np.isnan(a) & np.isnan(b) if a.dtype == np.float64 else False
+    return a.shape == b.shape and a.dtype == b.dtype and bool(np.all(both_nan | (a.view("u8") == b.view("u8"))))
 
 
 def apart(x, below):

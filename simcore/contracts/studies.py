@@ -81,17 +81,21 @@ def _known_scale(loss):
     return {"scale": 1.0} if loss.scaled else {}
 
 
-def draws(chosen, clean=False, groups=250):
-    """Samples of a study of location as its kernel draws them, or `clean` before contamination: float64 (groups, n,
-    WIDTH)."""
+def draws(chosen, clean=False):
+    """Samples of a study of location as its kernel draws them, or `clean` before contamination: see `drawn`."""
     (cell,) = design.cells(chosen)
     recipe = recipes.kernel_cell(chosen, cell, jit.enabled())
-    recipe = recipes.clean(recipe, cell, jit.enabled()) if clean else recipe
-    out, found = np.zeros((kernels.padded_rows(cell.n), WIDTH)), np.empty((groups, cell.n, WIDTH))
+    return drawn(recipes.clean(recipe, cell, jit.enabled()) if clean else recipe)
+
+
+def drawn(recipe, groups=250, compiled=True):
+    """The samples of a `kernels.Cell`, float64 (groups, n, WIDTH)."""
+    draw, n = kernels.draw_sample if not compiled else jit.driver(kernels.draw_sample), recipe.n
+    rows, found = np.zeros((kernels.padded_rows(n), WIDTH)), np.empty((groups, n, WIDTH))
     with np.errstate(all="ignore"):
         for group in range(groups):
-            recipes.draw_sample(cell)(recipe, group, out)
-            found[group] = out[: cell.n]
+            draw(recipe, group, rows)
+            found[group] = rows[:n]
     return found
 
 

@@ -17,11 +17,12 @@ LONGEST = 4  # a running value starts from at most 1 / LONGEST of all replicatio
 
 def lacking(run, what):
     """Why a run has no parts for `what`, "growing" or "batches"; None where it has."""
+    present, every = run.folder.present(), design.cells(run.study)
     if run.study.keep:
         fewest = FEWEST * LEAST
-        most = min(_reach(run, cell) for cell in design.cells(run.study))
+        most = min(design.reach(cell, present[cell.key]) for cell in every)
         return None if most >= fewest else f"it needs {fewest:,} replications or more (here {most:,})"
-    parts = [_stored(run, cell) for cell in design.cells(run.study)]
+    parts = [_stored(cell, present[cell.key]) for cell in every]
     if what == "growing" and all(cell[-1][0] + cell[-1][1] >= LONGEST * cell[0][1] for cell in parts):
         return None
     if what == "batches" and all(len(_commonest(cell)) >= FEWEST for cell in parts):
@@ -34,13 +35,13 @@ def lacking(run, what):
 
 def growing(run, cell, names):
     """Rows of the summary of the first replications of a cell, of measures of these names: pairs (count, rows)."""
+    present, folded = run.folder.present()[cell.key], None
     if not run.study.keep:
-        nodes, folded = _nodes(run, cell), None
-        for node in nodes:
+        for node in _nodes(run, cell, present):
             folded = node if folded is None else folded.followed_by(node)
             yield folded.count, _rows(run, cell, folded, names)
         return
-    estimates, states = _kept(run, cell)
+    estimates, states = _kept(run, cell, present)
     total = estimates.shape[1]
     size = _rounded(total / FINEST)
     errors, paired = regrouping.grouped(run.study, cell, estimates, states, size)
@@ -56,10 +57,11 @@ def growing(run, cell, names):
 
 def batches(run, cell, names):
     """Rows of the summary of each of many equally large batches of a cell: a list of lists."""
+    present = run.folder.present()[cell.key]
     if not run.study.keep:
-        common = set(_commonest(_stored(run, cell)))
-        return [_rows(run, cell, node, names) for node in _nodes(run, cell) if (node.first, node.count) in common]
-    estimates, states = _kept(run, cell)
+        common, nodes = set(_commonest(_stored(cell, present))), _nodes(run, cell, present)
+        return [_rows(run, cell, node, names) for node in nodes if (node.first, node.count) in common]
+    estimates, states = _kept(run, cell, present)
     count = min(BATCHES, estimates.shape[1] // LEAST)
     size = estimates.shape[1] // count // WIDTH * WIDTH
     used = count * size
@@ -89,28 +91,17 @@ def _rounded(size):
     return max(WIDTH, -(-int(np.ceil(size)) // WIDTH) * WIDTH)
 
 
-def _present(run, cell):
-    return run.folder.present()[cell.key]
+def _kept(run, cell, present):
+    return run.folder.read_kept(cell, present, design.reach(cell, present))
 
 
-def _reach(run, cell):
-    return design.reach(cell, _present(run, cell))
+def _nodes(run, cell, present):
+    return run.folder.read_nodes(cell, present, design.reach(cell, present))
 
 
-def _kept(run, cell):
-    own = _present(run, cell)
-    return run.folder.read_kept(cell, own, design.reach(cell, own))
-
-
-def _nodes(run, cell):
-    own = _present(run, cell)
-    return run.folder.read_nodes(cell, own, design.reach(cell, own))
-
-
-def _stored(run, cell):
+def _stored(cell, present):
     """The parts (first, count) that the sums of a cell are stored in."""
-    own = _present(run, cell)
-    have, _ = design.cover(cell, own, design.reach(cell, own))
+    have, _ = design.cover(cell, present, design.reach(cell, present))
     chunk = design.chunk_size(cell.size)
     blocks = [design.Block(cell.number, cell.key, *pair) for pair in have]
     return [part for block in blocks for part in execute.node_runs(block, chunk)]

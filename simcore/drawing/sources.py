@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 KINDS = ("curves", "lolly", "heatmap", "nested", "zip", "convergence", "distribution")
 
+
 @dataclass(frozen=True)
 class Source:
     """A summary table and what it is called; of a run also `runs.Run`, for the sums of its cells."""
