@@ -35,6 +35,10 @@ _LAYERS = {"tbb": "tbbpool", "omp": "omppool", "workqueue": "workqueue"}  # Numb
 _lane_functions, _inlined, _lowerings = [], set(), []
 _FAILED = re.compile(r"(\w*Error: )|Failed in ")
 _passes = []  # of Numba's compiler, that are running
+_HINTS = {  # what a message of Numba shows -> what helps
+    "Untyped global name": "mark functions that it calls with @lane or @njit",
+    "f64x8": "that is a lane value: no ** and no NumPy, simcore.lanes and simcore.fmath have what can be done with it",
+}
 _own_sources = {}  # module or package of a user's plugins -> SHA-256
 
 
@@ -104,12 +108,6 @@ def _sources_of(functions):
             found.add(function.__globals__.get("__name__", "").partition(".")[0])
             left += [function.__globals__.get(name) for name in function.__code__.co_names]
     return {name: _own_sources[name] for name in sorted(found & _own_sources.keys())}
-
-
-_HINTS = {
-    "Untyped global name": "mark functions that it calls with @lane or @njit",
-    "f64x8": "that is a lane value: no ** and no NumPy, simcore.lanes and simcore.fmath have what can be done with it",
-}
 
 
 def in_short(message):
@@ -218,11 +216,15 @@ def threading_layer():
 @functools.cache
 def source_digest():
     """SHA-256 over the sources that decide numbers, by name: the fingerprint of the code. FACES are left out."""
-    package = Path(__file__).parent
+    return digest_of(Path(__file__).parent, lambda name: name.partition("/")[0].removesuffix(".py") not in FACES)
+
+
+def digest_of(package, counts=lambda name: True):
+    """SHA-256 over the Python files of a package, a folder, with their names in it. counts(name): which of them."""
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py"), key=lambda path: path.relative_to(package).as_posix()):
         name = path.relative_to(package).as_posix()
-        if name.partition("/")[0].removesuffix(".py") not in FACES:
+        if counts(name):
             digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 

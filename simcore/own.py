@@ -143,15 +143,13 @@ def _use_package(name):
     with _blaming(entry.value):
         found = entry.load()
     package = sys.modules[entry.module.partition(".")[0]]
-    files = sorted(Path(package.__file__).parent.rglob("*.py")) if hasattr(package, "__path__") else [package.__file__]
-    digest = hashlib.sha256()
-    for file in map(Path, files):
-        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
-    records = _records(found, entry.value) if isinstance(found, types.ModuleType) else _checked(found, entry.value)
+    file, whole = Path(package.__file__), hasattr(package, "__path__")
+    digest = jit.digest_of(file.parent) if whole else hashlib.sha256(file.read_bytes()).hexdigest()
     known = _sources.get(name)
-    if known and known.digest == digest.hexdigest():
+    if known and known.digest == digest:
         return known.records
-    return _adopt(Source(name, digest.hexdigest(), None, records), package.__name__)
+    records = _records(found, entry.value) if isinstance(found, types.ModuleType) else _checked(found, entry.value)
+    return _adopt(Source(name, digest, None, records), package.__name__)
 
 
 def _adopt(source, module):

@@ -280,6 +280,10 @@ def test_an_installed_package_offers_plugins(tmp_path, monkeypatch):
     assert sc.fit([2.0, 1.0], estimator="thrice").estimate == 6.0
     study = study_of({"estimator": "thrice"})
     assert set(own.inputs(study)) == {"mine"} and own.words(study, tmp_path) == ["--plugin", "mine"]
+    before = own.inputs(study)["mine"]
+    (package / "tail").mkdir()
+    (package / "parts.py").rename(package / "tail" / "parts.py")  # the same bytes elsewhere are another package
+    assert jit.digest_of(package) != before
     for name in [name for name in sys.modules if name.startswith("my_package")]:
         del sys.modules[name]
 
