@@ -24,6 +24,7 @@ from tests.running import cut_small
 from tests.test_cli import simcore
 
 distributed = pytest.importorskip("distributed", reason="needs Dask: pip install 'simcore[dask]'")
+dask = pytest.importorskip("dask")
 
 ROOT = Path(sc.__file__).parents[1]
 ENTRIES = {
@@ -37,6 +38,7 @@ ENTRIES = {
 PRECISION = {"measure": "mae", "relative_mcse": 0.01, "max_replications": 20_000}
 LONG = ENTRIES | {"name": "long", "replications": 60 << 18, "factors": ENTRIES["factors"] | {"n": [1000]}}
 LONG |= {"estimators": [{"loss": "l2"}]}  # 120 blocks of some tenths of a second
+LOST = "distributed.deploy.lost-worker-timeout"  # after which a cluster gives up a worker that has died
 QUIET = {"silence_logs": 60, "scheduler_kwargs": {"allowed_failures": 2, "dashboard_address": ":0"}}
 
 
@@ -55,6 +57,7 @@ def client():
 @contextlib.contextmanager
 def workers(processes, threads, **options):
     with (
+        dask.config.set({LOST: "1 hour"}),  # where much else is at work they may die again before they are back
         distributed.LocalCluster(n_workers=processes, threads_per_worker=threads, **QUIET, **options) as own,
         distributed.Client(own, set_as_default=False) as client,
     ):
@@ -113,9 +116,9 @@ def faulty(client, plugin):
 
 
 def _forget():
-    from simcore.engines import dask
+    from simcore.engines import dask as engine
 
-    dask._study_of.cache_clear()
+    engine._study_of.cache_clear()
 
 
 def slow(_block):
@@ -164,10 +167,11 @@ def test_workers_of_several_threads(tmp_path):
 
 
 def test_workers_of_its_own():
-    from simcore.engines import dask
+    from simcore.engines import dask_workers
 
-    with dask._own(2) as (client, start):
-        start()
+    with dask_workers.own(2) as workers:
+        workers.start()
+        client = workers.client
         client.wait_for_workers(2, timeout=60)
         assert [*client.nthreads().values()] == [1, 1]
         assert {*client.run(os.getenv, "NUMBA_NUM_THREADS").values()} == {"1"}
@@ -256,6 +260,39 @@ def test_a_block_is_tried_once_more_alone(client, tmp_path):
     assert snapshot(run.path) == serial(tmp_path, study_with())
 
 
+@pytest.fixture
+def dying(tmp_path, monkeypatch):
+    """Workers of our own die three times, and each time so long that Dask would give them up."""
+    from simcore.engines import dask_workers
+
+    start = dask_workers.Own.start
+    (tmp_path / "deaths").mkdir()
+
+    def start_dying(own):
+        start(own)
+        own.client.register_plugin(Faulty(functools.partial(unlucky, tmp_path / "deaths")))
+
+    monkeypatch.setattr(dask_workers.Own, "start", start_dying)
+    with dask.config.set({LOST: "10ms"}):
+        yield monkeypatch.setattr, dask_workers
+
+
+def test_workers_of_its_own_are_replaced_as_often_as_they_die(dying, tmp_path):
+    run = sc.run(study_with(), tmp_path / "run", engine="dask", threads=1)
+    assert len([*(tmp_path / "deaths").iterdir()]) == 3
+    assert snapshot(run.path) == serial(tmp_path, study_with())
+
+
+def test_workers_of_its_own_that_are_not_replaced(dying, tmp_path):
+    """It ends, and goes on later, instead of waiting for ever."""
+    change, module = dying
+    change(module, "_REPLACED", {})
+    with pytest.raises(IncompleteError, match="the worker processes have ended, .* run the same command again"):
+        sc.run(study_with(), tmp_path / "run", engine="dask", threads=1)
+    run = sc.run(study_with(), tmp_path / "run", threads=1)
+    assert snapshot(run.path) == serial(tmp_path, study_with())
+
+
 @pytest.fixture(params=["local", "dask"])
 def engine_with(request, monkeypatch):
     """A function: a fault, see `Faulty` -> a context with an engine whose blocks have it."""
@@ -270,12 +307,12 @@ def engine_with(request, monkeypatch):
             yield "local"
 
     @contextlib.contextmanager
-    def dask(fault):
+    def cluster_of_dask(fault):
         client = request.getfixturevalue("client")
         with faulty(client, Faulty(fault)):
             yield client
 
-    return {"local": local, "dask": dask}[request.param]
+    return {"local": local, "dask": cluster_of_dask}[request.param]
 
 
 @pytest.mark.parametrize(
@@ -305,10 +342,10 @@ def test_blocks_that_raise(engine_with, tmp_path, monkeypatch, changes, limits):
 
 @pytest.mark.parametrize("late", [False, True], ids=["at the start", "later"])
 def test_workers_of_other_code_are_refused(client, tmp_path, monkeypatch, late):
-    from simcore.engines import dask
+    from simcore.engines import dask as engine
 
     if late:
-        monkeypatch.setattr(dask, "_refuse_others", lambda *_: None)
+        monkeypatch.setattr(engine, "_refuse_others", lambda *_: None)
     with faulty(client, Other()), pytest.raises(UsageError) as refused:
         sc.run(study_with(), tmp_path, engine=client)
     assert f"code: there {'f' * 64}, here {jit.source_digest()}" in str(refused.value)
@@ -424,7 +461,7 @@ def test_workers_that_are_awaited(tmp_path):
             started(*words, "stopped", cwd=tmp_path, stderr=one) as stopped,
             started(*words, "patient", cwd=tmp_path, stderr=two) as patient,
         ):
-            told = f"waiting for workers at {address}: there is none yet; start some (dask worker {address})"
+            told = f"waiting for workers at {address}: there is none; start some (dask worker {address})"
             for file in (one, two):
                 assert cluster.wait(lambda file=file: Path(file.name).read_text().startswith(told), 60)
             stopped.send_signal(signal.SIGINT)

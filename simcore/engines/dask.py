@@ -6,36 +6,22 @@ is given up, and the rest goes on.
 """
 
 import contextlib
-import fcntl
 import functools
 import itertools
 import json
-import logging
-import os
-import shutil
-import signal
-import sys
-import tempfile
 import threading
 import time
 import uuid
-from concurrent import futures
-from multiprocessing import resource_tracker
-from pathlib import Path
 from typing import NamedTuple
 
 import distributed
 
-from simcore import design, execute, jit, own, provenance, scenario, signals
+from simcore import design, execute, jit, own, provenance, scenario
+from simcore.engines import dask_workers
 from simcore.errors import IncompleteError, UsageError
 
 _AHEAD = 2  # blocks sent out for each thread of the workers, so that none waits while a result is stored
-_DEATHS = 3  # of workers of our own, before a block is given up; others' schedulers have a number of their own
-_SCHEDULER = {"allowed_failures": _DEATHS - 1, "dashboard": False, "dashboard_address": "127.0.0.1:0"}
-_ENDED = (distributed.Status.failed, distributed.Status.closed)
-_SECONDS = 10  # to reach a scheduler
-_PATIENCE = 5  # seconds without a worker, before that is told
-_FOLDER = "simcore-dask-"
+_PATIENCE = 5  # seconds without a result, before it is looked whether there are workers at all
 _GONE = (distributed.CancelledError, OSError)
 _alone = threading.Lock()  # in a worker: not every threading layer of Numba takes two callers
 
@@ -59,175 +45,37 @@ def is_ready(engine):
 @contextlib.contextmanager
 def opened(engine, threads=None):
     """Within, `run` of an engine: "dask", an address, or a Client that `is_ready`. Raises UsageError."""
-    if engine == "dask":
-        with _hushed(), _own(jit.threads_of(threads)) as (client, start):
-            yield functools.partial(run, client, start)
-        return
-    if threads is not None:
+    if engine != "dask" and threads is not None:
         raise UsageError(f"threads: are those of the workers that are there; leave it out (got {threads})")
-    if isinstance(engine, str):
-        with _hushed(), _connected(engine) as client:
-            yield functools.partial(run, client, None)
-    else:
-        yield functools.partial(run, engine, None)
+    if not isinstance(engine, str):
+        yield functools.partial(run, dask_workers.Others(engine))
+        return
+    found = dask_workers.own(jit.threads_of(threads)) if engine == "dask" else dask_workers.connected(engine)
+    with dask_workers.hushed(), found as workers:
+        yield functools.partial(run, workers)
 
 
-class _Nanny(distributed.Nanny):
-    """The keeper of a worker of our own. nannies: a list to which it is added at once; the cluster names it only when
-    all have started."""
-
-    def __init__(self, *arguments, nannies, **options):
-        super().__init__(*arguments, **options)
-        nannies.append(self)
-
-    def kill_now(self):
-        """Kill the worker for good, if there is one at this moment."""
-        self.auto_restart = False
-        keeper = self.process
-        process = keeper and keeper.process
-        if process and process.is_alive():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGKILL)
-
-
-@contextlib.contextmanager
-def _own(count):
-    """A client of a cluster on this machine, and what starts its workers: so many processes of one thread."""
-    with contextlib.ExitStack() as closing:
-        scratch = closing.enter_context(_scratch())
-        with signals.deaf():
-            resource_tracker.ensure_running()  # first, because afterwards this thread hears signals again
-        nannies = []
-        with signals.deaf():
-            cluster = distributed.LocalCluster(
-                n_workers=0,
-                threads_per_worker=1,
-                worker_class=_Nanny,
-                nannies=nannies,
-                memory_limit=None,  # what cannot fit has been refused
-                silence_logs=logging.CRITICAL + 1,
-                local_directory=scratch,
-                env={"NUMBA_NUM_THREADS": "1"},
-                scheduler_kwargs=_SCHEDULER,
-            )
-            closing.callback(_close, cluster, nannies)
-            client = closing.enter_context(distributed.Client(cluster, set_as_default=False))
-        yield client, functools.partial(_start, cluster, client, nannies, count)
-
-
-@contextlib.contextmanager
-def _scratch():
-    """A folder for the workers of this process, removed in the end. What killed processes have left is removed first:
-    whoever lives holds a lock on the folder in which that of the workers is."""
-    for left in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*/workers"):
-        with contextlib.suppress(OSError), _locked(left.parent):
-            shutil.rmtree(left.parent)
-    with tempfile.TemporaryDirectory(prefix=_FOLDER, ignore_cleanup_errors=True) as own, _locked(own):
-        workers = Path(own, "workers")
-        workers.mkdir()
-        yield str(workers)
-
-
-@contextlib.contextmanager
-def _locked(folder):
-    """Raises OSError where another process has it locked, or where it is another user's."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        if os.fstat(descriptor).st_uid != os.getuid():
-            raise PermissionError(f"{folder}: is another user's")
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _start(cluster, client, nannies, count):
-    """Start workers, and wait for the first. Raises UsageError where none comes."""
-    cluster.scale(count)
-    while not client.nthreads():
-        if nannies and all(nanny.status in _ENDED for nanny in nannies):
-            raise UsageError(
-                'engine: the worker processes do not start; a script that uses engine="dask" must do so under '
-                'if __name__ == "__main__":, because each of them reads the script, too'
-            )
-        time.sleep(0.02)
-
-
-def _close(cluster, nannies):
-    """Close a cluster at once: workers that are told to would first finish their blocks, or their start."""
-    with signals.shielded(), futures.ThreadPoolExecutor(1) as pool:
-        closed = pool.submit(cluster.close)
-        while not closed.done():
-            for nanny in [*nannies]:
-                nanny.kill_now()
-            futures.wait([closed], 0.02)
-
-
-def _connected(address):
-    try:
-        distributed.comm.registry.get_backend(address.partition("://")[0])
-        return distributed.Client(address, timeout=_SECONDS, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"engine: no scheduler of Dask answers at {address} ({error}); start one") from error
-
-
-@contextlib.contextmanager
-def _hushed():
-    """Within, Dask writes nothing to the terminal: what matters is raised."""
-    handlers = [(handler, handler.level) for handler in logging.getLogger("distributed").handlers]
-    for handler, _ in handlers:
-        handler.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        for handler, level in handlers:
-            handler.setLevel(level)
-
-
-def run(client, start, study, missing, commit, fail):
-    """Let the workers of a client compute the missing blocks; see `engines`. start: what gets workers, if they are to
-    be got. Raises UsageError where they are other code than this, IncompleteError where the scheduler is lost."""
+def run(workers, study, missing, commit, fail):
+    """Let workers, see `dask_workers`, compute the missing blocks; see `engines`. Raises UsageError where they are
+    other code than this, IncompleteError where they or the scheduler are lost."""
     if not missing:
         return
     plugins = tuple((source.name, source.text) for source in own.needed(study))
     order = Order(study.text, study.replications, study.seed, _origin(study), plugins)
-    address = client.scheduler.address
+    address = workers.client.scheduler.address
     try:
-        if start:
-            start()
-        _refuse_others(client, order)
+        workers.start()
+        _refuse_others(workers.client, order)
         suspects = []
-        with _telling(client, address):
-            collected = _Collected(study, missing, commit)
-            yield from _pass(client, order, collected, _AHEAD, fail, lambda block, _: suspects.append(block))
+        collected = _Collected(study, missing, commit)
+        yield from _pass(workers, order, collected, _AHEAD, fail, lambda block, _: suspects.append(block))
         # Whatever waited in a worker that died is under suspicion. Once more, with nothing waiting.
-        yield from _pass(client, order, _Collected(study, suspects, commit), 1, fail, fail)
+        yield from _pass(workers, order, _Collected(study, suspects, commit), 1, fail, fail)
     except _GONE as error:
         raise IncompleteError(
             f"the scheduler at {address} is lost, or it has cancelled the work; what is finished is "
             "kept: run the same command again"
         ) from error
-
-
-@contextlib.contextmanager
-def _telling(client, address):
-    """Within, if there is no worker after some seconds, a line on stderr says that it is workers that are awaited: some
-    clusters start them only when work has been sent."""
-
-    def tell():
-        with contextlib.suppress(*_GONE):
-            if not client.nthreads():
-                remedy = f"start some (dask worker {address}), or stop with Ctrl-C"
-                print(f"waiting for workers at {address}: there is none yet; {remedy}", file=sys.stderr, flush=True)
-
-    timer = threading.Timer(_PATIENCE, tell)
-    timer.daemon = True
-    with signals.deaf():
-        timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 class _Collected:
@@ -260,10 +108,10 @@ class _Collected:
             self.store(number)
 
 
-def _pass(client, order, collected, ahead, fail, died):
+def _pass(workers, order, collected, ahead, fail, died):
     """Compute the blocks of a _Collected, so many `ahead` for each thread there is; yields each one that is stored.
     died: is called like `fail`, for those that no worker survives."""
-    blocks, sent = iter(collected.blocks), {}
+    client, blocks, sent = workers.client, iter(collected.blocks), {}
     done = distributed.as_completed(loop=client.loop)
 
     def send():
@@ -277,7 +125,7 @@ def _pass(client, order, collected, ahead, fail, died):
 
     try:
         send()
-        for future in done:
+        for future in _each(done, workers.look):
             block = sent.pop(future)
             error = future.exception()
             if isinstance(error, UsageError):
@@ -292,6 +140,21 @@ def _pass(client, order, collected, ahead, fail, died):
         if client.status == "running":
             client.cancel([*sent])
         collected.store_rest()
+
+
+def _each(done, look):
+    """The futures of an as_completed, which may get more meanwhile, as they come. look: is called when none does for
+    some seconds."""
+    since = time.monotonic()
+    while not done.is_empty():
+        if done.has_ready():
+            yield next(done)
+            since = time.monotonic()
+        elif time.monotonic() - since > _PATIENCE:
+            look()
+            since = time.monotonic()
+        else:
+            time.sleep(0.01)
 
 
 def compute(order, block):
