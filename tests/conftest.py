@@ -1,12 +1,16 @@
 """What several test files need that must be started once."""
 
 import os
+import signal
 
 import pytest
 
 from simcore import errors, own
 from simcore.registry import KINDS, plugins
 from tests import cluster
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # in the background of a shell; tests send themselves Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
