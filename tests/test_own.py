@@ -1,5 +1,7 @@
 """Plugins of the user's own: taken in from files and packages, never mixed, and held to the contracts of ours."""
 
+import dataclasses
+import json
 import re
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import pytest
 import simcore as sc
 from simcore import contracts, design, jit, own, recipes
 from simcore.errors import UsageError
+from simcore.own import templates
 from simcore.registry import plugins
 from tests.running import same_bits
 
@@ -166,8 +169,37 @@ def test_results_of_other_code_are_not_mixed(tmp_path):
     sc.use(file)
     with pytest.raises(UsageError, match="needs the plugins of changing.py"):
         sc.run(study, tmp_path)
-    with pytest.raises(UsageError, match="other code needs another --out"):
+    with pytest.raises(UsageError, match="Other code, be it by a comment, is another run: .* --out"):
         sc.extend(study, tmp_path, replications=2048)
+    assert sc.run(study, tmp_path / "other").summary() is not None
+
+
+def test_the_same_bytes_under_another_name_are_the_same_code(tmp_path):
+    """A run goes on with them under the name that it knows, in one process and in the next."""
+    sc.use(MINE)
+    study, copy = study_of({"loss": "my_huber"}), tmp_path / "renamed.py"
+    (tmp_path / "own.toml").write_text(study.text)
+    assert simcore("run", "own.toml", "--plugin", MINE, cwd=tmp_path).returncode == 0
+    copy.write_bytes(MINE.read_bytes())
+    own._sources["renamed.py"] = dataclasses.replace(own._sources.pop("mine.py"), name="renamed.py")
+    assert sc.use(copy) == sc.use(MINE) and set(own.inputs(study)) == {"renamed.py"}
+    after = sc.extend(study, tmp_path / "results", replications=2048)
+    assert set(own.inputs(study)) == {"mine.py"} and [file.name for file in after.path.glob("plugins/*")] == ["mine.py"]
+    assert sc.verify(after.path).findings == ()
+    shown = simcore("show", "results/own", "--plugin", copy, cwd=tmp_path)
+    assert shown.returncode == 0 and "my_huber" in shown.stdout, shown.stderr
+
+
+def test_a_variable_of_the_shell_names_plugins_for_every_command(tmp_path, monkeypatch):
+    sc.use(MINE)
+    (tmp_path / "own.toml").write_text(study_of({"loss": "my_huber"}).text)
+    monkeypatch.setenv("SIMCORE_PLUGINS", f"{MINE}:{FOLDER / 'spread.py'}")
+    assert simcore("run", "own.toml", cwd=tmp_path).returncode == 0
+    assert "my_huber" in simcore("show", "results/own", cwd=tmp_path).stdout
+    assert "spread" in simcore("list", "problems", cwd=tmp_path).stdout
+    monkeypatch.setenv("SIMCORE_PLUGINS", "gone.py")
+    refused = simcore("list", cwd=tmp_path)
+    assert refused.returncode == 2 and refused.stderr.startswith("SIMCORE_PLUGINS: gone.py: cannot be read")
 
 
 def test_an_estimator_of_ones_own_is_added_to_a_run(tmp_path):
@@ -211,6 +243,7 @@ def test_scripts_of_slurm_name_the_copies(tmp_path):
         ("from simcore.registry import Loss\nPLUGINS = [Loss('a', 'twice the same')] * 2", "have the same name"),
         ("from simcore.registry import Loss\nPLUGIN = Loss('a', 'flat', monotone=False)", "must be a function"),
         ("from simcore.registry import Loss\nPLUGIN = Loss('a', 'flat', smooth=1)", "smooth: must be True or False"),
+        ("from simcore.registry import Loss\nPLUGIN = Loss('a', 'flat', weights=0)", "py:2: .*did you mean 'weight'?"),
         ("from simcore.registry import Loss\nPLUGIN = Loss('a', 'flat', ('c', 2.0))", "source: must be text"),
         ("from simcore.registry import Loss\nPLUGIN = Loss('a', 'flat', parameters=('c'))", "with the comma"),
         (
@@ -318,6 +351,74 @@ def test_check_says_what_lanes_cannot_do(tmp_path, body, said):
     assert any(re.search(said, fault.what) for fault in found.faults), found.faults
 
 
+LOSS = """from simcore.jit import lane
+from simcore.lanes import minimum, select, splat
+from simcore.registry import POSITIVE, Loss, Parameter
+@lane
+def weight(r, p):
+    u = r / p[0]
+    return 1.0 - minimum(u * u, {one})
+@lane
+def psi(r, p):
+    return r * weight(r, p)
+@lane
+def psi_prime(r, p):
+    return select(weight(r, p) > 0.0, 3.0 * weight(r, p) - 2.0, splat(0.0))
+@lane
+def rho(r, p):
+    w = weight(r, p)
+    return 0.25 * p[0] * p[0] * ((1.0 - w) * (1.0 + w))
+PLUGIN = Loss("mine", "a loss of mine", parameters=(Parameter("c", "end", POSITIVE, 3.0),), rho=rho, psi=psi,
+              psi_prime=psi_prime, weight=weight, smooth=False{more})
+"""
+
+
+def test_check_says_which_claim_is_wrong_where_and_what_to_write(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(LOSS.format(one="splat(1.0)", more=""))
+    ((fault,),) = (one.faults for one in contracts.check(path))
+    place = float(re.fullmatch(r"psi comes down at r = (.*), though monotone is True by default: .*", fault.what)[1])
+    assert 1.07 * place > 3.0 / np.sqrt(3.0) > place and fault.what.endswith("give monotone=lambda c: False")
+    path.write_text(LOSS.format(one="1.0", more=", monotone=lambda c: False"))
+    ((fault,),) = (one.faults for one in contracts.check(path))
+    assert fault.what.startswith("mine.py:7: cannot be compiled") and fault.what.endswith("splat, as splat(1.0)")
+
+
+def test_check_tells_what_a_sound_loss_is_worth(tmp_path):
+    (tmp_path / "mine.py").write_text(LOSS.format(one="splat(1.0)", more=", monotone=lambda c: False"))
+    said = "88.11 % efficient under the normal, the scale known, at c = 3; c = 3.6732 is 95 %"
+    told = simcore("check", "mine.py", cwd=tmp_path)
+    assert told.returncode == 0 and said in told.stdout
+    (found,) = json.loads(simcore("check", "mine.py", "--json", cwd=tmp_path).stdout)
+    assert found == {"kind": "losses", "name": "mine", "faults": [], "about": said}
+
+
+@pytest.mark.parametrize(
+    "body, said",
+    [
+        ("m = np.median(x)\n    return [m, m]", "bad.py:5: f returns a list; it must return one number"),
+        ("return np.median(x), 1.0", "bad.py:4: f returns a tuple"),
+        ("return x - x.mean()", "bad.py:4: f returns a ndarray"),
+        ("x.sort()", "f returns a NoneType"),
+    ],
+)
+def test_check_says_at_which_line_an_estimator_gives_no_number(tmp_path, body, said):
+    text = f"import numpy as np\nfrom simcore.registry import Estimator\ndef f(x):\n    {body}\n"
+    (tmp_path / "bad.py").write_text(text + "PLUGIN = Estimator('f', 'one of my own', scalar=f)\n")
+    ((fault,),) = (one.faults for one in contracts.check(tmp_path / "bad.py"))
+    assert said in fault.what and fault.broken
+
+
+@pytest.mark.parametrize("word", templates.KINDS)
+def test_a_template_is_a_sound_plugin_named_after_its_file(tmp_path, word):
+    (tmp_path / "mine_2.py").write_text(templates.template(word, "mine_2"))
+    (found,) = contracts.check(tmp_path / "mine_2.py")
+    assert found[:3] == (templates.KINDS[word], "mine_2", ())
+    if word == "loss":
+        assert found.about == "95.00 % efficient under the normal, the scale known, at c = 5.543"
+    assert max(map(len, (tmp_path / "mine_2.py").read_text().splitlines())) <= 118
+
+
 def test_a_run_names_all_plugins_that_it_lacks(tmp_path):
     sc.use(MINE)
     sc.use(FOLDER / "spread.py")
@@ -353,8 +454,6 @@ def test_our_measures_keep_the_contract(name):
 
 
 def test_the_contract_of_distributions_sees_false_claims():
-    import dataclasses
-
     gumbel = plugins("distributions")["gumbel"]
     twins = {
         "mean(**values) says 0": {"mean": lambda: 0.0},

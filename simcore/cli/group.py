@@ -5,11 +5,13 @@ import re
 import sys
 
 import click
+from click.core import ParameterSource
 
 from simcore import own, signals
 from simcore.cli import guidance
 from simcore.errors import ScenarioError, SimcoreError, Stopped, UsageError, always
 
+PLUGINS = "SIMCORE_PLUGINS"  # the variable that names what --plugin names, for every command of a shell
 _UNKNOWN = re.compile(r"(loss|estimator|distribution|kind|problem|design|measure): is unknown ")
 
 
@@ -20,6 +22,7 @@ class _Command(click.Command):
         super().__init__(*args, **kwargs)
         told = "A Python file with plugins of your own, or the name of those of an installed package (repeatable)."
         how = {"multiple": True, "expose_value": False, "is_eager": True, "callback": _use}
+        how |= {"type": click.Path(), "envvar": PLUGINS, "show_envvar": True}  # a path: several as in PATH
         self.params.append(click.Option(["--plugin", "own_plugins"], help=told, **how))
 
 
@@ -31,9 +34,13 @@ def _lacking_plugin(error):
     return ""
 
 
-def _use(_ctx, _option, sources):
+def _use(ctx, option, sources):
+    of_shell = ctx.get_parameter_source(option.name) is ParameterSource.ENVIRONMENT
     for source in sources:
-        own.use(source)
+        try:
+            own.use(source)
+        except UsageError as error:
+            raise UsageError(f"{PLUGINS}: {error}") if of_shell else error from None
 
 
 class Commands(click.Group):
