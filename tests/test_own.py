@@ -94,6 +94,14 @@ def test_errors_contamination_and_measures_of_ones_own(tmp_path):
     assert run.summary()["w"].tolist()[0] == 2.0 and run.summary()["by"].tolist()[0] == 3.0
 
 
+def test_errors_without_a_score_have_no_control_variate_and_say_so(tmp_path):
+    sc.use(MINE)
+    factors = {"n": [5], "errors": [{"distribution": "my_uniform", "w": 2.0}]}
+    table = sc.run(study_of({"loss": "l2"}, factors=factors), tmp_path).summary().set_index("measure")
+    assert table.loc["variance", "variance_reduction"] == "none: the score of my_uniform errors is not given"
+    assert abs(table.loc["variance", "value"] - 4 / 3 / 5) < 4.5 * table.loc["variance", "mcse"]
+
+
 def test_a_problem_of_ones_own(tmp_path):
     """The asymptotic efficiency of the mean absolute deviation is 1 / (pi - 2), about 0.876 (Fisher 1920)."""
     sc.use(FOLDER / "spread.py")
@@ -279,6 +287,9 @@ def test_what_cannot_be_compiled_is_said_before_anything_is_written(tmp_path, bo
     sc.use(tmp_path / "bad.py")
     with pytest.raises(UsageError, match=said):
         sc.run(study_of({"estimator": "f"}), tmp_path / "results")
+    (tmp_path / "own.toml").write_text(study_of({"estimator": "f"}).text)
+    done = simcore("run", "own.toml", "--plugin", "bad.py", cwd=tmp_path)
+    assert done.returncode == 2 and done.stderr.endswith("what is wrong: simcore check bad.py\n")
     assert not (tmp_path / "results").exists()
 
 
@@ -461,7 +472,8 @@ def test_the_contract_of_distributions_sees_false_claims():
         "score is not minus the derivative": {"score": lambda z, p: 1.01 * gumbel.score(z, p)},
         "information(**values) is 2": {"information": lambda: 2.0},
         "though with a tail index": {"mean": lambda: None},
-        "of the draws are below": {"log_density": lambda z, p: gumbel.log_density(1.05 * z, p), "score": None},
+        "there is no score, and no_score(**values) does not say why": {"score": None},
+        "of the draws are below": {"log_density": lambda z, p: gumbel.log_density(1.05 * z, p)},
     }
     for said, changes in twins.items():
         plugins("distributions")["gumbel"] = dataclasses.replace(gumbel, **changes)
