@@ -135,6 +135,8 @@ def test_a_check_says_it_in_a_sentence():
     assert efficiency.said(_loss("l1")) == "63.66 % efficient under the normal, the scale known"  # 2 / pi
     assert efficiency.said(_loss("epsilon_insensitive")).endswith("no epsilon near that is 95 %")
     assert efficiency.said(_loss("barron")).endswith("at alpha = 1, c = 1.2871")
+    whole = dataclasses.replace(HUBER, parameters=(dataclasses.replace(HUBER.parameters[0], default=2),))
+    assert efficiency.said(whole).endswith("at k = 2; k = 1.345 is 95 %")
 
 
 @pytest.mark.parametrize("alpha", [-1e6, -60.0, -2.0, 0.0, 0.5, 1.0, 1.3, 1.5, 1.57])

@@ -15,7 +15,7 @@ def said(loss):
     if not loss.symmetric:
         return None
     values = typical(loss.parameters)
-    at = ", ".join(f"{name} = {value:g}" for name, value in values.items() if isinstance(value, float))
+    at = ", ".join(f"{name} = {value:g}" for name, value in values.items() if _is_number(value))
     found = efficiency(loss, values)
     text = f"{100.0 * found:.2f} % efficient under the normal, the scale known{f', at {at}' if at else ''}"
     if abs(found - _WANTED) < 5e-5 or not _tunable(loss):
@@ -62,6 +62,11 @@ def _intervals(start, domain):
 
 def _tunable(loss):
     """Whether it has one parameter alone, a number above 0."""
-    domains = [p.domain for p in loss.parameters]
-    numbers = [one for one in domains if isinstance(one, Interval) and not one.integer]
-    return len(domains) == len(numbers) == 1 and typical(loss.parameters)[loss.parameters[0].name] > 0.0
+    if len(loss.parameters) != 1:
+        return False
+    (value,), domain = typical(loss.parameters).values(), loss.parameters[0].domain
+    return isinstance(domain, Interval) and not domain.integer and _is_number(value) and value > 0.0
+
+
+def _is_number(value):
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -128,10 +128,10 @@ def refuse_lacking(wanted, run):
         copies = (Path(run) / "plugins" / name for name in lacking)
         paths = [copy if copy.is_file() else copy.name for copy in copies]
         options = shlex.join(word for path in paths for word in ("--plugin", str(path)))
-        raise UsageError(
-            f"{run}: needs the plugins of {told}: add {options} (in Python call sc.use) when you have looked at that "
-            "code. Other code, be it by a comment, is another run: give it another --out, or the scenario another name"
-        )
+        ways = [f"add {options} (in Python call sc.use) when you have looked at that code"]
+        ways.append("for other code, be it by a comment, give another --out, or the scenario another name")
+        changed = all(name in _sources for name in lacking)
+        raise UsageError(f"{run}: needs the plugins of {told}: {'; or '.join(ways[::-1] if changed else ways)}")
 
 
 def _instead(name):
