@@ -199,18 +199,6 @@ def test_the_same_bytes_under_another_name_are_the_same_code(tmp_path):
     assert shown.returncode == 0 and "my_huber" in shown.stdout, shown.stderr
 
 
-def test_a_variable_of_the_shell_names_plugins_for_every_command(tmp_path, monkeypatch):
-    sc.use(MINE)
-    (tmp_path / "own.toml").write_text(study_of({"loss": "my_huber"}).text)
-    monkeypatch.setenv("SIMCORE_PLUGINS", f"{MINE}:{FOLDER / 'spread.py'}")
-    assert simcore("run", "own.toml", cwd=tmp_path).returncode == 0
-    assert "my_huber" in simcore("show", "results/own", cwd=tmp_path).stdout
-    assert "spread" in simcore("list", "problems", cwd=tmp_path).stdout
-    monkeypatch.setenv("SIMCORE_PLUGINS", "gone.py")
-    refused = simcore("list", cwd=tmp_path)
-    assert refused.returncode == 2 and refused.stderr.startswith("SIMCORE_PLUGINS: gone.py: cannot be read")
-
-
 def test_an_estimator_of_ones_own_is_added_to_a_run(tmp_path):
     """Extended and fresh runs have the same table, and the numbers of the old estimator stay."""
     sc.run(study_of({"loss": "l1"}), tmp_path / "one")
@@ -473,7 +461,6 @@ def test_the_contract_of_distributions_sees_false_claims():
         "score is not minus the derivative": {"score": lambda z, p: 1.01 * gumbel.score(z, p)},
         "information(**values) is 2": {"information": lambda: 2.0},
         "though with a tail index": {"mean": lambda: None},
-        "there is no score, and no_score(**values) does not say why": {"score": None},
         "of the draws are below": {"log_density": lambda z, p: gumbel.log_density(1.05 * z, p)},
     }
     for said, changes in twins.items():

@@ -168,13 +168,12 @@ def test_a_plugin_to_start_from_and_the_commands_after_it(folder, word, no_plugi
     done = init(*named[1:])
     assert done.exit_code == 0 and done.stdout == "mine.py\n", done.stderr
     lines = [line.strip() for line in done.stderr.splitlines()]
-    assert lines[1:5] == [
+    assert lines[1:] == [
         "simcore check mine.py",
         "simcore init mine --yes --plugin mine.py",
         "simcore run mine.toml --plugin mine.py",
         "simcore report results/mine --plugin mine.py",
     ]
-    assert lines[5].startswith("export SIMCORE_PLUGINS=mine.py names it")
     done = init("mine", "--yes", "--plugin", "mine.py")
     assert done.exit_code == 0, done.stderr
     study, usual = sc.load("mine.toml"), starters.usual("location")

@@ -6,13 +6,11 @@ import shlex
 import sys
 
 import click
-from click.core import ParameterSource
 
 from simcore import own, signals
 from simcore.cli import guidance
 from simcore.errors import ScenarioError, SimcoreError, Stopped, UsageError, always
 
-PLUGINS = "SIMCORE_PLUGINS"  # the variable that names what --plugin names, for every command of a shell
 _UNKNOWN = re.compile(r"(loss|estimator|distribution|kind|problem|design|measure): is unknown ")
 
 
@@ -23,7 +21,6 @@ class _Command(click.Command):
         super().__init__(*args, **kwargs)
         told = "A Python file with plugins of your own, or the name of those of an installed package (repeatable)."
         how = {"multiple": True, "expose_value": False, "is_eager": True, "callback": _use}
-        how |= {"type": click.Path(), "envvar": PLUGINS, "show_envvar": True}  # a path: several as in PATH
         self.params.append(click.Option(["--plugin", "own_plugins"], help=told, **how))
 
 
@@ -37,13 +34,9 @@ def _hint(error):
     return ""
 
 
-def _use(ctx, option, sources):
-    of_shell = ctx.get_parameter_source(option.name) is ParameterSource.ENVIRONMENT
+def _use(_ctx, _option, sources):
     for source in sources:
-        try:
-            own.use(source)
-        except UsageError as error:
-            raise UsageError(f"{PLUGINS}: {error}") if of_shell else error from None
+        own.use(source)
 
 
 class Commands(click.Group):

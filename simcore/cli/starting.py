@@ -2,7 +2,6 @@
 
 import functools
 import re
-import shlex
 import sys
 import textwrap
 from dataclasses import replace
@@ -11,7 +10,7 @@ from pathlib import Path
 import click
 
 from simcore import files
-from simcore.cli.group import PLUGINS, main
+from simcore.cli.group import main
 from simcore.cli.guidance import examples, names_of
 from simcore.errors import UsageError, command
 from simcore.own import templates
@@ -95,7 +94,6 @@ def _write_own(name, word, given):
     lines += [("run", path.with_suffix(".toml"), *plugin), ("report", Path("results", path.stem), *plugin)]
     click.echo("it works as it stands; change it, then:", err=True)
     click.echo("\n".join(f"  {command(*words)}" for words in lines), err=True)
-    click.echo(f"{shlex.join(['export', f'{PLUGINS}={path}'])} names it for all commands that follow", err=True)
 
 
 def _write(path, text):

@@ -121,10 +121,7 @@ def _density(distribution, values, x):
 
 def _score(distribution, values, x):
     """The score as the derivative of the log density: by integrals between quantiles."""
-    if distribution.no_score(**values):
-        return
-    if distribution.score is None:
-        yield Fault("there is no score, and no_score(**values) does not say why")
+    if distribution.score is None or distribution.no_score(**values):
         return
     if distribution.log_density is None:
         yield Fault("a score needs a log_density")

@@ -6,11 +6,10 @@ import typing
 from collections.abc import Callable
 
 from simcore.errors import UsageError
-from simcore.registry import KIND_OF, Distribution, Flag, Interval, OneOf, Parameter, Text, Vector, unknown
+from simcore.registry import KIND_OF, Flag, Interval, OneOf, Parameter, Text, Vector, unknown
 
 _DOMAINS = Interval, Flag, OneOf, Text, Vector
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}").fullmatch
-_NO_REASON = Distribution.__dataclass_fields__["no_score"].default
 _NO_FIELD = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'").match
 
 
@@ -37,14 +36,7 @@ def checked(found, where):
     names = [(type(record), record.name) for record in records]
     if len(set(names)) < len(names):
         raise UsageError(f"{where}: two plugins have the same name and kind")
-    return tuple(map(_completed, records))
-
-
-def _completed(record):
-    """The record; errors without a score then say that, as whoever asks for one expects."""
-    if not isinstance(record, Distribution) or record.score or record.no_score is not _NO_REASON:
-        return record
-    return dataclasses.replace(record, no_score=lambda **values: f"the score of {record.name} errors is not given")
+    return records
 
 
 def _misfits(record):
