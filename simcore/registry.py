@@ -176,7 +176,7 @@ class Distribution(Plugin):
     mean(**values): the mean; None where there is none.
     from_normal(z, p): the error as a function of a standard normal that never decreases, on lanes; None where it has no
     closed form.
-    score(z, p): -f'(z) / f(z) for the density f, on lanes; None where it is never of use.
+    score(z, p): -f'(z) / f(z) for the density f, on lanes; None where it is not given.
     no_score(**values): why the score cannot serve, as half a sentence; None where it can.
     log_density(z, p): log f(z) up to a constant, which may depend on p, on lanes; -inf where f is 0; None where it has
     no closed form. Where there is `from_normal`, that constant is the normal's, log f(z) + log(2 pi) / 2.

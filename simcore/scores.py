@@ -56,6 +56,8 @@ def efficient_score(errors, contamination):
     distribution, components = plugins("distributions")[errors.name], plugins("contamination")[contamination.name]
     if reason := distribution.no_score(**errors.values):
         return reason
+    if distribution.score is None:
+        return f"the score of {errors.name} errors is not given"
     if components.components is None:
         return f"{contamination.name} contamination has no density"
     places = Counter()  # (shift, ratio): weight

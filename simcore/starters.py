@@ -2,13 +2,14 @@
 stand there. Written from the registry, and from what is usual for each problem.
 """
 
+import contextlib
 import re
 import textwrap
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from simcore import choices, scenario, scenario_checks
-from simcore.errors import ScenarioError, UsageError
+from simcore import choices, own, scenario, scenario_checks
+from simcore.errors import ScenarioError, UsageError, command
 from simcore.registry import Interval, OneOf, Vector, plugins, resolved, unknown
 from simcore.toml_text import inline
 
@@ -56,10 +57,22 @@ def usual(problem):
     """The Answers that suit a problem. Raises UsageError where there is no such problem."""
     if problem not in plugins("problems"):
         raise UsageError(f"--problem: unknown (got {problem!r}), known: {', '.join(plugins('problems'))}")
-    own = {kind: tuple(scenario_checks.suiting(kind, problem)) for kind in ("distributions", "losses", "estimators")}
-    n, errors, bad = _USUAL.get(problem, ((20,), own["distributions"][:1], _NONE))
-    losses = _LOSSES.get(problem, own["estimators"] or own["losses"][:1])
-    return Answers(problem, n, errors, bad, losses, 500 if problem == "network" else _REPLICATIONS)
+    fit = {kind: tuple(scenario_checks.suiting(kind, problem)) for kind in ("distributions", "losses", "estimators")}
+    n, errors, bad = _USUAL.get(problem, ((20,), fit["distributions"][:1], _NONE))
+    losses = _LOSSES.get(problem, fit["estimators"] or fit["losses"][:1])
+    return _with_own(Answers(problem, n, errors, bad, losses, 500 if problem == "network" else _REPLICATIONS))
+
+
+def _with_own(answers):
+    """The same, and behind them what users have brought, as far as that makes a study."""
+    kinds = {"distributions": "errors", "contamination": "contamination", "losses": "losses", "estimators": "losses"}
+    for kind, field in kinds.items():
+        for name in own.of_users(kind):
+            more = tuple(dict.fromkeys((*getattr(answers, field), name)))
+            with contextlib.suppress(UsageError):
+                starter("study", wider := replace(answers, **{field: more}))
+                answers = wider
+    return answers
 
 
 def split(text):
@@ -81,10 +94,10 @@ def starter(name, answers):
 
 
 def _heading(name, problem, answers):
-    others = ", ".join(other for other in plugins("problems") if other != problem.name)
+    others, file = ", ".join(other for other in plugins("problems") if other != problem.name), f"{name}.toml"
     yield from _comment(
-        f"A study of {problem.meaning}. `simcore plan {name}.toml` says what it costs, `simcore run {name}.toml` runs "
-        f"it, `simcore describe {name}.toml` says it in words. Lines after # are comments: take the # away to use them."
+        f"A study of {problem.meaning}. `{command('plan', file)}` says what it costs, `{command('run', file)}` runs "
+        f"it, `{command('describe', file)}` says it in words. Lines after # are comments: take the # away to use them."
     )
     yield _line(f'name = "{name}"', f"the run directory is results/{name}")
     yield _line(f'title = "{_title(problem)}"', "stands above tables and figures")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from simcore import jit
-from simcore.contracts import losses
+from simcore.contracts import efficiency, losses
 from simcore.contracts.faults import on_lanes
 from simcore.registry import plugins, resolved
 
@@ -94,6 +94,51 @@ def test_the_default_is_as_efficient_as_it_says(name):
         assert found == pytest.approx(0.95, abs=1e-5)
 
 
+@each_case
+def test_a_check_tells_that_efficiency(name, numbers):
+    """By Stein's identity, without psi': as above, but where psi' has no bound; of what is not even nothing is told."""
+    loss, values = _loss(name), _values(name, numbers)
+    if not loss.symmetric:
+        assert efficiency.said(loss) is None
+    elif name not in ("l1", "lp"):
+        assert efficiency.efficiency(loss, values) == pytest.approx(_efficiency(name, numbers), abs=5e-5)
+
+
+@pytest.mark.parametrize("k", [0.1, 0.7, 1.345, 3.0])
+@pytest.mark.parametrize("p", [1.0, 1.05, 1.2, 1.7, 2.0])
+def test_it_is_that_of_closed_forms(k, p):
+    below, at = 0.5 * math.erfc(-k / math.sqrt(2.0)), math.exp(-0.5 * k * k) / math.sqrt(2.0 * math.pi)
+    inside = 2.0 * below - 1.0
+    of_huber = inside * inside / (inside - 2.0 * k * at + 2.0 * k * k * (1.0 - below))
+    assert efficiency.efficiency(HUBER, {"k": k}) == pytest.approx(of_huber, abs=2e-7)
+    moments = [2.0 ** (0.5 * m) * math.gamma(0.5 * (m + 1.0)) / math.sqrt(math.pi) for m in (p, 2.0 * p - 2.0)]
+    of_lp = moments[0] ** 2 / moments[1]
+    name, values = ("lp", {"p": p}) if p > 1.0 else ("l1", {})
+    assert efficiency.efficiency(_loss(name), values) == pytest.approx(of_lp, abs=2e-7)
+
+
+@pytest.mark.parametrize("factor", [0.05, 0.7, 1.0, 2.0, 40.0])
+@pytest.mark.parametrize("name", ["huber", "tukey", "cauchy"])
+def test_a_check_tells_the_constant_that_gives_95_percent(name, factor):
+    """Wherever the default is; ours have five digits of it."""
+    loss, (parameter,) = _loss(name), _loss(name).parameters
+    moved = dataclasses.replace(loss, parameters=(dataclasses.replace(parameter, default=factor * parameter.default),))
+    found = efficiency.tuned(moved)
+    assert found == pytest.approx(parameter.default, rel=1e-4)
+    assert efficiency.efficiency(loss, {parameter.name: found}) == pytest.approx(0.95, abs=1e-8)
+
+
+def test_a_check_says_it_in_a_sentence():
+    narrow = dataclasses.replace(HUBER, parameters=(dataclasses.replace(HUBER.parameters[0], default=0.7),))
+    assert efficiency.said(HUBER) == "95.00 % efficient under the normal, the scale known, at k = 1.345"
+    assert efficiency.said(narrow).endswith("the scale known, at k = 0.7; k = 1.345 is 95 %")
+    assert efficiency.said(_loss("l1")) == "63.66 % efficient under the normal, the scale known"  # 2 / pi
+    assert efficiency.said(_loss("epsilon_insensitive")).endswith("no epsilon near that is 95 %")
+    assert efficiency.said(_loss("barron")).endswith("at alpha = 1, c = 1.2871")
+    whole = dataclasses.replace(HUBER, parameters=(dataclasses.replace(HUBER.parameters[0], default=2),))
+    assert efficiency.said(whole).endswith("at k = 2; k = 1.345 is 95 %")
+
+
 @pytest.mark.parametrize("alpha", [-1e6, -60.0, -2.0, 0.0, 0.5, 1.0, 1.3, 1.5, 1.57])
 def test_the_default_of_barron_follows_alpha(alpha):
     c = resolved({p.name: p.default for p in _loss("barron").parameters} | {"alpha": alpha})["c"]
@@ -124,7 +169,7 @@ def test_barron_keeps_its_digits(alpha):
                 assert abs(mp.mpf(float(value)) - exact) <= allowed * abs(unit) + mp.mpf("1e-300"), (size, alpha)
 
 
-HUBER, TUKEY = plugins("losses")["huber"], plugins("losses")["tukey"]
+HUBER, TUKEY, L2 = (plugins("losses")[name] for name in ("huber", "tukey", "l2"))
 BROKEN = {  # what is changed of a loss -> what is said of it, at its default parameters
     "psi is not the derivative of rho": (TUKEY, {"psi": lambda r, p: TUKEY.psi(r, p) * (1.0 + 1e-11)}),
     "psi_prime is not the derivative of psi": (
@@ -135,19 +180,28 @@ BROKEN = {  # what is changed of a loss -> what is said of it, at its default pa
     ),
     "weight(r) r is not psi(r)": (TUKEY, {"weight": lambda r, p: TUKEY.weight(r, p) * (1.0 + 1e-14)}),
     "rho jumps at r = -2": (HUBER, {"rho": lambda r, p: HUBER.rho(r, p) + (np.abs(r) > 2.0)}),
-    "psi is bounded": (HUBER, {"bounded": lambda k: False}),
-    "psi is not bounded": (plugins("losses")["l2"], {"bounded": lambda: True}),
-    "psi never decreases": (HUBER, {"monotone": lambda k: False}),
-    "psi decreases at r = ": (TUKEY, {"monotone": lambda c: True}),
+    "psi is bounded, though bounded is False: give bounded=lambda k: True": (HUBER, {"bounded": lambda k: False}),
+    "psi is not bounded, though bounded is True: give bounded=lambda: False": (L2, {"bounded": lambda: True}),
+    "psi never comes down, though monotone is False: give monotone=lambda k: True": (
+        HUBER, {"monotone": lambda k: False}
+    ),
+    "psi comes down at r = 2.091, though monotone is True: give monotone=lambda c: False": (
+        TUKEY, {"monotone": lambda c: True}
+    ),
     "psi does not jump at r = 1.345": (HUBER, {"jumps": lambda k: (k,)}),
     "psi jumps at r = 0, which": (plugins("losses")["l1"], {"jumps": lambda: ()}),
-    "must be even": (HUBER, {"rho": lambda r, p: HUBER.rho(r, p) * np.where(r > 0, 2.0, 1.0)}),
-    "psi must have the sign of r": (HUBER, {"psi": lambda r, p: -HUBER.psi(r, p)}),
-    "must not be negative": (HUBER, {"weight": lambda r, p: -HUBER.weight(r, p)}),
-    "rho decreases": (TUKEY, {"rho": lambda r, p: TUKEY.rho(r, p) * (np.abs(r) < 9.0)}),
+    "rho(-1) = 0.5, rho(1) = 1: not even; where that is meant, give symmetric=False": (
+        HUBER, {"rho": lambda r, p: HUBER.rho(r, p) * np.where(r > 0, 2.0, 1.0)}
+    ),
+    "psi(1) = 1.0000000000000002: not odd, to the last bit": (
+        HUBER, {"psi": lambda r, p: HUBER.psi(r, p) * np.where(r > 0, 1.0 + EPS, 1.0)}
+    ),
+    "psi must have the sign of r: psi(-1) = 1": (HUBER, {"psi": lambda r, p: -HUBER.psi(r, p)}),
+    "must not be negative: weight(-1) = -1": (HUBER, {"weight": lambda r, p: -HUBER.weight(r, p)}),
+    "rho decreases as r grows from 0: at r = 9": (TUKEY, {"rho": lambda r, p: TUKEY.rho(r, p) * (np.abs(r) < 9.0)}),
     "psi is not finite at r = 0": (HUBER, {"psi": lambda r, p: HUBER.psi(r, p) * (r / r)}),
     "weight is not finite": (HUBER, {"weight": lambda r, p: HUBER.psi(r, p) / r}),
-    "rho(0) and psi(0) must be 0": (HUBER, {"rho": lambda r, p: HUBER.rho(r, p) + 1.0}),
+    "rho(0) and psi(0) must be 0: rho(0) = 1": (HUBER, {"rho": lambda r, p: HUBER.rho(r, p) + 1.0}),
 }
 
 

@@ -1,5 +1,7 @@
 """Plugins of the user's own: taken in from files and packages, never mixed, and held to the contracts of ours."""
 
+import dataclasses
+import json
 import re
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import pytest
 import simcore as sc
 from simcore import contracts, design, jit, own, recipes
 from simcore.errors import UsageError
+from simcore.own import templates
 from simcore.registry import plugins
 from tests.running import same_bits
 
@@ -91,6 +94,14 @@ def test_errors_contamination_and_measures_of_ones_own(tmp_path):
     assert run.summary()["w"].tolist()[0] == 2.0 and run.summary()["by"].tolist()[0] == 3.0
 
 
+def test_errors_without_a_score_have_no_control_variate_and_say_so(tmp_path):
+    sc.use(MINE)
+    factors = {"n": [5], "errors": [{"distribution": "my_uniform", "w": 2.0}]}
+    table = sc.run(study_of({"loss": "l2"}, factors=factors), tmp_path).summary().set_index("measure")
+    assert table.loc["variance", "variance_reduction"] == "none: the score of my_uniform errors is not given"
+    assert abs(table.loc["variance", "value"] - 4 / 3 / 5) < 4.5 * table.loc["variance", "mcse"]
+
+
 def test_a_problem_of_ones_own(tmp_path):
     """The asymptotic efficiency of the mean absolute deviation is 1 / (pi - 2), about 0.876 (Fisher 1920)."""
     sc.use(FOLDER / "spread.py")
@@ -127,7 +138,8 @@ def test_a_run_asks_for_its_plugins_and_keeps_a_copy(tmp_path):
     copy = Path("results/own/plugins/mine.py")
     assert (tmp_path / copy).read_bytes() == MINE.read_bytes()
     lacking = simcore("show", "results/own", cwd=tmp_path)
-    assert lacking.returncode == 2 and f"add --plugin {copy}" in lacking.stderr and "Traceback" not in lacking.stderr
+    assert lacking.returncode == 2 and f"...: add --plugin {copy}" in lacking.stderr
+    assert "Traceback" not in lacking.stderr
     (tmp_path / copy).write_bytes(MINE.read_bytes() + b"# more\n")
     other = simcore("show", "results/own", "--plugin", copy, cwd=tmp_path)
     assert other.returncode == 2 and "not that of SHA-256" in other.stderr
@@ -166,8 +178,25 @@ def test_results_of_other_code_are_not_mixed(tmp_path):
     sc.use(file)
     with pytest.raises(UsageError, match="needs the plugins of changing.py"):
         sc.run(study, tmp_path)
-    with pytest.raises(UsageError, match="other code needs another --out"):
+    with pytest.raises(UsageError, match=r"\.\.\.: for other code, be it by a comment, give another --out"):
         sc.extend(study, tmp_path, replications=2048)
+    assert sc.run(study, tmp_path / "other").summary() is not None
+
+
+def test_the_same_bytes_under_another_name_are_the_same_code(tmp_path):
+    """A run goes on with them under the name that it knows, in one process and in the next."""
+    sc.use(MINE)
+    study, copy = study_of({"loss": "my_huber"}), tmp_path / "renamed.py"
+    (tmp_path / "own.toml").write_text(study.text)
+    assert simcore("run", "own.toml", "--plugin", MINE, cwd=tmp_path).returncode == 0
+    copy.write_bytes(MINE.read_bytes())
+    own._sources["renamed.py"] = dataclasses.replace(own._sources.pop("mine.py"), name="renamed.py")
+    assert sc.use(copy) == sc.use(MINE) and set(own.inputs(study)) == {"renamed.py"}
+    after = sc.extend(study, tmp_path / "results", replications=2048)
+    assert set(own.inputs(study)) == {"mine.py"} and [file.name for file in after.path.glob("plugins/*")] == ["mine.py"]
+    assert sc.verify(after.path).findings == ()
+    shown = simcore("show", "results/own", "--plugin", copy, cwd=tmp_path)
+    assert shown.returncode == 0 and "my_huber" in shown.stdout, shown.stderr
 
 
 def test_an_estimator_of_ones_own_is_added_to_a_run(tmp_path):
@@ -211,6 +240,7 @@ def test_scripts_of_slurm_name_the_copies(tmp_path):
         ("from simcore.registry import Loss\nPLUGINS = [Loss('a', 'twice the same')] * 2", "have the same name"),
         ("from simcore.registry import Loss\nPLUGIN = Loss('a', 'flat', monotone=False)", "must be a function"),
         ("from simcore.registry import Loss\nPLUGIN = Loss('a', 'flat', smooth=1)", "smooth: must be True or False"),
+        ("from simcore.registry import Loss\nPLUGIN = Loss('a', 'flat', weights=0)", "py:2: .*did you mean 'weight'?"),
         ("from simcore.registry import Loss\nPLUGIN = Loss('a', 'flat', ('c', 2.0))", "source: must be text"),
         ("from simcore.registry import Loss\nPLUGIN = Loss('a', 'flat', parameters=('c'))", "with the comma"),
         (
@@ -246,6 +276,9 @@ def test_what_cannot_be_compiled_is_said_before_anything_is_written(tmp_path, bo
     sc.use(tmp_path / "bad.py")
     with pytest.raises(UsageError, match=said):
         sc.run(study_of({"estimator": "f"}), tmp_path / "results")
+    (tmp_path / "own.toml").write_text(study_of({"estimator": "f"}).text)
+    done = simcore("run", "own.toml", "--plugin", "bad.py", cwd=tmp_path)
+    assert done.returncode == 2 and done.stderr.endswith("what is wrong: simcore check bad.py\n")
     assert not (tmp_path / "results").exists()
 
 
@@ -318,6 +351,74 @@ def test_check_says_what_lanes_cannot_do(tmp_path, body, said):
     assert any(re.search(said, fault.what) for fault in found.faults), found.faults
 
 
+LOSS = """from simcore.jit import lane
+from simcore.lanes import minimum, select, splat
+from simcore.registry import POSITIVE, Loss, Parameter
+@lane
+def weight(r, p):
+    u = r / p[0]
+    return 1.0 - minimum(u * u, {one})
+@lane
+def psi(r, p):
+    return r * weight(r, p)
+@lane
+def psi_prime(r, p):
+    return select(weight(r, p) > 0.0, 3.0 * weight(r, p) - 2.0, splat(0.0))
+@lane
+def rho(r, p):
+    w = weight(r, p)
+    return 0.25 * p[0] * p[0] * ((1.0 - w) * (1.0 + w))
+PLUGIN = Loss("mine", "a loss of mine", parameters=(Parameter("c", "end", POSITIVE, 3.0),), rho=rho, psi=psi,
+              psi_prime=psi_prime, weight=weight, smooth=False{more})
+"""
+
+
+def test_check_says_which_claim_is_wrong_where_and_what_to_write(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(LOSS.format(one="splat(1.0)", more=""))
+    ((fault,),) = (one.faults for one in contracts.check(path))
+    place = float(re.fullmatch(r"psi comes down at r = (.*), though monotone is True by default: .*", fault.what)[1])
+    assert 1.07 * place > 3.0 / np.sqrt(3.0) > place and fault.what.endswith("give monotone=lambda c: False")
+    path.write_text(LOSS.format(one="1.0", more=", monotone=lambda c: False"))
+    ((fault,),) = (one.faults for one in contracts.check(path))
+    assert fault.what.startswith("mine.py:7: cannot be compiled") and fault.what.endswith("splat, as splat(1.0)")
+
+
+def test_check_tells_what_a_sound_loss_is_worth(tmp_path):
+    (tmp_path / "mine.py").write_text(LOSS.format(one="splat(1.0)", more=", monotone=lambda c: False"))
+    said = "88.11 % efficient under the normal, the scale known, at c = 3; c = 3.6732 is 95 %"
+    told = simcore("check", "mine.py", cwd=tmp_path)
+    assert told.returncode == 0 and said in told.stdout
+    (found,) = json.loads(simcore("check", "mine.py", "--json", cwd=tmp_path).stdout)
+    assert found == {"kind": "losses", "name": "mine", "faults": [], "about": said}
+
+
+@pytest.mark.parametrize(
+    "body, said",
+    [
+        ("m = np.median(x)\n    return [m, m]", "bad.py:5: f returns a list; it must return one number"),
+        ("return np.median(x), 1.0", "bad.py:4: f returns a tuple"),
+        ("return x - x.mean()", "bad.py:4: f returns a ndarray"),
+        ("x.sort()", "f returns a NoneType"),
+    ],
+)
+def test_check_says_at_which_line_an_estimator_gives_no_number(tmp_path, body, said):
+    text = f"import numpy as np\nfrom simcore.registry import Estimator\ndef f(x):\n    {body}\n"
+    (tmp_path / "bad.py").write_text(text + "PLUGIN = Estimator('f', 'one of my own', scalar=f)\n")
+    ((fault,),) = (one.faults for one in contracts.check(tmp_path / "bad.py"))
+    assert said in fault.what and fault.broken
+
+
+@pytest.mark.parametrize("word", templates.KINDS)
+def test_a_template_is_a_sound_plugin_named_after_its_file(tmp_path, word):
+    (tmp_path / "mine_2.py").write_text(templates.template(word, "mine_2"))
+    (found,) = contracts.check(tmp_path / "mine_2.py")
+    assert found[:3] == (templates.KINDS[word], "mine_2", ())
+    if word == "loss":
+        assert found.about == "95.00 % efficient under the normal, the scale known, at c = 5.543"
+    assert max(map(len, (tmp_path / "mine_2.py").read_text().splitlines())) <= 118
+
+
 def test_a_run_names_all_plugins_that_it_lacks(tmp_path):
     sc.use(MINE)
     sc.use(FOLDER / "spread.py")
@@ -353,8 +454,6 @@ def test_our_measures_keep_the_contract(name):
 
 
 def test_the_contract_of_distributions_sees_false_claims():
-    import dataclasses
-
     gumbel = plugins("distributions")["gumbel"]
     twins = {
         "mean(**values) says 0": {"mean": lambda: 0.0},
@@ -362,7 +461,7 @@ def test_the_contract_of_distributions_sees_false_claims():
         "score is not minus the derivative": {"score": lambda z, p: 1.01 * gumbel.score(z, p)},
         "information(**values) is 2": {"information": lambda: 2.0},
         "though with a tail index": {"mean": lambda: None},
-        "of the draws are below": {"log_density": lambda z, p: gumbel.log_density(1.05 * z, p), "score": None},
+        "of the draws are below": {"log_density": lambda z, p: gumbel.log_density(1.05 * z, p)},
     }
     for said, changes in twins.items():
         plugins("distributions")["gumbel"] = dataclasses.replace(gumbel, **changes)

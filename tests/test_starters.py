@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -9,8 +10,10 @@ from click.testing import CliRunner
 import simcore as sc
 from simcore import scenario, scenario_checks, starters
 from simcore.cli import main
+from simcore.own import templates
 from simcore.registry import plugins
 
+MINE = Path(__file__).parent / "plugins" / "mine.py"
 PROBLEMS = list(plugins("problems"))
 
 
@@ -156,6 +159,58 @@ def test_what_is_no_study_is_refused_and_nothing_written(folder, arguments, told
     done = init(*arguments, "--yes")
     assert done.exit_code == 2 and told in done.stderr and "Traceback" not in done.stderr, done.stderr
     assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize("word", templates.KINDS)
+def test_a_plugin_to_start_from_and_the_commands_after_it(folder, word, no_plugins):
+    """They stand in CONTRIBUTING.md, too, where they are run."""
+    named = ["init", "mine.py", "--own", word] if word != "loss" else ["init", "mine.py"]
+    done = init(*named[1:])
+    assert done.exit_code == 0 and done.stdout == "mine.py\n", done.stderr
+    lines = [line.strip() for line in done.stderr.splitlines()]
+    assert lines[1:] == [
+        "simcore check mine.py",
+        "simcore init mine --yes --plugin mine.py",
+        "simcore run mine.toml --plugin mine.py",
+        "simcore report results/mine --plugin mine.py",
+    ]
+    done = init("mine", "--yes", "--plugin", "mine.py")
+    assert done.exit_code == 0, done.stderr
+    study, usual = sc.load("mine.toml"), starters.usual("location")
+    names = [choice.name for choice in (study.errors if word == "distribution" else study.estimators)]
+    assert names[-1] == "mine" and usual.losses[:4] == ("l2", "l1", "huber", "tukey")
+    assert "`simcore run mine.toml --plugin mine.py`" in " ".join((folder / "mine.toml").read_text().split("\n# "))
+
+
+def test_names_of_plugins_to_start_from(folder):
+    assert init("--own", "estimator").stdout == "my_estimator.py\n"
+    assert init("mine", "--own", "loss").stdout == "mine.py\n"
+    for arguments, told in {
+        ("huber.py",): "huber.py: losses already has 'huber'",
+        ("mine.py",): "is there already",
+        ("My-Loss.py",): "is no name for a plugin",
+        ("no/such.py",): "there is no folder no",
+        ("new.py", "--n", "10", "--problem", "linear"): "--problem --n: is for a scenario",
+        ("new.py", "--own", "measure"): "'measure' is not one of",
+    }.items():
+        done = init(*arguments)
+        assert done.exit_code == 2 and told in done.stderr, done.stderr
+    assert sorted(path.name for path in folder.iterdir()) == ["mine.py", "my_estimator.py"]
+
+
+def test_what_users_have_brought_stands_beside_ours_where_it_makes_a_study(folder, no_plugins):
+    """A loss in every problem that takes it, an estimator in its own; skewed errors without a density in none."""
+    sc.use(MINE)
+    for problem in ("location", "linear", "sensitivity"):
+        assert "my_huber" in starters.usual(problem).losses and ("midhinge" in starters.usual(problem).losses) == (
+            problem != "linear"
+        )
+    assert "my_uniform" in starters.usual("location").errors and "lift" in starters.usual("location").contamination
+    assert starters.usual("direction").losses == ("projected_mean", "euclidean_mean", "geodesic_median")
+    text = templates.template("distribution", "skewed")
+    (folder / "skewed.py").write_text(text.replace("log_density=log_density", "symmetric=lambda a: False"))
+    sc.use("skewed.py")
+    assert "skewed" not in starters.usual("location").errors
 
 
 def test_lists_are_split_outside_brackets_alone():

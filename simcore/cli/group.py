@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import sys
 
 import click
@@ -23,8 +24,10 @@ class _Command(click.Command):
         self.params.append(click.Option(["--plugin", "own_plugins"], help=told, **how))
 
 
-def _lacking_plugin(error):
-    """A line more where a scenario names what a plugin of the user's own may define."""
+def _hint(error):
+    """A line more where a scenario names what a plugin of the user's own may define, or one cannot be compiled."""
+    if "cannot be compiled" in str(error) and always:
+        return f"\nwhat is wrong: {'; '.join(shlex.join(['simcore', 'check', source]) for source in always[1::2])}"
     few = isinstance(error, ScenarioError) and len(error.problems) < 10
     if few and not always and any(_UNKNOWN.search(problem) for problem in error.problems):
         return "\none of your own? name its file in the command: --plugin FILE.py"
@@ -64,7 +67,7 @@ class Commands(click.Group):
             click.echo(f"{error}", err=True)
             ctx.exit(error.exit_code)
         except SimcoreError as error:
-            click.echo(f"{error}{_lacking_plugin(error)}", err=True)
+            click.echo(f"{error}{_hint(error)}", err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
             signals.leave()

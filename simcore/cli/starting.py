@@ -9,9 +9,12 @@ from pathlib import Path
 
 import click
 
+from simcore import files
 from simcore.cli.group import main
 from simcore.cli.guidance import examples, names_of
 from simcore.errors import UsageError, command
+from simcore.own import templates
+from simcore.registry import plugins
 
 _QUESTIONS = {  # field of `starters.Answers` -> what is asked
     "n": "How many observations has a data set? Several numbers are compared",
@@ -28,6 +31,8 @@ _KINDS = {"errors": "distributions", "contamination": "contamination"}
         "simcore init                               # asks",
         "simcore init my_study --yes                # a study of location, ready to run",
         "simcore init lines --problem linear --yes --losses 'l2, huber(k=1.5), mm'",
+        "simcore init my_loss.py                    # a loss of your own, to be changed",
+        "simcore init my_mean.py --own estimator",
     )
 )
 @click.argument("name", required=False)
@@ -42,14 +47,19 @@ _KINDS = {"errors": "distributions", "contamination": "contamination"}
 @click.option("--losses", help="Losses, or other estimators, as 'l2, huber(k=1.5), hodges_lehmann'.")
 @click.option("--replications", help="Data sets of each cell.")
 @click.option("--yes", is_flag=True, help="Ask nothing: what is not given is as usual for the problem.")
-def init(name, problem, yes, **given):
+@click.option("--own", type=click.Choice(list(templates.KINDS)), help="A plugin of your own instead, NAME.py.")
+def init(name, problem, yes, own, **given):
     """Write a commented scenario file, NAME.toml, that is valid and can be run at once.
 
-    Asks, on a terminal, for what is not given; elsewhere --yes takes what is usual. Prints the path of the file. A file
-    that is there is never written over: exit code 2.
+    Asks, on a terminal, for what is not given; elsewhere --yes takes what is usual, and what --plugin brings beside it.
+    With --own, or a NAME.py, it writes a plugin instead, by default a loss: one that works and is there to be changed.
+    Prints the path of the file. A file that is there is never written over: exit code 2.
     """
-    from simcore import files, starters
+    from simcore import starters
 
+    if own or Path(name or "").suffix == ".py":
+        _write_own(name, own or "loss", {"problem": problem, **given})
+        return
     asking = sys.stdin.isatty() and not yes
     if not asking and not yes and None in (problem, *given.values()):
         lacking = " ".join(f"--{key}" for key, value in {"problem": problem, **given}.items() if value is None)
@@ -66,19 +76,44 @@ def init(name, problem, yes, **given):
             answers = reader(given[field])
         elif asking:
             answers = _asked(_question(field, answers.problem), _as_text(getattr(answers, field)), reader)
-    text = starters.starter(path.stem, answers)
-    if not files.put(path, text.encode(), path.absolute().parent):
-        raise _there(path)
-    click.echo(str(path))
+    _write(path, starters.starter(path.stem, answers))
     click.echo(f"read it, change it, then: {command('plan', path)}, {command('run', path)}", err=True)
 
 
-def _free(name):
+def _write_own(name, word, given):
+    """Write a file with a plugin of the user's own, and say what to type then."""
+    kind, others = templates.KINDS[word], [f"--{key}" for key, value in given.items() if value is not None]
+    if others:
+        raise UsageError(f"{' '.join(others)}: is for a scenario, and this writes a plugin; leave it out")
+    path = _free(name or f"my_{word}", ".py")
+    if path.stem in plugins(kind):
+        raise UsageError(f"{path}: {kind} already has {path.stem!r}, of simcore itself; choose another NAME")
+    _write(path, templates.template(word, path.stem))
+    plugin = ["--plugin", path]
+    lines = [("check", path), ("init", path.with_suffix(""), "--yes", *plugin)]
+    lines += [("run", path.with_suffix(".toml"), *plugin), ("report", Path("results", path.stem), *plugin)]
+    click.echo("it works as it stands; change it, then:", err=True)
+    click.echo("\n".join(f"  {command(*words)}" for words in lines), err=True)
+
+
+def _write(path, text):
+    if not files.put(path, text.encode(), path.absolute().parent):
+        raise _there(path)
+    click.echo(str(path))
+
+
+_FORMS = {  # suffix -> what the names of such files are, in letters and in words
+    ".toml": (r"[a-z0-9_-]{1,64}", "a study; write 1 to 64 of a-z, 0-9, _ and -, as my_study"),
+    ".py": (r"[a-z][a-z0-9_]{0,63}", "a plugin; write 1 to 64 of a-z, 0-9 and _, as my_loss"),
+}
+
+
+def _free(name, suffix=".toml"):
     """The path of a file that is not there, in a folder that is."""
-    path = Path(name)
-    path = path if path.suffix == ".toml" else path.with_name(f"{path.name}.toml") if path.name else Path(".toml")
-    if not re.fullmatch(r"[a-z0-9_-]{1,64}", path.stem):
-        raise UsageError(f"{name}: is no name for a study; write 1 to 64 of a-z, 0-9, _ and -, as my_study")
+    path, (letters, form) = Path(name), _FORMS[suffix]
+    path = path if path.suffix == suffix else path.with_name(f"{path.name}{suffix}") if path.name else Path(suffix)
+    if not re.fullmatch(letters, path.stem):
+        raise UsageError(f"{name}: is no name for {form}")
     if path.exists() or path.is_symlink():
         raise _there(path)
     if not path.absolute().parent.is_dir():
@@ -103,8 +138,6 @@ def _asked(question, default, reader):
 
 
 def _tell_problems():
-    from simcore.registry import plugins
-
     for plugin in plugins("problems").values():
         click.echo(f"  {plugin.name:<18} {plugin.meaning}", err=True)
 

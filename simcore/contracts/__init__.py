@@ -1,15 +1,17 @@
 """What every plugin must keep, ours and those of users: the tests hold ours to it, `simcore check` those of users."""
 
 import inspect
+import re
 from typing import NamedTuple
 
 from simcore import jit, own
-from simcore.contracts import contamination, distributions, estimators, losses, measures, studies
+from simcore.contracts import contamination, distributions, efficiency, estimators, losses, measures, studies
 from simcore.contracts.faults import Fault
 from simcore.errors import UsageError
 from simcore.registry import KIND_OF
 
 __all__ = ["Checked", "Fault", "check", "contamination", "distributions", "estimators", "faults", "losses", "measures"]
+_PLAIN_NUMBER = re.compile(r" for \w+\((.*, )?float64[,)]").search
 _ROUNDING = 1e5  # eps that functions of a user's loss may be off
 _REQUIRED = {  # functions of a record, with how many arguments each is called
     "losses": {"rho": 2, "psi": 2, "psi_prime": 2, "weight": 2},
@@ -18,11 +20,12 @@ _REQUIRED = {  # functions of a record, with how many arguments each is called
 
 
 class Checked(NamedTuple):
-    """A plugin and what is wrong with it."""
+    """A plugin and what is wrong with it. about: of a sound one, a sentence on what it is worth; None: nothing."""
 
     kind: str
     name: str
     faults: tuple
+    about: str | None = None
 
     @property
     def sound(self):
@@ -34,7 +37,12 @@ def check(source):
 
     Raises UsageError where they cannot even be read.
     """
-    return [Checked(KIND_OF[type(record)], record.name, tuple(_found(record))) for record in own.use(source)]
+    return [_checked(record) for record in own.use(source)]
+
+
+def _checked(record):
+    found = Checked(KIND_OF[type(record)], record.name, tuple(_found(record)))
+    return found._replace(about=efficiency.said(record)) if found.sound and found.kind == "losses" else found
 
 
 def _found(record):
@@ -43,14 +51,19 @@ def _found(record):
         try:
             yield from faults(record)
         except UsageError as error:
-            yield Fault(str(error))
+            yield Fault(_with_hint(str(error)))
         except Exception as error:
             blamed = own.blamed(error)
             if blamed is None and type(error).__module__.startswith("numba"):
-                blamed = jit.in_short(str(error))
+                blamed = _with_hint(jit.in_short(str(error)))
             if blamed is None:
                 raise
             yield Fault(blamed)
+
+
+def _with_hint(told):
+    """What is said of code that cannot be compiled, with a way out where a lane function was given a plain number."""
+    return told + "; a plain number there needs splat, as splat(1.0)" * bool(_PLAIN_NUMBER(told))
 
 
 def faults(record):

@@ -1,9 +1,13 @@
 """The contract of an estimator that is no loss: a function of the sample that moves along with it where it says so, and
 that bears as many bad observations as it says."""
 
+import dis
+import numbers
+from pathlib import Path
+
 import numpy as np
 
-from simcore import batches, scenario
+from simcore import batches, kernels, scenario
 from simcore.contracts.faults import Fault, cases, over, same_bits
 from simcore.contracts.studies import bits_faults, entry
 from simcore.lanes import WIDTH
@@ -19,8 +23,31 @@ _LIBM = {  # names of functions that CPUs and libraries round differently
 
 def faults(estimator):
     """The `Fault`s of a `registry.Estimator`. Raises UsageError where it cannot be compiled."""
+    if found := [*_no_number(estimator)]:
+        yield from found
+        return
     yield from over(cases(estimator), lambda values: at(estimator, values))
     yield from _other_bits(estimator)
+
+
+def _no_number(estimator):
+    """That what `scalar` gives is no number, and at which line; an exception is a failed fit, and none of this."""
+    if estimator.scalar is None:
+        return
+    function, values = getattr(estimator.scalar, "py_func", estimator.scalar), cases(estimator)[0]
+    x = np.random.default_rng(1).standard_normal(12)
+    try:
+        found = function(x, kernels.numbers_array(estimator.numbers(12, values))) if values else function(x)
+    except Exception:
+        return
+    if not isinstance(found, numbers.Real):
+        code = function.__code__
+        ends = {step.positions.lineno for step in dis.get_instructions(code) if step.opname.startswith("RETURN_")}
+        line = ends.pop() if len(ends) == 1 else code.co_firstlineno
+        yield Fault(
+            f"{Path(code.co_filename).name}:{line}: {function.__name__} returns a {type(found).__name__}; it must "
+            "return one number, the estimate"
+        )
 
 
 def at(estimator, values):

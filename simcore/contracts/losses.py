@@ -9,6 +9,7 @@ import numpy as np
 from simcore import jit
 from simcore.contracts.faults import EPS, Fault, cases, numbers_of, on_lanes, over, same_bits, told
 from simcore.lanes import WIDTH, load, store
+from simcore.registry import Loss
 
 # Steps of 7 % from 1e-3 to 60: a Gauss rule with 12 nodes is exact to the last bit on each for a function whose
 # nearest singularity is 0 (its error falls like 118^-12).
@@ -63,10 +64,14 @@ def _finite(verbs):
     bad = r[first:][~np.isfinite(verbs["weight"](r[first:]))]
     if len(bad):
         yield Fault(f"weight is not finite at r = {bad[0]:g}; its limit there is psi'(0) or 0")
-    if np.any(np.isnan(verbs["rho"](r))) or not np.all(np.isfinite(verbs["rho"](r[:6]))):
-        yield Fault("rho is not a number at some r from 0 to 1e300")
-    if np.any(verbs["rho"](np.zeros(1)) != 0.0) or np.any(verbs["psi"](np.zeros(1)) != 0.0):
-        yield Fault("rho(0) and psi(0) must be 0")
+    own = verbs["rho"](r)
+    bad = r[np.isnan(own) | ~np.isfinite(own) & (np.abs(r) < 1e300)]
+    if len(bad):
+        yield Fault(f"rho is not a number at r = {bad[0]:g}")
+    for verb in ("rho", "psi"):
+        centre = verbs[verb](np.zeros(1))[0]
+        if centre != 0.0:
+            yield Fault(f"rho(0) and psi(0) must be 0: {verb}(0) = {centre:.6g}")
 
 
 def _misfit(function, derivative, a, b, rounding):
@@ -150,18 +155,42 @@ def _residuals():
 def _flags(loss, values, verbs):
     near, far = np.abs(verbs["psi"](np.array([1e100, 1e200])))
     if loss.bounded(**values) != bool(far <= near * (1 + 1e-9)):
-        yield Fault(
-            f"psi is {'not ' if loss.bounded(**values) else ''}bounded, though bounded(**values) says the opposite"
-        )
+        yield Fault(f"psi is {'not ' if loss.bounded(**values) else ''}bounded, {_though(loss, 'bounded', values)}")
     r = _residuals()
-    even = all(np.array_equal(verbs[verb](r), verbs[verb](-r)) for verb in ("rho", "psi_prime", "weight"))
-    even = even and np.array_equal(verbs["psi"](r), -verbs["psi"](-r))
-    if loss.symmetric and not even:
-        yield Fault("rho, psi' and weight must be even and psi odd, to the bit, or symmetric=False")
-    if not np.all(verbs["psi"](r) * np.sign(r) >= 0.0):
-        yield Fault("psi must have the sign of r")
-    if not (np.all(verbs["rho"](r) >= 0.0) and np.all(verbs["weight"](r) >= 0.0)):
-        yield Fault("rho and weight must not be negative")
+    if loss.symmetric:
+        yield from _even(verbs, r[r > 0.0])
+    own = verbs["psi"](r)
+    if (at := _plainest(r, ~(own * np.sign(r) >= 0.0))) is not None:
+        yield Fault(f"psi must have the sign of r: psi({r[at]:.6g}) = {own[at]:.6g}")
+    for verb in ("rho", "weight"):
+        own = verbs[verb](r)
+        if (at := _plainest(r, ~(own >= 0.0))) is not None:
+            yield Fault(f"rho and weight must not be negative: {verb}({r[at]:.6g}) = {own[at]:.6g}")
+
+
+def _though(loss, flag, values):
+    """What a flag that is wrong says, who says so, and what to write instead."""
+    own, head = getattr(loss, flag), " ".join(["lambda", ", ".join(values)]).strip()
+    is_so, by_default = own(**values), " by default" * (own is Loss.__dataclass_fields__[flag].default)
+    return f"though {flag} is {is_so}{by_default}: give {flag}={head}: {not is_so}"
+
+
+def _plainest(r, wrong):
+    """Where, of the residuals at which something is wrong, the one is whose size is nearest to 1; None: nowhere."""
+    return min(np.flatnonzero(wrong).tolist(), key=lambda k: abs(np.log(abs(r[k]))), default=None)
+
+
+def _even(verbs, r):
+    for verb, function in verbs.items():
+        sign = -1.0 if verb == "psi" else 1.0
+        left, right = function(-r), function(r)
+        if (at := _plainest(r, left != sign * right)) is not None:
+            size, digits = r[at], 6 if abs(left[at] - sign * right[at]) > 1e-5 * abs(right[at]) else 17
+            yield Fault(
+                f"{verb}(-{size:.6g}) = {left[at]:.{digits}g}, {verb}({size:.6g}) = {right[at]:.{digits}g}: not "
+                f"{'odd' if verb == 'psi' else 'even'}{', to the last bit' * (digits > 6)}; where that is meant, give "
+                "symmetric=False"
+            )
 
 
 def _weight(verbs, rounding):
@@ -182,13 +211,16 @@ def _growth(loss, values, verbs):
     rounding = 4 * EPS * (1.0 + np.abs(np.log(np.abs(r))))
     own, pull = verbs["rho"](r), verbs["psi"](r)
     with np.errstate(invalid="ignore"):  # inf - inf
-        if np.any(np.diff(own[r > 0]) < -(rounding * own)[r > 0][1:]):
-            yield Fault("rho decreases as r grows from 0")
+        falls = np.diff(own[r > 0]) < -(rounding * own)[r > 0][1:]
+    if np.any(falls):
+        yield Fault(f"rho decreases as r grows from 0: at r = {r[r > 0][1:][falls][0]:.6g}")
     falls = np.diff(pull) < -(rounding * np.abs(pull))[1:]
     if loss.monotone(**values) and np.any(falls):
-        yield Fault(f"psi decreases at r = {r[1:][falls][0]:.6g}, though monotone(**values) says that it never does")
+        ends = np.where(r[1:] > 0.0, r[:-1], r[1:])[falls]  # of each step the end that is nearer to 0
+        place = min(ends, key=lambda end: (abs(end), -end))
+        yield Fault(f"psi comes down at r = {place:.4g}, {_though(loss, 'monotone', values)}")
     if not loss.monotone(**values) and not np.any(falls):
-        yield Fault("psi never decreases, though monotone(**values) says that it does")
+        yield Fault(f"psi never comes down, {_though(loss, 'monotone', values)}")
 
 
 def _all_verbs(x, p, out):

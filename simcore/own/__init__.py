@@ -9,25 +9,21 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
-import re
 import shlex
 import sys
 import traceback
 import types
-import typing
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 from simcore import errors, jit
 from simcore.errors import UsageError
-from simcore.registry import KIND_OF, Flag, Interval, OneOf, Parameter, Text, Vector, plugins, unknown
+from simcore.own import records
+from simcore.registry import KIND_OF, plugins, unknown
 
 GROUP = "simcore.plugins"  # of the entry points of packages
 _MOST_BYTES = 1 << 20
-_DOMAINS = Interval, Flag, OneOf, Text, Vector
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}").fullmatch
 _sources = {}  # name -> Source
 
 
@@ -74,15 +70,25 @@ def use(source):
 
 def use_text(name, text, path=None):
     """Take in the plugins of a file of this name, whose bytes are given. path: where it stands, for messages."""
-    known, digest = _sources.get(name), hashlib.sha256(text).hexdigest()
-    if known and known.digest == digest:
+    digest = hashlib.sha256(text).hexdigest()
+    if known := _of_bytes(digest):
         return known.records
     module = types.ModuleType(f"simcore_own_{digest[:16]}")  # by which machine code on disk finds it again
     module.__file__ = path or name
     with _blaming(module.__file__):
         sys.modules[module.__name__] = module
         exec(compile(text, module.__file__, "exec"), vars(module))
-    return _adopt(Source(name, digest, text, _records(module, module.__file__)), module.__name__)
+    return _adopt(Source(name, digest, text, records.of_module(module, module.__file__)), module.__name__)
+
+
+def _of_bytes(digest):
+    """The source in use that is a file of these bytes, whatever its name; None where there is none."""
+    return next((source for source in _sources.values() if source.text and source.digest == digest), None)
+
+
+def of_users(kind):
+    """The names of the plugins of a kind that users have brought."""
+    return [name for source in _sources.values() for own, name in sorted(source.defines) if own == kind]
 
 
 def needed(study):
@@ -109,17 +115,23 @@ def words(study, run):
 
 
 def refuse_lacking(wanted, run):
-    """Raise UsageError where plugins that a run needs are not in use, or others. wanted: name -> SHA-256."""
+    """Raise UsageError where plugins that a run needs are not in use, or others. wanted: name -> SHA-256.
+
+    A file in use that has the bytes of one of these, under another name, goes by that name from here on.
+    """
+    for name, digest in wanted.items():
+        if name not in _sources and (same := _of_bytes(digest)):
+            _sources[name] = dataclasses.replace(_sources.pop(same.name), name=name)
     lacking = [name for name, digest in wanted.items() if name not in _sources or _sources[name].digest != digest]
     if lacking:
         told = ", ".join(f"{name}, SHA-256 {wanted[name][:12]}...{_instead(name)}" for name in lacking)
         copies = (Path(run) / "plugins" / name for name in lacking)
         paths = [copy if copy.is_file() else copy.name for copy in copies]
         options = shlex.join(word for path in paths for word in ("--plugin", str(path)))
-        raise UsageError(
-            f"{run}: needs the plugins of {told}: add {options} (in Python call sc.use) when you have looked at that "
-            "code; other code needs another --out"
-        )
+        ways = [f"add {options} (in Python call sc.use) when you have looked at that code"]
+        ways.append("for other code, be it by a comment, give another --out, or the scenario another name")
+        changed = all(name in _sources for name in lacking)
+        raise UsageError(f"{run}: needs the plugins of {told}: {'; or '.join(ways[::-1] if changed else ways)}")
 
 
 def _instead(name):
@@ -148,8 +160,8 @@ def _use_package(name):
     known = _sources.get(name)
     if known and known.digest == digest:
         return known.records
-    records = _records(found, entry.value) if isinstance(found, types.ModuleType) else _checked(found, entry.value)
-    return _adopt(Source(name, digest, None, records), package.__name__)
+    read = records.of_module if isinstance(found, types.ModuleType) else records.checked
+    return _adopt(Source(name, digest, None, read(found, entry.value)), package.__name__)
 
 
 def _adopt(source, module):
@@ -171,48 +183,6 @@ def _adopt(source, module):
     return source.records
 
 
-def _records(module, where):
-    found = vars(module).get("PLUGINS", vars(module).get("PLUGIN"))
-    if found is None:
-        kinds = ", ".join(kind.__name__ for kind in KIND_OF)
-        raise UsageError(f"{where}: defines no PLUGIN; write PLUGIN = one of {kinds}, or PLUGINS = [...]")
-    return _checked(found, where)
-
-
-def _checked(found, where):
-    records = tuple(found) if isinstance(found, list | tuple) else (found,)
-    for record in records:
-        if type(record) not in KIND_OF:
-            kinds = ", ".join(kind.__name__ for kind in KIND_OF)
-            raise UsageError(f"{where}: PLUGIN must be one of {kinds}, or a list of them (got {record!r:.80})")
-        if not isinstance(record.name, str) or not _NAME(record.name):
-            raise UsageError(f"{where}: a name must be 1 to 64 of a-z, 0-9 and _ (got {record.name!r:.80})")
-        for wrong in _misfits(record):
-            raise UsageError(f"{where}: {record.name}: {wrong}")
-    names = [(type(record), record.name) for record in records]
-    if len(set(names)) < len(names):
-        raise UsageError(f"{where}: two plugins have the same name and kind")
-    return records
-
-
-def _misfits(record):
-    """What of a record is not of the kind that its field is for, as half sentences."""
-    for field in dataclasses.fields(record):
-        value, kinds = getattr(record, field.name), typing.get_args(field.type) or (field.type,)
-        if field.name == "parameters":
-            if not isinstance(value, tuple) or not all(isinstance(one, Parameter) for one in value):
-                yield "parameters: must be a tuple of Parameter, (Parameter(...),) for one, with the comma"
-        elif Callable in kinds and value is not None and not callable(getattr(value, "py_func", value)):
-            yield f"{field.name}: must be a function (got {value!r:.60}), such as {field.name}=lambda **values: ..."
-        elif field.type in (str, bool) and not isinstance(value, field.type):
-            kind = "text" if field.type is str else "True or False"
-            yield f"{field.name}: must be {kind} (got {value!r:.60}); name what you give, as in parameters=(...)"
-    for parameter in record.parameters if isinstance(record.parameters, tuple) else ():
-        if isinstance(parameter, Parameter) and not isinstance(parameter.domain, _DOMAINS):
-            got = f"{parameter.domain!r:.60}"
-            yield f"parameter {parameter.name}: third comes what it may be, such as POSITIVE (got {got})"
-
-
 @contextlib.contextmanager
 def _blaming(where):
     """Within, what goes wrong is the fault of a user's code, and said so without a traceback."""
@@ -224,7 +194,8 @@ def _blaming(where):
         raise UsageError(f"{where}:{error.lineno}: {error.msg}") from error
     except Exception as error:
         line = _last_line(error, {where})
-        raise UsageError(f"{where}{f':{line[1]}' if line else ''}: {type(error).__name__}: {error}") from error
+        told = f"{type(error).__name__}: {error}{records.known_fields(error)}"
+        raise UsageError(f"{where}{f':{line[1]}' if line else ''}: {told}") from error
 
 
 def _last_line(error, files):
