@@ -150,17 +150,20 @@ def test_where_nothing_has_a_moment_all_is_by_the_median_absolute_error():
 
 
 def test_a_value_without_an_error_wins_nothing():
-    _, (case,), _, _ = decided({"l2": (0.1, None, NO_MCSE), "l1": (0.5, 0.01)})
-    assert case.winner is None and case.why == verdicts.UNKNOWN
+    """And nothing wins over it."""
+    for value in (0.1, 0.6):
+        _, (case,), (first, *_), _ = decided({"l2": (value, None, NO_MCSE), "l1": (0.5, 0.01)})
+        assert case.winner is None and case.why == verdicts.UNKNOWN and not first.startswith("Use l1:")
 
 
 def test_a_median_absolute_error_is_not_called_a_mean_square_error():
     """The mean square error of l2 has no error: what l1 beats it by is said, and only that."""
     cell, robust = {"l2": (0.6, None, NO_MCSE), "l1": (0.5, 0.01), "huber": (0.8, 0.01)}, {"l2": (0.9, 0.01)}
     robust |= {"l1": (0.3, 0.01), "huber": (0.5, 0.01)}
-    _, cases, (_, second, _), notes = decided(cell, FAR, robust=[robust])
+    _, cases, (first, second, _), notes = decided(cell, FAR, robust=[robust])
     assert [case.winner for case in cases] == ["l1", "l1"] and [case.stood_in for case in cases] == [True, False]
     assert "l1 has the smallest mean square error under Laplace errors (1 of 2)" in second
+    assert "the smallest mean square error (or median absolute error, where that has no error), beyond" in first
     assert any(note.endswith("stands in (l2 in 1), and judged with it the best is l1 in 1.") for note in notes)
 
 
@@ -323,6 +326,8 @@ def test_who_has_no_finite_loss_is_not_recommended():
     assert "l2" not in choice.worst and "of both (of 3) that can be judged over 2 conditions" in first
     choice, first = chosen(STEADY | {"l2": (0.9, None, NO_MCSE)}, HEAVY, FAR, robust=())
     assert choice.left == 1 and "(1 more cannot be judged)" in first  # the smallest may be the one without an error
+    choice, first = chosen(STEADY | {"l2": unknown}, HEAVY | {"huber": (9.0, None, NO_MCSE)}, robust=())
+    assert not choice.best and first.endswith("for all of 2 conditions, as l1 alone can be judged everywhere.")
     choice, first = chosen({"l2": none, "l1": (1.0, 0.01)}, {"l2": (1.0, 0.01), "l1": none}, robust=())
     assert not choice.best and first == (
         "No estimator can be recommended for all of 2 conditions, as the mean square error of each is infinite or "

@@ -1,12 +1,14 @@
 """The first sentence of an answer: which estimator to use, by its worst case, and where another one is better.
 
-Use `recommended`. It says what `regrets` has chosen, and where nothing can be chosen, why.
+Use `recommended`, and `worst_cases` for all of them. They say what `regrets` has chosen, and where nothing can be
+chosen, why.
 """
 
+import math
 import re
 
 from simcore.reporting import conditions
-from simcore.reporting.verdicts import ESTIMANDS
+from simcore.reporting.verdicts import ESTIMANDS, UNKNOWN
 from simcore.tables import with_error
 from simcore.wording import counted, few, joined, listed, percent, unit
 
@@ -21,6 +23,23 @@ def recommended(verdict):
     return joined([_by(first, verdict), *(_by_another(own) for own in others)])
 
 
+def worst_cases(verdict):
+    """Sentences on how each estimator does at worst, where no single one wins everywhere."""
+    for choice in verdict.choices:
+        if not choice.multiples or len(choice.cases) < 2 or len({case.best for case in choice.cases}) < 2:
+            continue
+        known = {name: own for name, own in choice.worst.items() if own.high < math.inf}
+        parts = []
+        for name, own in few(known).items():
+            where = conditions.worded([own.case], choice.cases)
+            parts.append(f"{name} {with_error(own.size, own.mcse)}" + (f" ({where})" if where else ""))
+        if left := len(known) - len(parts):
+            parts.append(f"{left} others more")
+        if parts:
+            same = unit(choice.cases)
+            yield f"At worst the {_noun(choice)}, in multiples of the smallest of the same {same}: {listed(parts)}."
+
+
 def _by(choice, verdict):
     """The clause on the first Choice."""
     if not choice.best:
@@ -30,7 +49,7 @@ def _by(choice, verdict):
     (name,) = choice.best
     if len(choice.cases) + choice.left == 1:
         only = f"in the only {unit(choice.cases)}{_aside(conditions.worded(choice.cases, choice.cases))}"
-        has = f"it has the {_least(choice)} {_noun(choice)}, beyond the error{_fails(verdict, name)}"
+        has = f"it has the {_least(choice)} {_won_by(choice)}, beyond the error{_fails(verdict, name)}"
         return f"use {name}: {only} {has}; that says nothing of others"
     text = f"use {name}: {_at_worst(choice, name, verdict)}"
     text += f" ({choice.left:,} more cannot be judged)" if choice.left else ""
@@ -51,16 +70,16 @@ def _by_another(choice):
 
 def _at_worst(choice, name, verdict):
     """How an estimator does where it does worst, and that no other one does as well."""
-    noun, total, least = _noun(choice), len(choice.cases), _least(choice)
+    total, least = len(choice.cases), _least(choice)
     where = conditions.worded([choice.worst[name].case], choice.cases)
     cases = counted(total, unit(choice.cases), unit(choice.cases, total))
     if all(case.winner == name for case in choice.cases):
-        return f"in all {cases} it has the {least} {noun}, beyond the error"
+        return f"in all {cases} it has the {least} {_won_by(choice)}, beyond the error"
     count, every = len(choice.worst), len(verdict.estimators)
     whose = "of both" if count == 2 else f"of all {count}"
     whose += " estimators" if count == every else f" (of {every}) that can be judged"
     size = _size(choice, choice.worst[name])
-    return f"at worst{_aside(where)} its {noun} is {size} there, the least {whose} over {cases}"
+    return f"at worst{_aside(where)} its {_noun(choice)} is {size} there, the least {whose} over {cases}"
 
 
 def _aside(where):
@@ -69,6 +88,12 @@ def _aside(where):
 
 def _noun(choice):
     return choice.criterion.noun if choice.measure == choice.criterion.measure else "median absolute error"
+
+
+def _won_by(choice):
+    """What winners everywhere win by."""
+    stood_in = choice.measure == choice.criterion.measure and any(case.stood_in for case in choice.cases)
+    return _noun(choice) + " (or median absolute error, where that has no error)" * stood_in
 
 
 def _least(choice):
@@ -113,7 +138,9 @@ def _several(choice):
     names = [*some, *([f"{len(choice.best) - len(some)} others"] if len(some) < len(choice.best) else [])]
     text = f"use one of {listed(names, 'or')}: "
     if len(choice.cases) == 1:
-        return text + f"in the only {unit(choice.cases)} their {_noun(choice)}s are within the error of each other"
+        unknown = choice.cases[0].why == UNKNOWN
+        why = "have no Monte Carlo error to compare by" if unknown else "are within the error of each other"
+        return f"{text}in the only {unit(choice.cases)} their {_noun(choice)}s {why}"
     cases = counted(len(choice.cases), unit(choice.cases), unit(choice.cases, 2))
     left = f" ({choice.left:,} more cannot be judged)" if choice.left else ""
     own, noun = choice.worst[names[0]], _noun(choice)
@@ -129,6 +156,8 @@ def _none(choice, verdict):
         different = all(case.why == ESTIMANDS for case in verdict.cases[choice.criterion])
         return f"{text}, as {'they estimate different values' if different else 'nothing can be compared'}"
     cases = counted(len(choice.cases), unit(choice.cases), unit(choice.cases, 2))
+    if len(choice.worst) == 1:
+        return f"{text} for all of {cases}, as {next(iter(choice.worst))} alone can be judged everywhere"
     return f"{text} for all of {cases}, as the {_noun(choice)} of each is infinite or without an error somewhere"
 
 

@@ -80,8 +80,12 @@ def _least(worst, cases):
     first = next(iter(worst), None)
     if first is None or math.isinf(worst[first].size):
         return ()
-    if len({case.best for case in cases}) == 1 and (len(cases) == 1 or len(cases[0].best) == 1):
-        return tuple(name for name in worst if name in cases[0].best)
+    if len(cases) == 1:
+        return tuple(sorted(cases[0].best, key=[*worst, *cases[0].best].index))
+    if len({case.winner for case in cases}) == 1 and cases[0].winner in worst:
+        return cases[0].best
+    if len(worst) == 1:
+        return ()  # there is nothing that it is better than
     return tuple(name for name, own in worst.items() if name == first or own.low <= worst[first].high)
 
 

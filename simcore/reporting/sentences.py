@@ -7,8 +7,7 @@ from collections import Counter
 
 from simcore.reporting import conditions
 from simcore.reporting.contests import LEVEL
-from simcore.reporting.criteria import ROBUST
-from simcore.reporting.recommendation import recommended
+from simcore.reporting.recommendation import recommended, worst_cases
 from simcore.reporting.verdicts import ESTIMANDS, SILENT, TIED, UNKNOWN
 from simcore.tables import with_error
 from simcore.wording import counted, few, joined, listed, named, of_all, percent, span, unit
@@ -33,7 +32,7 @@ def told(verdict, replications):
 def notes(verdict, summary):
     """What else must be known to read the verdict aright: any number of sentences."""
     cases = [case for own in verdict.cases.values() for case in own]
-    found = [*_over_all(verdict), *_undecided_by_all(verdict)] if len(verdict.estimators) > 1 else []
+    found = [*worst_cases(verdict), *_undecided_by_all(verdict)] if len(verdict.estimators) > 1 else []
     if verdict.alone:
         more = counted(verdict.alone, "more comparison of two", "more comparisons of two")
         found.append(f"By an interval of its own alone {more} would seem beyond the error: not so of all together.")
@@ -140,24 +139,6 @@ def _by_how_much(criterion, cases):
     shares = [difference / value for difference, value in margins if value > 0]
     least, most = percent(min(shares)), percent(max(shares))
     return f": {least if least == most else f'{least} to {most}'} below that of the next best"
-
-
-def _over_all(verdict):
-    """How each estimator does at worst, where no single one wins everywhere."""
-    for choice in verdict.choices:
-        if not choice.multiples or len(choice.cases) < 2 or len({case.best for case in choice.cases}) < 2:
-            continue
-        known = {name: own for name, own in choice.worst.items() if own.high < float("inf")}
-        parts = []
-        for name, own in few(known).items():
-            where = conditions.worded([own.case], choice.cases)
-            parts.append(f"{name} {with_error(own.size, own.mcse)}" + (f" ({where})" if where else ""))
-        if left := len(known) - len(parts):
-            parts.append(f"{left} others more")
-        if parts:
-            noun = "median absolute error" if choice.measure == ROBUST else choice.criterion.noun
-            same = unit(choice.cases)
-            yield f"At worst the {noun}, in multiples of the smallest of the same {same}: {listed(parts)}."
 
 
 # Where it cannot be told
