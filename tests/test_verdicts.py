@@ -294,8 +294,8 @@ def test_the_least_worst_case_is_recommended_and_where_another_is_better():
     assert choice.worst["huber"].low < 1.1 - 3 * 0.0003 and choice.worst["huber"].high > 1.1 + 3 * 0.0003
     assert first == (
         "Use huber: at worst, under Laplace errors, its mean square error is 1.10000 times (MCSE 0.00037) the smallest "
-        "there, the least of all 3 estimators over 2 conditions; unless you are sure that errors are normal, where "
-        "that of l2 is at least 4.5 % smaller."
+        "there, the least worst case of all 3 estimators over 2 conditions; unless you are sure that errors are "
+        "normal, where that of l2 is at least 4.5 % smaller."
     )  # 0.001 / 3 + 0.1 (0.001 / 3); 1 - 1 / 1.05 = 4.8 %, less the error
 
 

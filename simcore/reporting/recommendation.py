@@ -79,7 +79,7 @@ def _at_worst(choice, name, verdict):
     whose = "of both" if count == 2 else f"of all {count}"
     whose += " estimators" if count == every else f" (of {every}) that can be judged"
     size = _size(choice, choice.worst[name])
-    return f"at worst{_aside(where)} its {_noun(choice)} is {size} there, the least {whose} over {cases}"
+    return f"at worst{_aside(where)} its {_noun(choice)} is {size} there, the least worst case {whose} over {cases}"
 
 
 def _aside(where):
