@@ -18,9 +18,8 @@ def card(study, path, table, why=""):
     cells = design.cells(study)
     each = f" x {study.replications:,} replications" if study.replications else ""
     of = f"{path}: {study.problem}, {len(cells):,} cells{each}, {len(study.estimators)} estimators"
-    title = f"{study.name}: {study.title}" if study.title else study.name
     if table is None:
-        return Card(title, (of, why))
+        return Card(study.heading, (of, why))
     factors = [
         *((name, getattr(study, name)) for name in ("errors", "contamination", "design", "n")),
         *study.settings,
@@ -36,4 +35,4 @@ def card(study, path, table, why=""):
             rows.append((*(str(own.iloc[0][name]) for name in head), *texts))
     others = len(cells) - table["cell"].nunique()
     note = f"... and {others:,} more cells; " if others else ""
-    return Card(title, (of,), (*head, *measures), tuple(rows), len(head), note + _HINT)
+    return Card(study.heading, (of,), (*head, *measures), tuple(rows), len(head), note + _HINT)

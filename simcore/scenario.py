@@ -59,8 +59,12 @@ class Study:
         rows = tuple((name, ", ".join(map(short, values))) for name, values in lists.items() if values)
         each = f"{self.replications:,} replications per cell" if self.replications else "nothing is random"
         about = f"{self.problem}, seed {self.seed}, {each}, efficiencies relative to {self.reference}"
-        title = f"{self.name}: {self.title}" if self.title else self.name
-        return Card(title, (about,), ("", ""), rows, left=2)
+        return Card(self.heading, (about,), ("", ""), rows, left=2)
+
+    @property
+    def heading(self):
+        """Its name, and its title where it has one."""
+        return f"{self.name}: {self.title}" if self.title else self.name
 
     def with_changes(self, replications=None, seed=None):
         """The same study with another number of replications or seed; the text stays as it was given."""

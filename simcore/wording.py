@@ -6,14 +6,14 @@ _MOST_NAMED = 3  # in a sentence; the rest is counted
 
 
 def unit(cases, count=1):
-    noun = "case" if len({case.parameter for case in cases}) > 1 else "cell"
+    noun = "case" if len({case.parameter for case in cases}) > 1 else "condition"
     return noun + "s" * (count != 1)
 
 
 def of_all(count, cases):
-    """So many cells, or, where there are several parameters, cases."""
+    """So many conditions, which are cells, or, where there are several parameters, cases."""
     noun = unit(cases, count)
-    return f"{count:,} {noun}" + " (a parameter in a cell)" * noun.startswith("case")
+    return f"{count:,} {noun}" + " (a parameter in a condition)" * noun.startswith("case")
 
 
 def counted(count, noun, several=None):

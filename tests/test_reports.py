@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 import simcore as sc
 from simcore import design
 from simcore.cli import main
+from simcore.drawing import canvas, sizes
 from simcore.errors import IncompleteError
 from simcore.reporting import report_records, report_tables, reports, sentences, verdicts
 from tests.documents import PLAIN_SCENARIOS
@@ -95,7 +96,7 @@ class Outline(HTMLParser):
 def test_what_a_scenario_says_is_text_and_nothing_else(place):
     page = page_of(place)
     found = Outline(page)
-    assert found.texts["h1"] == [TITLE] and found.texts["title"] == [TITLE]
+    assert found.texts["h1"] == [f"hostile: {TITLE}"] == found.texts["title"]
     assert html.unescape(re.search(r"<pre[^>]*><code>(.*?)</code></pre>", page, re.S).group(1)) == HOSTILE
     assert LABEL in found.texts["td"] + found.texts["th"] and LABEL in " ".join(found.texts["li"])
     assert sum(tag == "script" for tag, _ in found.tags) == 1
@@ -207,7 +208,8 @@ def test_every_scenario_has_an_answer_and_tables(path):
     table = invented(study)
     none = pd.DataFrame(columns=["cell", "parameter", "estimator", "other"])
     verdict = verdicts.decide(table, dict.fromkeys(("mse", "mae", "mean"), none))
-    assert len(sentences.told(verdict, report_records.replications(table))) == 3 and verdict.cases
+    told = sentences.told(verdict, report_records.replications(table))
+    assert len(told) == 3 and verdict.cases and all(len(sentence.split()) < 110 for sentence in told), told
     for criterion, cases in verdict.cases.items():
         text = report_tables.winners(table, criterion, cases)
         assert text.count("<tr>") == 1 + min(len(cases), report_tables.MOST_CASES)
@@ -218,13 +220,56 @@ def test_every_scenario_has_an_answer_and_tables(path):
     assert "fits gave no estimate" in report_tables.failures(table, verdict)
 
 
-def test_large_figures_become_pictures(tmp_path):
-    figure = Figure(figsize=(5, 4))
-    (tmp_path / "it.png").write_bytes(b"raster")
-    for size, start in ((reports.MOST_SVG, "svg+xml;base64,AAAA"), (reports.MOST_SVG + 1, "png;base64,cmFzdGVy")):
-        (tmp_path / "it.svg").write_bytes(bytes(size))
-        found = reports._figure(tmp_path, "it", figure)
+def test_figures_that_have_less_as_pictures_become_these(monkeypatch):
+    page, figure, size = sizes.page_of("paper"), Figure(figsize=(5, 4)), {"svg": reports.MOST_SVG, "png": 7}
+    monkeypatch.setattr(canvas, "rendered", lambda _, suffix, dpi: suffix.encode()[:1] * size[suffix])
+    for more, less, start in (
+        (0, 7, "svg+xml;base64,c3Nz"),
+        (1, 7, "png;base64,cHBw"),
+        (1, 10**6, "svg+xml;base64,c3Nz"),
+    ):
+        size |= {"svg": reports.MOST_SVG + more, "png": less}
+        found = reports._figure(figure, page, "Bias, against n.")
         assert f'src="data:image/{start}' in found and 'width="480" height="384"' in found
+        assert "<figcaption>Bias, against n.</figcaption>" in found
+
+
+def test_the_figure_that_answers_is_the_first_and_captions_are_words(place):
+    captions = Outline(page_of(place)).texts["figcaption"]
+    assert len(captions) > 2 and "Bias of the estimate: each estimator a line, each condition a panel." in captions
+    assert not any("_" in caption for caption in captions) and all(caption.endswith(".") for caption in captions)
+    folder, kinds = place / "results" / "three", []
+    text = HOSTILE.replace("hostile", "three").replace('"cauchy" }', '"cauchy" }, { distribution = "laplace" }')
+    (place / "three.toml").write_text(text.replace("replications = 2000", "replications = 100"))
+    sc.run(place / "three.toml", out=place / "results")
+    reports.Report.of(folder).page(lambda done, count, name: kinds.append((done, count, name)))
+    assert kinds[0][2].startswith("heatmap_") and [own[0] for own in kinds] == list(range(1, kinds[0][1] + 1))
+
+
+def test_marks_are_explained_beside_their_table(place):
+    assert report_tables._marks([["1 ± 1"], ["2"]]) == ""
+    found = report_tables._marks([["1 ± 1~", "a"], ["2 ± ?", "b"]])
+    assert "~: the error is rough" in found and "± ?: the value exists" in found
+    page = html.unescape(page_of(place))
+    before, _, rows = page.partition('<table id="rows">')
+    assert ("± ?" in rows.partition("</table>")[0]) == ("± ?: the value exists" in before)
+
+
+def test_the_answer_is_what_run_and_show_print_last(place):
+    """The same sentences as on the page; not below a part of the table, and never in JSON."""
+    told = [" ".join(sentence.split()) for sentence in reports.Report.of(place / "results" / "hostile").sentences]
+    for name in ("show", "merge"):
+        lines = simcore(name, "results/hostile", cwd=place).stdout.split("\n\n")[-1]
+        assert " ".join(lines.split()) == " ".join(f"{k}. {sentence}" for k, sentence in enumerate(told, 1)), name
+        assert max(map(len, lines.splitlines())) <= 100
+    for more in (["--measure", "mse"], ["--cell", "0"], ["--json"]):
+        assert told[0][:20] not in simcore("show", "results/hostile", *more, cwd=place).stdout
+
+
+def test_it_says_how_far_it_has_come(place, tmp_path):
+    done = simcore("report", "results/hostile", "--out", tmp_path / "page.html", cwd=place)
+    assert re.fullmatch(r"report results/hostile: (\d+) of \1 figures, \d+ s\n", done.stderr)
+    assert done.stdout == f"{tmp_path / 'page.html'}\n"
 
 
 # In a browser
@@ -328,6 +373,11 @@ def test_figures_are_seen_and_a_phone_has_room(opened, name):
     page = opened(name, viewport={"width": 360, "height": 640})
     assert page.evaluate("[...document.images].every(image => image.naturalWidth > 300 && image.clientWidth > 250)")
     assert page.evaluate("document.documentElement.scrollWidth") == 360
+    boxes = page.locator(".stacked").evaluate_all("all => all.map(box => [box.scrollWidth, box.clientWidth])")
+    assert boxes and all(inside == outside for inside, outside in boxes)  # who is best, without a scroll sideways
+    label = "cell => getComputedStyle(cell, '::before').content"
+    labels = page.locator(".stacked tbody tr").first.locator("th, td").evaluate_all(f"cells => cells.map({label})")
+    assert labels[0] == '"cell"' and '"best"' in labels and "none" not in labels
     page.locator("#summary").scroll_into_view_if_needed()
     assert page.evaluate("document.querySelector('.scroll').scrollWidth > 0 && window.scrollX == 0")
 

@@ -7,6 +7,7 @@ import click
 from simcore.cli import options, output
 from simcore.cli.group import main
 from simcore.cli.guidance import examples, names_of
+from simcore.cli.ticker import Ticker
 from simcore.drawing.sizes import STYLES
 from simcore.drawing.sources import KINDS
 from simcore.errors import UsageError
@@ -44,6 +45,8 @@ def show(run, as_json, measures, plain, **selection):
     if chosen:
         table = table[table["measure"].isin(chosen)]
     output.print_summary(opened, table, as_json, chosen, plain)
+    if not as_json and not chosen and not any(selection.values()):
+        output.print_answer(runs.Run(opened.folder, table))
 
 
 @main.command(
@@ -110,10 +113,11 @@ def plot(run, out, kinds, measures, style, as_json):
 @options.as_json
 def report(run, out, as_json):
     """Write one HTML page about the finished RUN: the answer in three sentences, figures, numbers, provenance."""
-    from simcore.reporting import reports
+    with Ticker(f"report {run}", "figures") as progress:
+        from simcore.reporting import reports
 
-    found = reports.Report.of(run)
-    path = str(found.write(out))
+        found = reports.Report.of(run)
+        path = str(found.write(out, progress))
     if as_json:
         click.echo(json.dumps({"path": path, "sentences": found.sentences, "notes": found.notes}))
     else:

@@ -21,6 +21,8 @@ def print_shard(result, shard, as_json):
 
 def print_result(result, as_json):
     print_summary(result, result.summary(), as_json)
+    if not as_json:
+        print_answer(result)
     click.echo(f"results: {result.path}   curves: {command('plot', result.path)}", err=True)
 
 
@@ -35,6 +37,20 @@ def print_summary(run, table, as_json, measures=(), plain=False):
     from simcore import tables
 
     tables.print_summary(table, measures, plain, study=run.study)
+
+
+def print_answer(run):
+    """The answer of a report, in its sentences: what is read last."""
+    import textwrap
+
+    from simcore.reporting.answers import Answer
+    from simcore.tables import terminal
+
+    width = min(terminal().width, 100)
+    click.echo()
+    for number, sentence in enumerate(Answer.of(run).sentences, 1):
+        indents = {"initial_indent": f"{number}. ", "subsequent_indent": "   "}
+        click.echo(textwrap.fill(sentence, width, break_on_hyphens=False, break_long_words=False, **indents))
 
 
 def print_json(table):

@@ -1,4 +1,4 @@
-"""How far a command that computes has come, on stderr."""
+"""How far a command that takes long has come, on stderr."""
 
 import sys
 import threading
@@ -15,10 +15,12 @@ _LOOK_SECONDS = 0.2
 
 
 class Ticker:
-    """A bar on a terminal; otherwise a heartbeat line now and then. Both say when kernels are being compiled."""
+    """A bar on a terminal; otherwise a heartbeat line now and then. Both say when kernels are being compiled.
 
-    def __init__(self, name):
-        self._name, self._bar, self._task, self._told = name, None, None, None
+    unit: what is counted; blocks are stored when a command is stopped."""
+
+    def __init__(self, name, unit="blocks"):
+        self._name, self._unit, self._bar, self._task, self._told = name, unit, None, None, None
         self._start = self._last = time.monotonic()
         self._over = threading.Event()
         self._looking = threading.Thread(target=self._look, daemon=True)
@@ -28,7 +30,7 @@ class Ticker:
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-            columns = BarColumn(), MofNCompleteColumn(), TextColumn("blocks"), TimeRemainingColumn()
+            columns = BarColumn(), MofNCompleteColumn(), TextColumn(self._unit), TimeRemainingColumn()
             what = TextColumn("{task.description}", markup=False)
             self._bar = Progress(what, *columns, console=Console(stderr=True), transient=True)
             self._bar.start()
@@ -51,8 +53,8 @@ class Ticker:
                 click.echo(f"{self._name}: {_COMPILING}", err=True)
                 return
 
-    def __call__(self, done, total, _block):
-        now, self._told = time.monotonic(), f"{done} of {total} blocks"
+    def __call__(self, done, total, _last):
+        now, self._told = time.monotonic(), f"{done} of {total} {self._unit}"
         if self._bar is not None:
             self._bar.update(self._task, completed=done, total=total)
         elif now - self._last > _HEARTBEAT_SECONDS or done == total:
@@ -64,5 +66,5 @@ class Ticker:
         self._looking.join()
         if self._bar is not None:
             self._bar.stop()
-        if kind is not None and self._told:
+        if kind is not None and self._told and self._unit == "blocks":
             click.echo(f"{self._name}: {self._told} are stored", err=True)

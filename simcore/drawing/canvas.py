@@ -40,10 +40,15 @@ def blank(page):
 def write(figure, name, folder, page):
     """Write all formats, each whole or not at all."""
     files.make_folder(folder)
-    for suffix, metadata in FORMATS.items():
-        drawn = io.BytesIO()
-        figure.savefig(drawn, format=suffix, metadata=metadata, dpi=page.dpi)
-        files.replace(folder / f"{name}.{suffix}", drawn.getvalue(), folder.parent)
+    for suffix in FORMATS:
+        files.replace(folder / f"{name}.{suffix}", rendered(figure, suffix, page.dpi), folder.parent)
+
+
+def rendered(figure, suffix, dpi):
+    """The bytes of a figure in a format."""
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format=suffix, metadata=FORMATS[suffix], dpi=dpi)
+    return drawn.getvalue()
 
 
 def number(value):

@@ -21,15 +21,19 @@ def draw(source, folder, kinds=None, measures=None, style="paper"):
     page, drawn = sizes.page_of(style), {}
     measures = factors.measures_of(source.table, measures) if measures else None
     with canvas.style():
-        for kind in chosen(source, kinds):
-            for picture in kind.pictures(source, measures, page):
-                drawn[picture.name] = _figure(kind, picture, page)
+        for kind, picture in planned(source, kinds, measures, page):
+            drawn[picture.name] = fitted(kind, picture, page)
         for name, (figure, own) in drawn.items():
             canvas.write(figure, name, Path(folder), own)
     return {name: figure for name, (figure, _) in drawn.items()}
 
 
-def _figure(kind, picture, page):
+def planned(source, kinds, measures, page):
+    """(kind, picture) of each figure that `draw` draws."""
+    return [(kind, picture) for kind in chosen(source, kinds) for picture in kind.pictures(source, measures, page)]
+
+
+def fitted(kind, picture, page):
     """A figure, and the page that has room for it."""
     while True:
         try:

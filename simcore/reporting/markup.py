@@ -52,21 +52,29 @@ def verbatim(text, label):
     return f'<pre tabindex="0" role="region" aria-label="{escape(label)}"><code>{escape(text)}</code></pre>\n'
 
 
-def table(caption, columns, rows, header, name=""):
-    """A table in a box that scrolls. rows: lists of texts or Cells; header: the place of the one that names a row."""
+def table(caption, columns, rows, header, name="", stacked=False):
+    """A table in a box that scrolls. rows: lists of texts or Cells; header: the place of the one that names a row.
+    stacked: where there is little room, each row is a list of its cells with the names of their columns."""
     head = "".join(f'<th scope="col"{_class(getattr(column, "kind", ""))}>{escape(column)}</th>' for column in columns)
-    lines = "".join(f"<tr>{''.join(_cell(text, k == header) for k, text in enumerate(row))}</tr>\n" for row in rows)
+    labels = columns if stacked else [""] * len(columns)
+    lines = "".join(f"<tr>{_cells(row, header, labels)}</tr>\n" for row in rows)
     named = f' id="{escape(name)}"' if name else ""
+    box = "scroll stacked" if stacked else "scroll"
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}">\n<table{named}>\n'
+        f'<div class="{box}" tabindex="0" role="region" aria-label="{escape(caption)}">\n<table{named}>\n'
         f"<caption>{escape(caption)}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{lines}</tbody>\n</table>\n</div>\n"
     )
 
 
-def _cell(text, header):
+def _cells(row, header, labels):
+    return "".join(_cell(text, k == header, label) for k, (text, label) in enumerate(zip(row, labels, strict=True)))
+
+
+def _cell(text, header, label):
     key, kind = getattr(text, "key", None), getattr(text, "kind", "")
     tag, scope = ("th", ' scope="row"') if header else ("td", "")
     value = "" if key is None else f' data-v="{escape(str(key))}"'
+    value += f' data-label="{escape(label)}"' if label else ""
     return f"<{tag}{scope}{_class(kind)}{value}>{escape(text)}</{tag}>"
 
 

@@ -46,7 +46,15 @@ def winners(table, criterion, cases):
     caption = f"Who has {criterion.best}"
     left = len(cases) - len(shown)
     more = markup.paragraph(f"{left:,} more are left out here; simcore compare prints them all.") if left else ""
-    return markup.table(caption, head, rows, header=0) + more
+    return _marks(rows) + markup.table(caption, head, rows, header=0, stacked=True) + more
+
+
+def _marks(rows):
+    """What marks in the cells of a table mean."""
+    shown = [text for row in rows for text in row]
+    found = [("~", ROUGH)] if any(text.endswith("~") for text in shown) else []
+    found += [("± ?", NO_MCSE)] if any(text.endswith("± ?") for text in shown) else []
+    return "".join(markup.paragraph(f"{mark}: {MEANINGS[status]}.", "legend") for mark, status in found)
 
 
 def _by(case, criterion):
@@ -88,6 +96,7 @@ def summary(table, verdict, folder):
     words = [(WORDS[name], meaning) for name, meaning in MEANINGS.items() if (shown["status"] == name).any()]
     return (
         markup.paragraph(_left_out(table, shown, f"{folder}/{SUMMARY}"))
+        + _marks(rows)
         + markup.filters(lists)
         + markup.table(caption, head, rows, header=head.index("estimator"), name="rows")
         + (markup.definitions(words) if words else "")
@@ -126,7 +135,8 @@ def failures(table, verdict):
     caption = "Fits that did not end as usual"
     caption += f": the {len(shown)} largest shares of {len(own):,}" if len(shown) < len(own) else ""
     head = ["cell", *factors, "estimator", "what", "share ± MCSE", "fits without an estimate"]
-    return markup.paragraph(text) + markup.table(caption, head, rows, header=head.index("estimator"))
+    table = markup.table(caption, head, rows, header=head.index("estimator"))
+    return markup.paragraph(text) + _marks(rows) + table
 
 
 def _problem(table):

@@ -8,20 +8,29 @@ Use `report`. The page is the same bytes whenever it is made: it holds no date. 
 import base64
 import functools
 import hashlib
-import tempfile
 from importlib import resources
 from pathlib import Path
 from string import Template
 
 import simcore
-from simcore import files, runs
+from simcore import files
 from simcore.describe import sections
+from simcore.drawing import canvas, gallery, sizes
+from simcore.drawing.sources import Source
 from simcore.errors import UsageError
 from simcore.registry import plugins
-from simcore.reporting import criteria, markup, report_records, report_tables, sentences, verdicts
+from simcore.reporting import markup, report_records, report_tables
+from simcore.reporting.answers import Answer
 
 NAME = "report.html"
-MOST_SVG = 400_000  # bytes of a figure; one that has more is shown as PNG
+MOST_SVG = 400_000  # bytes of a figure; one that has more is shown as PNG, where that has less
+PNG_DPI = 160  # twice what a page shows
+_FIRST = "heatmap"  # the kind of figures that answers
+_KINDS = {  # kind -> what a figure of it shows
+    "heatmap": "each estimator, a line, under each condition, a column",
+    "lolly": "each estimator a line, each condition a panel",
+    "nested": "every condition, in the order of the steps below the curves",
+}
 
 
 def report(run, path=None):
@@ -33,34 +42,18 @@ def report(run, path=None):
     return Report.of(run).write(path)
 
 
-class Report:
-    """A run, its summary `table`, and the `verdicts.Verdict` on it.
+class Report(Answer):
+    """An Answer as a page."""
 
-    sentences: the answer; notes: what must be known to read it aright.
-    """
-
-    def __init__(self, run, table, verdict):
-        self.run, self.table, self.verdict = run, table, verdict
-        self.sentences = sentences.told(verdict, report_records.replications(table))
-        self.notes = sentences.notes(verdict, table)
-
-    @classmethod
-    def of(cls, run):
-        """The Report on a Run, or on a run directory. Raises IncompleteError, DamagedError, UsageError."""
-        run = run if isinstance(run, runs.Run) else runs.open_run(run)
-        table, compared = run.summary(), {}
-        if plugins("problems")[run.study.problem].exact is None:
-            compared = {own.measure: run.comparisons(own.measure) for own in criteria.criteria(table)}
-        return cls(run, table, verdicts.decide(table, compared))
-
-    def write(self, path=None):
-        """Write the page and return its path. Raises UsageError."""
+    def write(self, path=None, progress=None):
+        """Write the page and return its path. progress: called with (figures drawn, all figures, name) after each.
+        Raises UsageError."""
         target = Path(path) if path is not None else self.run.path / NAME
         if not target.parent.is_dir():
             raise UsageError(f"{target}: there is no folder {target.parent}; make it, or choose another --out")
         if target.is_dir():
             raise UsageError(f"{target}: is a folder; write --out {target / NAME}")
-        data = self.page().encode(errors="backslashreplace")
+        data = self.page(progress).encode(errors="backslashreplace")
         try:
             files.replace(target, data, self.run.path / "temporary" if path is None else target.parent)
         except OSError as error:
@@ -68,16 +61,16 @@ class Report:
             raise UsageError(f"{target}: cannot be written ({why}); choose another --out") from error
         return target
 
-    def page(self):
+    def page(self, progress=None):
         """The text of the page."""
         study, style, script = self.run.study, _asset("report.css"), _asset("report.js")
         return Template(_asset("report.html")).substitute(
-            title=markup.escape(study.title or study.name),
+            title=markup.escape(study.heading),
             question=markup.escape(_question(study)),
             answer=markup.listed(self.sentences, ordered=True, kind="sentences")
             + markup.listed(self.notes, kind="note"),
             winners="".join(report_tables.winners(self.table, *own) for own in self.verdict.cases.items()),
-            figures="".join(_figures(self.run)),
+            figures="".join(self._figures(progress)),
             summary=report_tables.summary(self.table, self.verdict, report_records.named(self.run.path)),
             study="".join(markup.heading(name) + markup.prose(texts) for name, texts in sections(study)),
             failures=report_tables.failures(self.table, self.verdict),
@@ -87,6 +80,19 @@ class Report:
             version=markup.escape(simcore.__version__),
             **{"style": style, "script": script, "style_hash": _digest(style), "script_hash": _digest(script)},
         )
+
+    def _figures(self, progress):
+        """Those that `plot` draws, the ones that answer first."""
+        study, page = self.run.study, sizes.page_of("paper")
+        source = Source(self.table, study.title or study.name, self.run)
+        with canvas.style():
+            planned = gallery.planned(source, None, None, page)
+            planned.sort(key=lambda one: one[0].name != _FIRST)
+            for done, (kind, picture) in enumerate(planned, 1):
+                figure, own = gallery.fitted(kind, picture, page)
+                yield _figure(figure, own, _caption(kind, picture, source.title))
+                if progress is not None:
+                    progress(done, len(planned), picture.name)
 
 
 def _question(study):
@@ -99,21 +105,25 @@ def _question(study):
     return f"How good is this estimator of {what}, and how sure is the answer?"
 
 
-def _figures(run):
-    """The figures of a run, as `plot` draws them."""
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder) / "figures"
-        for name, figure in runs.plot(run, place).items():
-            yield _figure(place, name, figure)
-
-
-def _figure(folder, name, figure):
-    """One of them, from its file."""
-    data, kind = (folder / f"{name}.svg").read_bytes(), "svg+xml"
+def _figure(figure, page, caption):
+    """One of them, within the page."""
+    data, kind = canvas.rendered(figure, "svg", page.dpi), "svg+xml"
     if len(data) > MOST_SVG:
-        data, kind = (folder / f"{name}.png").read_bytes(), "png"
+        png = canvas.rendered(figure, "png", PNG_DPI)
+        data, kind = min(((data, kind), (png, "png")), key=lambda one: len(one[0]))
     size = [round(96 * inches) for inches in figure.get_size_inches()]
-    return markup.image(data, kind, _alternative(figure), name.replace("_", " "), size)
+    return markup.image(data, kind, _alternative(figure), caption, size)
+
+
+def _caption(kind, picture, title):
+    """What a figure shows, in words: the measure, and against what."""
+    text = picture.title.removeprefix(title).lstrip(":, ")
+    text = text if text.startswith("n ×") else text[:1].upper() + text[1:]
+    text = text or title
+    against = getattr(picture, "x_label", "")
+    if kind.name in _KINDS:
+        return f"{text}: {_KINDS[kind.name]}."
+    return f"{text}, against the {against}." if against else f"{text}."
 
 
 def _alternative(figure):

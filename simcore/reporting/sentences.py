@@ -1,16 +1,16 @@
-"""A verdict in three sentences: who is best where and by how much, where that cannot be told, how sure all of it is.
+"""A verdict in three sentences: which estimator to use, who is best where, how sure all of it is; and notes on it.
 
 Use `told` and `notes`. Nothing is decided here.
 """
 
 from collections import Counter
 
+from simcore.reporting import conditions
 from simcore.reporting.contests import LEVEL
-from simcore.reporting.verdicts import ESTIMANDS, SILENT, TIED, UNKNOWN, ratios
+from simcore.reporting.recommendation import recommended, worst_cases
+from simcore.reporting.verdicts import ESTIMANDS, SILENT, TIED, UNKNOWN
 from simcore.tables import with_error
 from simcore.wording import counted, few, joined, listed, named, of_all, percent, span, unit
-
-_MOST_LEVELS = 6  # that tell where a winner wins
 
 
 def told(verdict, replications):
@@ -24,20 +24,18 @@ def told(verdict, replications):
         ]
     if len(verdict.estimators) == 1 and not verdict.exact:
         return [*_of_one(verdict), last]
-    (first, cases), *others = verdict.cases.items()
-    opening, rest = _winners(verdict, first, cases), _undecided(verdict, cases)
-    if others:
-        second, more = others[0]
-        rest_of_second = _undecided(verdict, more)
-        return [joined([opening, *rest]), joined([_winners(verdict, second, more), *rest_of_second]), last]
-    nothing_left = f"Every {unit(cases)} has a winner, and every moment and error that this takes exists"
-    return [joined([opening]), joined(rest or [nothing_left]), last]
+    first, *others = list(verdict.cases.items())[:2]
+    winners = [_winners(verdict, *first, "beyond the error, "), *(_winners(verdict, *own) for own in others)]
+    return [recommended(verdict), joined(winners), last]
 
 
 def notes(verdict, summary):
     """What else must be known to read the verdict aright: any number of sentences."""
     cases = [case for own in verdict.cases.values() for case in own]
-    found = [] if verdict.exact else [*_over_all(verdict)]
+    found = [*worst_cases(verdict), *_undecided_by_all(verdict)] if len(verdict.estimators) > 1 else []
+    if verdict.alone:
+        more = counted(verdict.alone, "more comparison of two", "more comparisons of two")
+        found.append(f"By an interval of its own alone {more} would seem beyond the error: not so of all together.")
     if rough := sum(case.rough for case in cases):
         found.append(f"{counted(rough, 'of these wins rests', 'of these wins rest')} on an error that is itself rough.")
     if not verdict.exact and summary["n_failed"].any():
@@ -62,26 +60,43 @@ def notes(verdict, summary):
 # Who is best
 
 
-def _winners(verdict, criterion, cases):
-    """The clause on who is best by a criterion."""
+def _winners(verdict, criterion, cases, opening=""):
+    """The clause on who is best by a criterion, and under which conditions."""
     if verdict.exact:
         return _exact_winners(criterion, cases)
     wins = _by(cases, lambda case: None if case.stood_in else case.winner)
     total = of_all(len(cases), cases)
-    where = f"in the only {unit(cases)}" if len(cases) == 1 else f"in all {total}"
     if not wins:
         no_one = "no estimator can" if len(cases) == 1 else "can one estimator"
-        where = where if len(cases) == 1 else f"in none of {total}"
+        where = f"in the only {unit(cases)}" if len(cases) == 1 else f"in none of {total}"
         return f"{where} {no_one} be told to have {criterion.best}"
     some = few(wins)
     (first, own), *rest = some.items()
-    where = where if len(own) == len(cases) else f"in {len(own):,} of {total}"
-    text = f"{where} {first} has {criterion.best}, beyond the error{_by_how_much(criterion, own)}{_where(own, cases)}"
-    for name, others in rest:
-        text += f"; in {len(others):,} it is {name}{_by_how_much(criterion, others)}{_where(others, cases)}"
+    text = f"{opening}{first} has {criterion.best} {_where(own, cases)}"
+    text += _by_how_much(criterion, own) if len(own) == len(cases) else ""
+    text += "".join(f", {name} {_where(others, cases)}" for name, others in rest)
     if left := [len(own) for name, own in wins.items() if name not in some]:
-        text += f"; in {sum(left):,} it is one of {len(left)} others"
+        text += f", and one of {len(left)} others in {sum(left):,}"
+    if none := len(cases) - sum(map(len, wins.values())):
+        text += f"; in {none:,} of {total} no one can be told to have it"
     return text
+
+
+def _where(own, cases):
+    """Under which conditions some cases are, in words, and how many they are."""
+    if len(own) == len(cases):
+        return f"in the only {unit(cases)}" if len(own) == 1 else f"in all {of_all(len(cases), cases)}"
+    count = f"{len(own):,} of {len(cases):,}"
+    if words := conditions.worded(own, cases):
+        return f"{words} ({count})"
+    example = max(own, key=lambda case: case.margin[0] / case.values[case.next][0] if _known(case) else 0.0)
+    text = conditions.worded([example], cases)
+    return f"in {count}" + (f" (most clearly {text})" if text and _known(example) else "")
+
+
+def _known(case):
+    """Whether it is known how far its winner is off the next best, as a share."""
+    return case.margin is not None and case.values[case.next][0] > 0.0
 
 
 def _exact_winners(criterion, cases):
@@ -95,7 +110,8 @@ def _exact_winners(criterion, cases):
         else:
             where = "everywhere" if len(own) == len(cases) else f"in {len(own):,} of {total}"
             text = f"{where} {who} {'has' if len(names) == 1 else 'have'} {criterion.best}: {values}"
-        text += _where(own, cases)
+        if len(own) < len(cases) and (words := conditions.worded(own, cases)):
+            text += f" ({words})"
     worst = {list(case.values)[-1] for case in cases if len(case.values) > len(case.best)}
     if len(worst) == 1:
         (name,) = worst
@@ -125,46 +141,14 @@ def _by_how_much(criterion, cases):
     return f": {least if least == most else f'{least} to {most}'} below that of the next best"
 
 
-def _where(own, cases):
-    """The levels of the factors that set some cases apart from all others, in brackets; nothing where none do."""
-    mine, every = _levels(own), _levels(cases)
-    inside = [case for case in cases if all(_place(case).get(name) in mine[name] for name in mine)]
-    telling = {name: values for name, values in mine.items() if len(values) < len(every[name])}
-    if len(inside) != len(own) or not telling or sum(map(len, telling.values())) > _MOST_LEVELS:
-        return ""
-    return f" ({'; '.join(_level(*item) for item in telling.items())})"
-
-
-def _place(case):
-    return {**case.place, "parameter": case.parameter}
-
-
-def _levels(cases):
-    """Factor -> its levels in some cases, in their order."""
-    names = dict.fromkeys(name for case in cases for name in _place(case))
-    return {name: list(dict.fromkeys(_place(case).get(name) for case in cases)) for name in names}
-
-
-def _level(name, values):
-    texts = listed([value if isinstance(value, str) else f"{value:g}" for value in values if value is not None], "or")
-    return f"{name} {texts}" if name in ("errors", "contamination", "design") else f"{name} = {texts}"
-
-
-def _over_all(verdict):
-    """How each estimator does at worst, where no single one wins everywhere."""
-    for criterion, cases in verdict.cases.items():
-        found = ratios(cases) if criterion.loss and len(cases) > 1 and len({case.best for case in cases}) > 1 else {}
-        parts = [
-            f"{name} at most {with_error(ratio, mcse)} times (cell {cell})"
-            for name, (ratio, mcse, cell) in few(found).items()
-        ]
-        if left := len(found) - len(parts):
-            parts.append(f"{left} others more")
-        if parts:
-            yield f"Over all {unit(cases, 2)}, in multiples of {criterion.best} of each: {listed(parts)}."
-
-
 # Where it cannot be told
+
+
+def _undecided_by_all(verdict):
+    """A sentence on each kind of cases without a winner; of several criteria with which."""
+    for criterion, cases in verdict.cases.items():
+        by = [f"by {criterion.noun}"] if len(verdict.cases) > 1 else []
+        yield from (joined([", ".join([*by, clause])]) for clause in _undecided(verdict, cases))
 
 
 def _undecided(verdict, cases):
@@ -175,7 +159,8 @@ def _undecided(verdict, cases):
         if own and not (verdict.exact and why == TIED):
             found.append(f"{_so_many(own, cases)} {reason}{_among(own, cases, len(verdict.estimators), why)}")
     if missing := Counter(name for case in cases for name in case.robust):
-        stand = "where a loss or its Monte Carlo error does not exist, the median absolute error stands in"
+        noun = next(own.noun for own, found in verdict.cases.items() if found is cases)
+        stand = f"where a {noun} or its Monte Carlo error does not exist, the median absolute error stands in"
         best = Counter(case.winner for case in cases if case.stood_in)
         found.append(
             f"{stand} ({named(missing)})" + (f", and judged with it the best is {named(best)}" if best else "")
@@ -244,8 +229,8 @@ def _how_sure(verdict, replications):
         return f"Every number has its Monte Carlo error, of {counts} replications, or the reason why it has none."
     family = f"for all {verdict.tests:,} comparisons of two estimators together, the chance of even one false claim"
     family = family if verdict.tests > 1 else "for the one comparison of two estimators, the chance of a false claim"
-    alone = f"; {verdict.alone:,} more would seem so by an interval of their own" if verdict.alone else ""
+    advice = ", and as much again for worst cases" if any(len(own.cases) > 1 for own in verdict.choices) else ""
     return (
         f"“Beyond the error” means that, {family} is at most {percent(LEVEL)} (Holm's bound; {counts} replications of "
-        f"each cell){alone}."
+        f"each condition){advice}."
     )

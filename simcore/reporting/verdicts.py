@@ -4,11 +4,12 @@ Use `decide`. `criteria` says what is better, `contests` holds the tests, `sente
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from simcore.registry import plugins
 from simcore.reporting.contests import Contest, beyond, or_none, place_of
 from simcore.reporting.criteria import ROBUST, criteria, rows_of
+from simcore.reporting.regrets import choose, choose_exact
 from simcore.statuses import UNDEFINED
 
 # Why a case has no winner: the best are within the error; they have no error by which to compare them; estimators
@@ -50,22 +51,27 @@ class Case:
 
 @dataclass(frozen=True)
 class Verdict:
-    """cases: Criterion -> its cases. tests: comparisons of two estimators, a family; alone: those of them that a 95 %
-    interval of their own finds, and the family does not; unpaired: some estimators were not summed in pairs."""
+    """cases: Criterion -> its cases. choices: a `regrets.Choice` by each criterion that says which estimator to use:
+    the first one and other losses; where nothing is random, by each among those that the one before leaves. tests:
+    comparisons of two estimators, a family; alone: those of them that a 95 % interval of their own finds, and the
+    family does not; unpaired: some estimators were not summed in pairs. failed: estimator -> the largest share of the
+    replications of a cell in which its fit failed."""
 
     estimators: tuple
     cases: dict
+    choices: tuple = ()
     tests: int = 0
     alone: int = 0
     unpaired: bool = False
     exact: bool = False
+    failed: dict = field(default_factory=dict)
 
 
 def decide(summary, comparisons):
     """The Verdict on a summary table. comparisons: measure -> table of `comparisons`, of each criterion's."""
     estimators, asked = tuple(summary["estimator"].unique()), criteria(summary)
     if plugins("problems")[summary["problem"].iloc[0]].exact:
-        return Verdict(estimators, {own: _exact_cases(summary, own) for own in asked}, exact=True)
+        return _exact_verdict(estimators, {own: _exact_cases(summary, own) for own in asked})
     contests = [Contest(summary, comparisons[own.measure], own) for own in asked]
     tests = [{case: own.tests(case) for case in own.places} for own in contests]
     family = [test for own in tests for found in own.values() for test in found]
@@ -76,29 +82,9 @@ def decide(summary, comparisons):
     }
     alone = sum(test.alone and id(test) not in sure for test in family)
     unpaired = any(not test.paired and not test.robust for test in family)
-    return Verdict(estimators, cases, len(family), alone, unpaired)
-
-
-def ratios(cases):
-    """How many times the smallest loss of its case each estimator has at worst: estimator -> (ratio, mcse, cell), from
-    the smallest on; of those alone whose loss is known everywhere.
-
-    The MCSE is the most that it may be, whatever the two losses have in common.
-    """
-    found = {}
-    for name in cases[0].values:
-        known = [case.values.get(name, (None, None)) for case in cases]
-        if all(mcse is not None for _, mcse in known) and not any(case.measure == ROBUST for case in cases):
-            every = [(*_ratio(case, *own), case.cell) for case, own in zip(cases, known, strict=True)]
-            found[name] = max(every, key=lambda own: own[0])
-    return dict(sorted(found.items(), key=lambda item: item[1]))
-
-
-def _ratio(case, value, mcse):
-    least, least_mcse = next((own for own in case.values.values() if own[1] is not None), (0.0, 0.0))
-    if value == least or not least > 0.0:
-        return 1.0 if value == least else math.inf, 0.0
-    return value / least, value / least * (mcse / value + least_mcse / least)
+    chosen = [k for k, own in enumerate(asked) if k == 0 or own.loss]
+    choices = tuple(choose(contests[k], cases[asked[k]], tests[k]) for k in chosen)
+    return Verdict(estimators, cases, choices, len(family), alone, unpaired, failed=_failed(summary))
 
 
 def _case(contest, case, tests, sure):
@@ -156,6 +142,19 @@ def _margin(winner, values, tests):
         return {}
     own = [test for test in tests if {test.one, test.other} == {winner, others[0]}]
     return {"next": others[0], "margin": (abs(own[0].difference), own[0].mcse) if own else None}
+
+
+def _failed(summary):
+    shares = summary["n_failed"] / (summary["n_failed"] + summary["n_ok"])
+    return shares.groupby(summary["estimator"]).max().to_dict()
+
+
+def _exact_verdict(estimators, cases):
+    choices, left = [], estimators
+    for criterion, own in cases.items():
+        choices.append(choose_exact(criterion, own, left))
+        left = choices[-1].best
+    return Verdict(estimators, cases, tuple(choices), exact=True)
 
 
 def _exact_cases(summary, criterion):
