@@ -18,7 +18,7 @@ class Ticker:
     """A bar on a terminal; otherwise a heartbeat line now and then. Both say when kernels are being compiled."""
 
     def __init__(self, name):
-        self._name, self._bar, self._task, self._told = name, None, None, None
+        self._name, self._bar, self._task, self._stored, self._before = name, None, None, None, None
         self._start = self._last = time.monotonic()
         self._over = threading.Event()
         self._looking = threading.Thread(target=self._look, daemon=True)
@@ -51,18 +51,26 @@ class Ticker:
                 click.echo(f"{self._name}: {_COMPILING}", err=True)
                 return
 
+    @property
+    def idle(self):
+        """Whether there was nothing to compute."""
+        return self._stored is None
+
     def __call__(self, done, total, _block):
-        now, self._told = time.monotonic(), f"{done} of {total} blocks"
+        now, self._stored = time.monotonic(), f"{done:,} of {total:,} blocks"
+        self._before = done - 1 if self._before is None else self._before
+        told = f"{done - self._before:,} of {total - self._before:,} new blocks, {self._before:,} were there"
         if self._bar is not None:
             self._bar.update(self._task, completed=done, total=total)
         elif now - self._last > _HEARTBEAT_SECONDS or done == total:
             self._last = now
-            click.echo(f"{self._name}: {self._told}, {now - self._start:.0f} s", err=True)
+            told = told if self._before else self._stored
+            click.echo(f"{self._name}: {told}, {now - self._start:.0f} s", err=True)
 
     def __exit__(self, kind, *_):
         self._over.set()
         self._looking.join()
         if self._bar is not None:
             self._bar.stop()
-        if kind is not None and self._told:
-            click.echo(f"{self._name}: {self._told} are stored", err=True)
+        if kind is not None and self._stored:
+            click.echo(f"{self._name}: {self._stored} are stored", err=True)
