@@ -39,7 +39,7 @@ def test_in_short_measures_are_named_and_what_was_said_is_not_said_again():
         assert words.count(plugins("losses")["huber"].meaning) == 1 and "- huber(k=2): likewise. Scale: " in words
         assert "- contamination shift(fraction=0.2, size=10): likewise." in words
     assert all(choice.name in short for choice in study.measures) and "MCSE: sqrt" not in short
-    assert "by a control variate in 1 of 6 cells." in short and "No variance reduction in 2 cells" in full
+    assert "by a control variate in 3 of 6 cells." in short and "No variance reduction in 3 cells" in full
     assert len(short) < len(full) / 2 and "simcore describe --full" in short and "--full" not in full
 
 

@@ -67,7 +67,8 @@ class Sheet:
         if self.picture.exact:
             step = 0.0
         elif self.picture.nominal:
-            step = 0.5 * gap / count if self.picture.x != "estimator" else 0.0
+            inch = (places[-1] - places[0] + 1.0) / self.width
+            step = min(0.5 * gap / count, 0.07 * inch) if self.picture.x != "estimator" else 0.0
         else:
             step = min(0.4 * gap / count, 0.02 * (places[-1] - places[0]) / self.width)
         return dict(zip(self.looks, step * (np.arange(count) - (count - 1) / 2), strict=True))
