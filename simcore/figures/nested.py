@@ -170,8 +170,7 @@ class _Names:
         step = width / len(places)
         starts = np.flatnonzero(np.diff(places, prepend=-1))
         every = [
-            (start, stop, levels[places[start]])
-            for start, stop in zip(starts, [*starts[1:], len(places)], strict=True)
+            (start, stop, levels[places[start]]) for start, stop in zip(starts, [*starts[1:], len(places)], strict=True)
         ]
         if all(SMALL * LETTER * len(name) + 0.02 < (stop - start) * step for start, stop, name in every):
             return cls(every, False, True)
