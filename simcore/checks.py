@@ -7,6 +7,7 @@ import math
 from operator import itemgetter
 from typing import NamedTuple
 
+from simcore.choices import meant
 from simcore.errors import ScenarioError
 from simcore.registry import Interval, Parameter, Vector, is_called, unknown
 from simcore.toml_text import dotted, shorten, shown
@@ -144,6 +145,10 @@ class Checks:
             ((other, own), *_) = elsewhere.items()
             article = "an" if other[0] in "aeiou" else "a"
             return self.wrong(path, "is unknown", f'{own} is {article} {other}: write {other} = "{own}"', name)
+        own, values = meant(name, known) or ("", {}) if isinstance(known, dict) else ("", {})
+        if values:
+            entries = "".join(f", {key} = {value}" for key, value in values.items())
+            return self.wrong(path, "is unknown", f'write {path[-1]} = "{own}"{entries}', name)
         return self.wrong(path, "is unknown", (name, known), name)
 
 

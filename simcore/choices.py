@@ -3,9 +3,10 @@
 import json
 import math
 import operator
+import re
 from dataclasses import dataclass
 
-from simcore.registry import BELOW_ONE, REAL, SIZE, Flag, Parameter, plugins
+from simcore.registry import BELOW_ONE, REAL, SIZE, Flag, Parameter, is_called, plugins
 
 _LOC_AND_SCALE = (
     Parameter("loc", "where the errors are centred", REAL, 0.0, also=("mean", "mu", "location", "center", "centre")),
@@ -15,6 +16,7 @@ _RANDOM_DESIGN = (
     Parameter("correlation", "of any two columns, by a common part", BELOW_ONE, 0.0),
     Parameter("redrawn", "a new design in every replication, not one for the cell", Flag(), False),
 )
+_LOOSE = re.compile(r"([^(]*?) *(?:\(([\w.=, -]*)\)|_?(\d[\d.]*))?").fullmatch
 _RESIDUAL_SCALE = Parameter("scale", "the scale of the residuals", SIZE, "mad", ("mad", "proposal2"))
 
 
@@ -149,6 +151,19 @@ def label_of(name, values):
 
 def _said(key, value):
     return key if value is True else f"{key}={short(value)}"
+
+
+def meant(text, known):
+    """(name, {parameter: its text}) of the plugin that people mean by t3, t(3) or Huber(k=2), None where that is none
+    of those known, name -> record."""
+    found = _LOOSE(text)
+    for name, inside in ((text, ""), (found[1], found[2] or found[3] or "")) if found else ():
+        plugin = next((plugin for plugin in known.values() if is_called(plugin, name)), None)
+        if plugin:
+            given = zip(inside.split(",") if inside else (), plugin.parameters, strict=False)
+            pairs = (value.strip() if "=" in value else f"{p.name}={value.strip()}" for value, p in given)
+            return plugin.name, dict(pair.split("=", 1) for pair in pairs)
+    return None
 
 
 def labelled(name, labels):

@@ -12,10 +12,10 @@ from simcore.wording import counted
 _WIDTH = 100
 
 
-def describe(study):
-    """The text, of short lines."""
+def describe(study, full=False):
+    """The text, of short lines; full: with what each measure is, and the formula of its MCSE."""
     lines = [study.title or study.name, "=" * len(study.title or study.name)]
-    for heading, paragraphs in sections(study):
+    for heading, paragraphs in sections(study, full):
         lines += ["", heading, "-" * len(heading)]
         for paragraph in paragraphs:
             indent = "  " if paragraph.startswith("- ") else ""
@@ -23,14 +23,14 @@ def describe(study):
     return "\n".join(lines) + "\n"
 
 
-def sections(study):
+def sections(study, full=True):
     """(heading, paragraphs) of each part of the text; a paragraph that starts with "- " is an item of a list."""
     parts = {
         "Aims": _aims,
         "Data-generating mechanisms": _mechanisms,
         "Estimands": _estimands,
         "Methods": _methods,
-        "Performance measures": _measures,
+        "Performance measures": _measures if full else _measures_in_short,
     }
     return [(heading, list(paragraphs(study))) for heading, paragraphs in parts.items()]
 
@@ -73,17 +73,25 @@ def _mechanisms(study):
     for setting, (_, values) in zip(recipes.problem_of(study).settings, study.settings, strict=True):
         given = ", ".join(value if isinstance(value, str) else f"{value:g}" for value in values)
         yield f"- {setting.name}: {setting.meaning}: {given}."
-    for choice in study.errors:
+    for choice, meaning in _meanings(study.errors):
         tail = plugins("distributions")[choice.name].tail_index(**choice.values)
         moments = "" if tail is None or math.isinf(tail) else f" Moments exist below order {tail:g}."
-        yield f"- errors {choice.label}: {plugins('distributions')[choice.name].meaning}.{moments}"
-    for choice in study.design:
+        yield f"- errors {choice.label}: {meaning}.{moments}"
+    for choice, meaning in _meanings(study.design):
         plugin, redrawn = plugins("designs")[choice.name], choice.values.get("redrawn")
         how = " Drawn anew each time." if redrawn else " The same before any contamination."
         how = "" if plugin.recur else how
-        yield f"- design {choice.label}: {plugin.meaning}.{how}"
-    for choice in study.contamination if not recipes.problem_of(study).exact else ():
-        yield f"- contamination {choice.label}: {plugins('contamination')[choice.name].meaning}."
+        yield f"- design {choice.label}: {meaning}.{how}"
+    for choice, meaning in _meanings(study.contamination) if not recipes.problem_of(study).exact else ():
+        yield f"- contamination {choice.label}: {meaning}."
+
+
+def _meanings(choices):
+    """(choice, what its plugin means, said once) of each."""
+    told = set()
+    for choice in choices:
+        yield choice, "likewise" if choice.name in told else plugins(choice.kind)[choice.name].meaning
+        told.add(choice.name)
 
 
 def _simulated(study, cells, crossed):
@@ -173,8 +181,10 @@ def _symmetric(choice):
 
 
 def _methods(study):
+    told = set()
     for choice in study.estimators:
-        plugin = plugins("losses" if choice.loss else "estimators")[choice.name]
+        kind = "losses" if choice.loss else "estimators"
+        plugin = plugins(kind)[choice.name]
         scale = ""
         if choice.scale == "mad":
             scale = " Scale: the normalised median absolute deviation, fixed beforehand."
@@ -185,7 +195,20 @@ def _methods(study):
         elif choice.scale is not None:
             scale = f" Scale: known, {choice.scale:g}."
         source = f" [{plugin.source}]" if plugin.source else ""
-        yield f"- {choice.label}: {plugin.meaning}{source}.{scale}"
+        meaning = "likewise" if (kind, choice.name) in told else plugin.meaning + source
+        yield f"- {choice.label}: {meaning}.{scale}"
+        told.add((kind, choice.name))
+
+
+def _measures_in_short(study):
+    names = ", ".join(dict.fromkeys(choice.name for choice in study.measures))
+    if recipes.problem_of(study).exact:
+        yield f"Every value is exact but for rounding: {names}."
+    else:
+        yield f"Each with its Monte Carlo standard error (MCSE), or with a status that says why not: {names}."
+        cells, without = len(design.cells(study)), sum(map(len, _unreduced(study).values()))
+        yield f"Variance reduction by a control variate in {cells - without:,} of {counted(cells, 'cell')}."
+    yield "What each measure is, and the formula of its MCSE: simcore describe --full."
 
 
 def _measures(study):
@@ -212,11 +235,7 @@ def _measures(study):
 
 def _reduction(study):
     """Where the control variate stands in, and where it does not."""
-    reasons = {}
-    for cell in design.cells(study):
-        control = recipes.control(study, cell)
-        if isinstance(control, str):
-            reasons.setdefault(control, []).append(cell)
+    reasons = _unreduced(study)
     count = len(design.cells(study)) - sum(map(len, reasons.values()))
     adjusted = ", ".join(name for name, plugin in plugins("measures").items() if plugin.adjustable)
     if count:
@@ -228,6 +247,16 @@ def _reduction(study):
         )
     for reason, cells in reasons.items():
         yield f"No variance reduction in {counted(len(cells), 'cell')}: {reason}."
+
+
+def _unreduced(study):
+    """Why a control variate does not stand in -> the cells."""
+    reasons = {}
+    for cell in design.cells(study):
+        control = recipes.control(study, cell)
+        if isinstance(control, str):
+            reasons.setdefault(control, []).append(cell)
+    return reasons
 
 
 def _explained(study):

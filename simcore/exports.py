@@ -4,9 +4,6 @@ Use `export`. TARGETS says which tables there are; `rsimsum` is for the R packag
 simsum of Stata (White 2010), whose columns it has.
 """
 
-import contextlib
-import os
-import uuid
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +11,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from simcore import codes, design, registry, runs, summaries
+from simcore import codes, design, files, registry, runs, summaries
 from simcore.errors import UsageError
 
 TARGETS = {
@@ -38,8 +35,11 @@ def export(run, target, out):
         raise UsageError(f"{out}: must end in {' or '.join(_WRITERS)}, which says what is written")
     if target == "csv" and out.suffix != ".csv":
         raise UsageError(f"{out}: must end in .csv; the summary as Parquet is {run.path / 'summary.parquet'}")
-    with _whole(out) as sink:
-        write(found, sink, out.suffix)
+    try:
+        with files.replacing(out) as sink:
+            write(found, sink, out.suffix)
+    except OSError as error:
+        raise UsageError(f"{out}: cannot be written ({error.strerror or error}); choose another --out") from error
     return out
 
 
@@ -150,20 +150,3 @@ def _factor_columns(study):
     labels = {*_LABELS, *dict(study.settings)}
     varying = factors.nunique(dropna=False) > 1
     return [name for name in factors if name in labels or name not in ("study", "problem") and varying[name]]
-
-
-@contextlib.contextmanager
-def _whole(path):
-    """A binary file that gets its name when it is written."""
-    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with open(draft, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written ({error.strerror or error}); choose another --out") from error
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink()

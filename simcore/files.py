@@ -37,6 +37,23 @@ def replace(path, data, temporary):
     _written(path, data, temporary, lambda draft, path: system.replace(draft, path))
 
 
+@contextlib.contextmanager
+def replacing(path):
+    """A binary file to write to, for what is too long for `replace`: it takes the place of the one that is there once
+    it is whole, and is written beside it. Raises OSError."""
+    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        with open(draft, "xb") as file:
+            yield file
+            file.flush()
+            system.fsync(file.fileno())
+        system.replace(draft, path)
+    finally:
+        with contextlib.suppress(OSError):
+            _unlinked(draft)
+    _sync(path.parent)
+
+
 def move(path, folder):
     """Move a file to another folder: under its name, or that with a number where there is one of the name."""
     make_folder(folder)

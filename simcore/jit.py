@@ -27,7 +27,7 @@ __init__ __main__ audit block_tables breakdown cards checks choices cli comparis
 drawing engines errors exports failures figures files findings first_look fitting footprint forecast intervals
 joint json_schema limits meanwhile measures nearest opening own progress provenance rarity refinement repairs
 replay_tables replays reporting restoring runs scenario scenario_checks selecting shards shelves signals slurm
-starters statuses store summaries surfaces tables tails tidying toml_text uncertainty wide wording
+starters statuses store study_checks summaries surfaces tables tails tidying toml_text uncertainty wide wording
 """
 FACES = frozenset(_FACES.split())  # modules and folders that decide no stored number
 _NUMBA_OPTIONS = ("CPU_NAME", "CPU_FEATURES", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX", "BOUNDSCHECK")

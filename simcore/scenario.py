@@ -10,7 +10,8 @@ from simcore import toml_text
 from simcore.cards import Card
 from simcore.choices import Choice, EstimatorChoice, Model, Precision, canonical, short
 from simcore.registry import plugins
-from simcore.scenario_checks import DEFAULT_MOST_REPLICATIONS, ESTIMATOR_KINDS, MOST_PAIRED, ScenarioChecks
+from simcore.scenario_checks import DEFAULT_MOST_REPLICATIONS, ESTIMATOR_KINDS, MOST_PAIRED
+from simcore.study_checks import StudyChecks
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -117,7 +118,7 @@ def parse(text, filename="<text>"):
 
 def estimator(entry, problem):
     """The estimator of one table of `estimators`, without a study, for a problem by name."""
-    data, checks = toml_text.plain(entry), ScenarioChecks(problem)
+    data, checks = toml_text.plain(entry), StudyChecks(problem)
     found = checks.entry((), data, ESTIMATOR_KINDS)
     if found:
         checks.agrees(found)
@@ -136,7 +137,7 @@ def _study(fields, text):
 
 def _checked(data, filename=None, lines=None):
     """The fields of a Study, or a ScenarioError with all mistakes."""
-    checks = ScenarioChecks()
+    checks = StudyChecks()
     fields = checks.study(data)
     checks.report(filename, lines)
     return fields

@@ -211,12 +211,16 @@ def _name(entry):
 def _read(entry, kind, kinds=None):
     """(name, parameters) of an entry as people write it; what must be given and is not has a value that fits."""
     found = _ENTRY(entry)
-    names = [name for own in kinds or (kind,) for name in plugins(own)]
+    known = {name: plugin for own in kinds or (kind,) for name, plugin in plugins(own).items()}
+    meant = choices.meant(entry, known)
+    right = f"write {choices.label_of(meant[0], meant[1].items())}" if meant else unknown(_name(entry), known)
     if not found or found[1] not in plugins(kind):
-        raise UsageError(f"{kind}: {entry!r} is unknown, {unknown(_name(entry), names)}; parameters as in huber(k=1.5)")
+        raise UsageError(f"{kind}: {entry!r} is unknown, {right}; parameters as in huber(k=1.5)")
     plugin, given = plugins(kind)[found[1]], {}
     for pair in filter(None, (part.strip() for part in re.split(r",(?![^\[]*\])", found[2] or ""))):
-        key, _, value = pair.partition("=")
+        key, named, value = pair.partition("=")
+        if not named:
+            raise UsageError(f"{kind}: {entry!r} has a value without a name, {right}")
         given[key.strip()] = _value(value.strip())
     required = {p.name: _tried(p) for p in choices.parameters_of(kind, plugin) if p.default is None}
     return found[1], {key: value for key, value in (required | given).items() if value is not None}

@@ -49,7 +49,9 @@ def print_summary(table, measures=None, plain=False, console=None, study=None):
         if estimands:
             console.print(Text(estimands, style="dim"), soft_wrap=True)
     if shown < len(measures):
-        console.print(Text(f"no room for: {', '.join(measures[shown:])}; a wider terminal shows them", style="dim"))
+        names = ", ".join(measures[shown:])
+        told = f"too wide to be shown here: {names}; simcore show --measure NAME prints them, or a wider terminal"
+        console.print(Text(told, style="dim"))
     compared = [name for name in measures[:shown] if plugins("measures")[name.partition("(")[0]].compares]
     notes = [_relative_to(name, study.reference) for name in compared] if study else []
     notes += [_DIFFERENT] * (bool(compared) and any(estimands for _, _, estimands in cells))

@@ -114,6 +114,14 @@ def test_figures_are_those_of_the_factors_that_vary(factors, names, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["figures"]
 
 
+def test_errors_have_one_name_in_a_figure_and_the_caption_spells_it():
+    figures = drawn(made(errors=HEAVY[:3], n=(10, 20, 50), contamination=SHIFTS))
+    titles = [axes.get_title() for axes in figures["n_bias"].axes[:3]]
+    assert titles == ["normal", "t10", "t3"] and "tk: Student's t" in texts(figures["n_bias"])
+    pinned = texts(drawn(made(errors=HEAVY[2:3], contamination=SHIFTS))["contamination_bias"])
+    assert "Errors: t3." in pinned and "freedom, student_t(df=k)." in pinned and "df=3" not in pinned
+
+
 def test_every_estimator_and_every_value_is_in_its_panel():
     figures = drawn(made(errors=HEAVY, n=(10, 20, 100)))
     titles = [axes.child_axes[0].get_title() for axes in figures["tails_variance"].axes]
@@ -191,7 +199,7 @@ def test_errors_are_ordered_by_tail_weight():
     assert [
         text.get_text().replace("\n", " ").replace(", ", ",_") for text in figure.axes[0].get_xticklabels()
     ] == order
-    assert "CN(e, r): normal, r times as wide with probability e." in texts(figure)
+    assert "CN(e, r): contaminated_normal, r times as wide with probability e." in texts(figure)
 
 
 def test_a_tail_index_in_the_table_decides_the_order():
@@ -365,6 +373,9 @@ def test_what_has_no_bound_is_left_out_and_said():
     named = [text.get_text() for text in figures["tails_efficiency_bound"].axes[0].get_xticklabels()]
     assert named == ["normal", "t10", "t3", "cauchy"]
     assert "Errors without a bound, left out: uniform." in texts(figures["tails_efficiency_bound"])
+    with mock.patch.object(canvas, "write"):  # asked for alone, without the variance that says why
+        alone = gallery.draw(Source(table, "made"), Path("nowhere"), "curves", ["efficiency_bound"])
+    assert "Errors without a bound, left out: uniform." in texts(alone["tails_efficiency_bound"])
     assert marks(figures["tails_efficiency_bound"], "l2: undefined") == 2
     table.loc[without & (table["n"] == 20), ["value", "status"]] = [0.5, "ok"]
     assert marks(drawn(table)["tails_efficiency_bound"], "l2: no_bound") == 1

@@ -12,7 +12,7 @@ from tests.test_cli import TINY, simcore
 @pytest.mark.parametrize("path", PLAIN_SCENARIOS, ids=lambda path: path.stem)
 def test_everything_is_named(path):
     study = sc.load(path)
-    text = describe(study)
+    text = describe(study, full=True)
     words = " ".join(text.split())
     for part in ("Aims", "Data-generating mechanisms", "Estimands", "Methods", "Performance measures"):
         assert f"\n{part}\n{'-' * len(part)}\n" in text
@@ -30,13 +30,26 @@ def test_everything_is_named(path):
     assert f"{study.replications:,} replications" in words
 
 
+def test_in_short_measures_are_named_and_what_was_said_is_not_said_again():
+    bad = [{"kind": "none"}, {"kind": "shift", "fraction": [0.1, 0.2], "size": 10.0}]
+    factors = {"n": [5], "errors": [{"distribution": "uniform"}, {"distribution": "normal"}], "contamination": bad}
+    study = sc.Study(name="s", problem="location", estimators=[{"loss": "huber", "k": [1.0, 2.0]}], factors=factors)
+    short, full = (" ".join(describe(study, full=full).split()) for full in (False, True))
+    for words in (short, full):
+        assert words.count(plugins("losses")["huber"].meaning) == 1 and "- huber(k=2): likewise. Scale: " in words
+        assert "- contamination shift(fraction=0.2, size=10): likewise." in words
+    assert all(choice.name in short for choice in study.measures) and "MCSE: sqrt" not in short
+    assert "by a control variate in 3 of 6 cells." in short and "No variance reduction in 3 cells" in full
+    assert len(short) < len(full) / 2 and "simcore describe --full" in short and "--full" not in full
+
+
 def test_the_control_variate_is_explained_where_it_is_and_where_it_is_not():
     entries = {"name": "s", "problem": "location", "estimators": [{"loss": "l2"}]}
     factors = {"n": [5], "errors": [{"distribution": "uniform"}, {"distribution": "normal"}]}
-    words = " ".join(describe(sc.Study(**entries, factors=factors)).split())
+    words = " ".join(describe(sc.Study(**entries, factors=factors), full=True).split())
     assert "Variance reduction in 1 cell: " in words
     assert "No variance reduction in 1 cell: the density of uniform errors has jumps." in words
-    off = " ".join(describe(sc.Study(**entries, factors=factors, variance_reduction="none")).split())
+    off = " ".join(describe(sc.Study(**entries, factors=factors, variance_reduction="none"), full=True).split())
     assert "No variance reduction in 2 cells: switched off in the scenario." in off
 
 
@@ -63,7 +76,7 @@ def test_a_regression_is_described_with_its_designs_and_coefficients():
     }
     factors = {"n": [20, 50], "errors": [{"distribution": "logistic"}], "design": designs}
     study = sc.Study(**entries, factors=factors)
-    words = " ".join(describe(study).split())
+    words = " ".join(describe(study, full=True).split())
     slopes = "beta0 = 1, beta1 = 0.5, beta2 = -0.25, at(0.5, 2) = 0.75"
     assert "y = beta0 + beta1 x1 + beta2 x2 + error" in words and f"{slopes}. at(...): the fitted value" in words
     assert "under 2 sample sizes, 3 designs, 1 error distribution. Reference: l2." in words
@@ -79,7 +92,7 @@ def test_a_regression_is_described_with_its_designs_and_coefficients():
     ):
         assert said in words
     factors |= {"design": designs[:2], "contamination": bad}
-    words = " ".join(describe(sc.Study(**entries, factors=factors)).split())
+    words = " ".join(describe(sc.Study(**entries, factors=factors), full=True).split())
     assert "Variance reduction in 2 cells: " in words and "1 contamination." in words
     assert "No variance reduction in 4 cells: growing contamination changes with the design." in words
     factors |= {"design": [{"design": "harmonic", "frequencies": [0.1]}], "contamination": bad[:1]}

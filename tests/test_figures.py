@@ -152,6 +152,31 @@ def test_nested_loops_go_through_all_cells_in_order():
     assert "24 cells" in texts(figure)
 
 
+def test_the_steps_of_nested_loops_have_names():
+    figure = of_table(made(errors=HEAVY, n=(10, 20), contamination=SHIFTS[:3]), "nested", measures=["bias"])
+    panels = {axes.get_label(): axes for axes in figure["nested_bias"].axes}
+    for name, expected in (
+        ("factor sample size", ["10", "20"]),
+        ("factor contamination", ["none", "shift(0.05, 10)", "shift(0.1, 10)"] * 2),
+        ("factor errors", ["normal", "t10", "t3", "cauchy"] * 6),
+    ):
+        assert [text.get_text() for text in panels[name].texts] == expected, name
+    assert "In brackets: parameters in their order." in texts(figure["nested_bias"])
+    assert "Steps go up" not in texts(figure["nested_bias"])
+    crowded = of_table(made(n=range(10, 60), contamination=SHIFTS[:3]), "nested", measures=["bias"])["nested_bias"]
+    assert "Steps go up through sample size: 10, 11, 12, " in texts(crowded)
+    named = next(axes for axes in crowded.axes if axes.get_label() == "factor sample size").texts
+    boxes = [text.get_window_extent() for text in named]
+    assert 20 < len(named) < 150 and all(a.x1 <= b.x0 for a, b in itertools.pairwise(boxes))
+
+
+def test_an_efficiency_says_relative_to_what(kept):
+    figure = drawn(source_of(kept), "heatmap", ["efficiency_mse"])["heatmap_efficiency_mse"]
+    assert "drawn: efficiency relative to l2 (ratio of MSEs)" in texts(figure)
+    figure = drawn(source_of(kept), "curves", ["efficiency"])["tails_efficiency"]
+    assert "drawn: efficiency relative to l2 (ratio of variances)" in texts(figure)
+
+
 def test_a_zip_has_the_interval_of_each_batch(kept):
     (picture,) = zips.pictures(source_of(kept), ["bias"], PAPER)
     panels = {(row, estimator): rest for row, estimator, *rest in picture.panels}

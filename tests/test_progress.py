@@ -26,6 +26,20 @@ def test_compiling_is_told(monkeypatch, terminal):
     assert terminal or stream.getvalue().count("compiling") == 1
 
 
+def test_what_was_there_is_told_apart_from_what_is_new(monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    with ticker.Ticker("study") as progress:
+        assert progress.idle
+        progress(1001, 1002, None)
+        progress(1002, 1002, None)
+    assert stream.getvalue() == "study: 2 of 2 new blocks, 1,000 were there, 0 s\n" and not progress.idle
+    with pytest.raises(ValueError, match="gone"), ticker.Ticker("study") as progress:
+        progress(1, 2, None)
+        raise ValueError("gone")
+    assert stream.getvalue().endswith("study: 1 of 2 blocks are stored\n")
+
+
 def test_what_is_compiled_counts_as_such(monkeypatch):
     class Seen(list):
         most = 0

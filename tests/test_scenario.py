@@ -326,6 +326,7 @@ BAD = [  # what stands in SMALL, what is written there instead, and the report: 
     ('[{ distribution = "normal" }]', "[{}]", 5, "factors.errors[0]", ["not a table with one distribution"]),
     ('[{ distribution = "normal" }]', '{ distribution = "normal" }', 5, "factors.errors", ["[[factors.errors]]"]),
     ('"normal"', '"gauss"', 5, "factors.errors[0].distribution", ["is unknown", "known: ", "cauchy", "student_t"]),
+    ('"normal"', '"t3"', 5, "factors.errors[0].distribution", ['write distribution = "student_t", df = 3']),
     ('"normal"', '"student-t"', 5, "factors.errors[0].distribution", ["did you mean 'student_t'?"]),
     ('"normal"', '"student_t"', 5, "factors.errors[0].df", ["is missing", "a number > 0"]),
     ('"normal"', '"student_t", df = "3"', 5, "factors.errors[0].df", ["not a finite number", '(got "3")']),

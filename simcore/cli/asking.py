@@ -78,15 +78,16 @@ def _described(kind, plugin):
 @main.command(
     epilog=examples(
         "simcore describe scenarios/quickstart.toml",
-        "simcore describe results/quickstart > methods.txt",
+        "simcore describe results/quickstart --full > methods.txt",
     )
 )
 @options.study
+@click.option("--full", is_flag=True, help="What each measure is, too, and the formula of its MCSE.")
 @options.as_json
-def describe(scenario, as_json):
+def describe(scenario, full, as_json):
     """Say in words what SCENARIO, or a run directory, does: a draft of the methods section of a paper.
 
-    Aims, data, estimands, methods and measures (ADEMP), with the errors that they have. Computes and writes nothing.
+    Aims, data, estimands, methods and measures (ADEMP). Computes and writes nothing.
     """
     from pathlib import Path
 
@@ -98,7 +99,7 @@ def describe(scenario, as_json):
         study = options.load(scenario, None, None)
     from simcore import describe
 
-    text = describe.describe(study)
+    text = describe.describe(study, full)
     click.echo(json.dumps({"study": study.name, "text": text}) if as_json else text, nl=as_json)
 
 

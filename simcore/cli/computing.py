@@ -1,5 +1,7 @@
 """Commands that compute: what is missing, what was added, what is damaged."""
 
+from pathlib import Path
+
 import click
 
 from simcore.cli import options, output
@@ -87,8 +89,10 @@ def extend(scenario, out, replications, threads, as_json):
     """
     from simcore import runs
 
-    with Ticker(f"extend {scenario}") as progress:
+    with Ticker(f"{Path(scenario).stem}, extended") as progress:
         result = runs.extend(scenario, out, threads, replications, progress)
+    if progress.idle:
+        click.echo(f"{result.study.name}: nothing to add, {result.path} has all of it", err=True)
     output.print_result(result, as_json)
 
 

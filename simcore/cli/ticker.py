@@ -17,10 +17,12 @@ _LOOK_SECONDS = 0.2
 class Ticker:
     """A bar on a terminal; otherwise a heartbeat line now and then. Both say when kernels are being compiled.
 
-    unit: what is counted; blocks are stored when a command is stopped."""
+    unit: what is counted; blocks are stored when a command is stopped.
+    """
 
     def __init__(self, name, unit="blocks"):
-        self._name, self._unit, self._bar, self._task, self._told = name, unit, None, None, None
+        self._name, self._unit, self._bar, self._task = name, unit, None, None
+        self._so_far, self._before = None, None
         self._start = self._last = time.monotonic()
         self._over = threading.Event()
         self._looking = threading.Thread(target=self._look, daemon=True)
@@ -53,18 +55,26 @@ class Ticker:
                 click.echo(f"{self._name}: {_COMPILING}", err=True)
                 return
 
+    @property
+    def idle(self):
+        """Whether there was nothing to compute."""
+        return self._so_far is None
+
     def __call__(self, done, total, _last):
-        now, self._told = time.monotonic(), f"{done} of {total} {self._unit}"
+        now, self._so_far = time.monotonic(), f"{done:,} of {total:,} {self._unit}"
+        self._before = done - 1 if self._before is None else self._before
+        told = f"{done - self._before:,} of {total - self._before:,} new {self._unit}, {self._before:,} were there"
         if self._bar is not None:
             self._bar.update(self._task, completed=done, total=total)
         elif now - self._last > _HEARTBEAT_SECONDS or done == total:
             self._last = now
-            click.echo(f"{self._name}: {self._told}, {now - self._start:.0f} s", err=True)
+            told = told if self._before else self._so_far
+            click.echo(f"{self._name}: {told}, {now - self._start:.0f} s", err=True)
 
     def __exit__(self, kind, *_):
         self._over.set()
         self._looking.join()
         if self._bar is not None:
             self._bar.stop()
-        if kind is not None and self._told and self._unit == "blocks":
-            click.echo(f"{self._name}: {self._told} are stored", err=True)
+        if kind is not None and self._so_far and self._unit == "blocks":
+            click.echo(f"{self._name}: {self._so_far} are stored", err=True)

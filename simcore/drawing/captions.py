@@ -14,12 +14,14 @@ def failures(most):
 
 
 def abbreviations(names):
-    """What short names of errors mean, those that are there."""
+    """What short names of errors mean, those that stand in some texts, and how scenarios and tables spell them."""
     notes = []
     if any(re.search(r"\bt\d", name) for name in names):
-        notes.append("tk: Student's t with k degrees of freedom.")
+        notes.append("tk: Student's t with k degrees of freedom, student_t(df=k).")
     if any("CN(" in name for name in names):
-        notes.append("CN(e, r): normal, r times as wide with probability e.")
+        notes.append("CN(e, r): contaminated_normal, r times as wide with probability e.")
+    if any(re.search(r"\b(?!at\(|CN\()\w+\(-?\d", name) for name in names):
+        notes.append("In brackets: parameters in their order.")
     return notes
 
 

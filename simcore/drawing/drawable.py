@@ -19,9 +19,10 @@ def rows(summary, measures):
     `fraction`. Raises UsageError."""
     glanced = [measure for glance in glances(summary) for measure in glance.measures]
     table = _with_theory(summary)
-    table = table[table["measure"].isin([*measures, *glanced])].copy()
     if "design" not in table:
         table["design"] = ""
+    every, kept = table, table["measure"].isin([*measures, *glanced])
+    table = table[kept].copy()
     cell = ["parameter", "errors", "contamination", "n", "design", *factors.settings_of(table)]
     key = [*cell, "estimator", "measure"]
     if table.duplicated(key).any():
@@ -37,7 +38,7 @@ def rows(summary, measures):
         table.loc[table["kind"] != "none", "fraction"] = np.nan
     table.loc[table["value"].isna() & ~table["status"].isin(NO_VALUE), "status"] = INSUFFICIENT
     table.loc[table["status"].isin(NO_VALUE), "value"] = np.nan
-    table.loc[_boundless(table, cell), "status"] = NO_BOUND
+    table.loc[_boundless(every, cell)[kept], "status"] = NO_BOUND
     return table
 
 

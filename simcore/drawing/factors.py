@@ -87,7 +87,7 @@ def cells_of(table):
 
 def cell_name(cell, shorts):
     """A cell in a few words; shorts: label of errors -> short one."""
-    return ", ".join(shorts.get(level, titled(name, level)) for name, level in cell.items())
+    return ", ".join(brief(shorts.get(level, titled(name, level))) for name, level in cell.items())
 
 
 def shorts_of(table):

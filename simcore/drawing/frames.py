@@ -83,7 +83,7 @@ def _fitting(figure, page, text):
         drawn = figure.text(0, 0, "\n".join(lines), fontsize=7)
         width = _extent(drawn, figure).width
         drawn.remove()
-        if width < page.width - 0.16:
+        if width < page.width - 0.22:  # letters have other widths in other formats
             break
         letters -= 2
     return lines

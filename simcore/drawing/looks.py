@@ -1,5 +1,6 @@
 """How estimators and statuses look: colours for all eyes, and markers that tell them apart in grey."""
 
+from matplotlib.colors import to_rgba
 from matplotlib.path import Path
 
 from simcore.drawing.drawable import NO_BOUND, ZERO
@@ -41,6 +42,11 @@ def marker(look, status):
     """Line2D properties of a look: a full marker, or an open one where its Monte Carlo error is not known well."""
     size, face = 3.8 * SIZES.get(look["marker"], 1.0), look["color"] if status == OK else "white"
     return {**look, "markersize": size, "markerfacecolor": face, "markeredgewidth": 0.8, "linewidth": 0.9}
+
+
+def band(colour):
+    """Properties of the area within two standard errors of a line."""
+    return {"facecolor": to_rgba(colour, 0.2), "edgecolor": to_rgba(colour, 0.5), "linewidth": 0.4}
 
 
 def arrows(colour):

@@ -22,7 +22,6 @@ class Panel:
 
     row: str
     title: str
-    short_title: str
     points: pd.DataFrame
     scale: scales.Scale
 
@@ -66,9 +65,10 @@ class Picture:
         return self.nominal and _wide(self.names)
 
 
-def pictures(summary: pd.DataFrame, title: str, measures=None) -> list[Picture]:
-    """What the figures show that the factors of a summary table allow; measures: those that are asked for, by name."""
-    shown, found = views.shown(measures), []
+def pictures(summary: pd.DataFrame, title: str, measures=None, reference="the reference") -> list[Picture]:
+    """What the figures show that the factors of a summary table allow; measures: those that are asked for, by name;
+    reference: the label of the estimator that efficiencies are relative to."""
+    shown, found = views.shown(measures, reference), []
     table = drawable.rows(summary, shown)
     for view in views.of(table, shown, glances=measures is None):
         rows = table[table["measure"].isin(view.measures)]
@@ -120,8 +120,8 @@ def _picture(view, table, name, heading, notes):
     exact = factors.is_exact(table)
     logged, nominal = factors.logged(view.x, levels[view.x]) and not exact, isinstance(levels[view.x][0], str)
     at = factors.places(levels[view.x], nominal, logged)
-    rows, columns, chosen = _choose(view, levels)
     shorts = factors.shorts_of(own)
+    rows, columns, chosen = _choose(view, levels, shorts)
     panels = _panels(view, own, rows, columns, at, shorts)
     total = own["n_ok"] + own["n_failed"]
     of_data = (own["design"] == "").all() and not factors.quantities_of(table)  # else each has a unit of its own
@@ -160,8 +160,8 @@ def _pinned(view, table):
         if not shown and levels[factor] != [""] and varies:
             level = levels[factor][(len(levels[factor]) - 1) // 2 if factor in ("errors", "n") else 0]
             table = table[table[factor] == level]
-            name, others = level if isinstance(level, str) else f"{level:g}", levels[factor][1:]
-            notes.append(f"{factors.called(factor)}: {name}{_unseen(others)}.")
+            name = factors.shorts_of(table).get(level, factors.worded(level))
+            notes.append(f"{factors.called(factor)}: {name}{_unseen(levels[factor][1:])}.")
     if view.x == "fraction":
         table = table[table["fraction"].notna()]
         if "family" not in view.factors:
@@ -185,8 +185,9 @@ def _bounded(view, table):
         some = table.groupby(factor, sort=False)["status"].agg(lambda status: (status != drawable.NO_BOUND).any())
         without = [level for level, bounded in some.items() if not bounded]
         if without:
+            names = [factors.shorts_of(table).get(level, factors.worded(level)) for level in without]
+            notes.append(f"{factors.called(factor)} without a bound, left out: {', '.join(names)}.")
             table = table[~table[factor].isin(without)]
-            notes.append(f"{factors.called(factor)} without a bound, left out: {', '.join(map(str, without))}.")
     return table, notes
 
 
@@ -195,7 +196,7 @@ def _wide(names):
     return len(names) > 6
 
 
-def _choose(view, levels):
+def _choose(view, levels, shorts):
     """Levels of the factors rows and columns that have panels, and what the caption must say about it."""
     rows = factors.spread(levels[view.rows], 8 if view.rows == "parameter" else 4)
     beside = 2 if isinstance(levels[view.x][0], str) and _wide(levels[view.x]) else 4
@@ -205,7 +206,7 @@ def _choose(view, levels):
         if len(shown) < len(levels[factor]):
             notes.append(f"{factors.called(factor)}: {len(shown)} of {len(levels[factor])} levels shown.")
         elif factor and factor == view.rows and len(shown) == 1:
-            notes.append(f"{factors.called(factor)}: {shown[0]}.")
+            notes.append(f"{factors.called(factor)}: {shorts.get(shown[0], shown[0])}.")
     return rows, columns, notes
 
 
@@ -222,8 +223,9 @@ def _panels(view, table, rows, columns, at, shorts):
         own = view.rows in ("parameter", "measure") and view.shown.apart
         scale = scales.holding(logs[row], pd.concat(line), view.shown.cut) if own else common
         for column, points in zip(columns, line, strict=True):
-            title = factors.titled(view.columns, column)
-            panels.append(Panel(factors.titled(view.rows, row), title, shorts.get(title, title), points, scale))
+            found = (view.rows, row), (view.columns, column)
+            names = (shorts.get(level, factors.titled(factor, level)) for factor, level in found)
+            panels.append(Panel(*names, points, scale))
     return panels
 
 

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+FAR = 60  # times what is typical: more than a linear axis can show
 MOST_BEYOND = 2.0  # of an axis that is cut, in sizes that half of the curves do not reach
 
 
@@ -30,7 +31,9 @@ def holding(log, points, cut=False):
         margin = 1.05 * (high / low) ** 0.05
         return Scale((low / margin, high * margin), "log")
     low, high, typical = min((y - half).min(), 0.0), max((y + half).max(), 0.0), y.abs()[y != 0].median()
-    if y.abs().max() > 60 * typical and not cut:
+    if y.abs().max() > FAR * typical and not cut:
+        if (y.dropna() > 0.0).all():
+            return holding(True, points)
         limits = min(1.5 * low, -typical), max(1.5 * high, typical)
         return Scale(limits, "symlog", 10.0 ** math.ceil(math.log10(typical)))
     margin = 0.06 * (high - low) or 1.0

@@ -51,11 +51,8 @@ class Sheet:
         return 0.53 * self.longest if self.turned else LINE * max(name.count("\n") + 1 for name in self.names) - 0.015
 
     def titles(self):
-        """The text above each panel, in short where names are long; in a grid above the first line of panels only."""
-        names = [panel.title for panel in self.picture.panels]
-        width = int(self.width / LETTER)
-        if max(map(len, names)) > width:
-            names = [wrap(panel.short_title, width) for panel in self.picture.panels]
+        """The text above each panel; in a grid above the first line of panels only."""
+        names = [wrap(panel.title, int(self.width / LETTER)) for panel in self.picture.panels]
         return names[: self.columns] + [""] * (len(names) - self.columns) if self.picture.gridded else names
 
     def row_names(self):
@@ -70,9 +67,10 @@ class Sheet:
         if self.picture.exact:
             step = 0.0
         elif self.picture.nominal:
-            step = 0.64 * gap / count if self.picture.x != "estimator" else 0.0
+            inch = (places[-1] - places[0] + 1.0) / self.width
+            step = min(0.5 * gap / count, 0.07 * inch) if self.picture.x != "estimator" else 0.0
         else:
-            step = min(0.4 * gap / count, 0.04 * (places[-1] - places[0]) / self.width)
+            step = min(0.4 * gap / count, 0.02 * (places[-1] - places[0]) / self.width)
         return dict(zip(self.looks, step * (np.arange(count) - (count - 1) / 2), strict=True))
 
 

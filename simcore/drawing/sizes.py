@@ -43,4 +43,6 @@ def page_of(style):
 
 
 def wrap(text, width):
-    return textwrap.fill(text, max(width, 1), break_long_words=False, break_on_hyphens=False)
+    """A text in lines of so many letters, never broken within n = 20."""
+    text = text.replace(" = ", "\u00a0=\u00a0")
+    return textwrap.fill(text, max(width, 1), break_long_words=False, break_on_hyphens=False).replace("\u00a0", " ")

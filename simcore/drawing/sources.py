@@ -14,6 +14,11 @@ class Source:
     title: str
     run: object = None
 
+    @property
+    def reference(self):
+        """The label of the estimator that efficiencies are relative to, as far as it is known."""
+        return self.run.study.reference if self.run is not None else "the reference"
+
 
 @dataclass(frozen=True)
 class Kind:

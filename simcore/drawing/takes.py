@@ -48,7 +48,7 @@ class Take:
 
 def takes(source, measures, usual=None):
     """A Take of each measure that is asked for; measures None: of the usual ones, by default those with curves."""
-    shown = views.shown(measures or usual)
+    shown = views.shown(measures or usual, source.reference)
     table = drawable.rows(source.table, shown)
     values = [name for name, quantity in factors.quantities_of(table).items() if quantity.of == "values"]
     settings, several = factors.settings_of(table), table["n"].nunique() > 1

@@ -6,6 +6,7 @@ Use `of`. Another measure is one entry of SHOWN.
 from dataclasses import dataclass, replace
 
 from simcore.drawing import drawable, factors
+from simcore.registry import plugins
 
 
 @dataclass(frozen=True)
@@ -69,19 +70,26 @@ class View:
         return f"n × {name}" if self.scaled else name
 
 
-NAMES = {
-    "efficiency": "efficiency (variance of the reference / variance)",
-    "efficiency_mse": "efficiency (MSE of the reference / MSE)",
-    "efficiency_mae": "efficiency (MAE of the reference / MAE)",
-}  # of measures that are shown where they are asked for
+RATIOS = {"efficiency": "variances", "efficiency_mse": "MSEs", "efficiency_mae": "MAEs"}  # of efficiencies
 
 
-def shown(measures=None):
-    """Name -> Shown of the measures that are asked for; None: of those that have figures anyway."""
+def shown(measures=None, reference="the reference"):
+    """Name -> Shown of the measures that are asked for; None: of those that have figures anyway.
+
+    reference: the label of the estimator that efficiencies are relative to.
+    """
     if measures is None:
         return SHOWN
-    others = {name: Shown(NAMES.get(name, name.replace("_", " "))) for name in measures}
-    return {name: replace(SHOWN.get(name, others[name]), only=()) for name in measures}
+    return {name: replace(SHOWN.get(name) or _asked_for(name, reference), only=()) for name in measures}
+
+
+def _asked_for(name, reference):
+    """How a measure is shown that has figures only where it is asked for."""
+    called, plugin = name.replace("_", " "), plugins("measures").get(name)
+    if name in RATIOS:
+        short = f"efficiency relative to {reference}"
+        return Shown(f"{short} (ratio of {RATIOS[name]})", short=short)
+    return Shown(f"{called} relative to {reference}" if plugin and plugin.compares else called)
 
 
 def of(table, measures, glances=True):

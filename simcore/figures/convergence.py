@@ -5,12 +5,11 @@ From the sums that are stored, or from kept estimates, then without the control 
 
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from simcore.drawing import canvas, captions, cells, frames, rulers, scales, slices, takes
-from simcore.drawing.looks import MARKS, looks, of_statuses
+from simcore.drawing import canvas, captions, cells, frames, rulers, scales, slices, strips, takes
+from simcore.drawing.looks import MARKS, band, looks, of_statuses
 from simcore.drawing.sizes import GAP, LEFT, LETTER, LINE, wrap
 from simcore.drawing.sources import Kind
 from simcore.statuses import OK, ROUGH
@@ -102,7 +101,7 @@ def figure(picture, page):
         _draw(axes, points, styles)
         rulers.set_values(axes, picture.scale, named=column == 0)
         _set_counts(axes, points["count"], named=k + beside >= len(titles))
-        on_top = _draw_strip(axes, points, styles, strip / tall) if strip else axes
+        on_top = _draw_strip(axes, points, styles, strip / tall, named=column == 0) if strip else axes
         on_top.set_title(title)
     return drawn
 
@@ -121,7 +120,7 @@ def _draw(axes, points, styles):
         own = points[points["estimator"] == estimator]
         axes.plot(own["count"], own["value"], color=look["color"], linestyle=look["linestyle"], label=estimator)
         low, high = own["value"] - own["half"], own["value"] + own["half"]
-        axes.fill_between(own["count"], low, high, color=look["color"], alpha=min(0.15, 0.6 / len(styles)), linewidth=0)
+        axes.fill_between(own["count"], low, high, **band(look["color"]))
     if points["value"].isna().all():
         axes.text(0.5, 0.5, "no value to show", transform=axes.transAxes, ha="center", va="center", color="#666666")
 
@@ -134,18 +133,12 @@ def _set_counts(axes, counts, named):
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if named else ""))
 
 
-def _draw_strip(axes, points, styles, share):
+def _draw_strip(axes, points, styles, share, named):
     """The shaded strip on top, with a mark for each estimator and number of replications without a value."""
-    strip = axes.inset_axes([0, 1, 1, share])
     missing = [name for name in styles if points["status"][points["estimator"] == name].isin(MARKS).any()]
-    strip.set(xscale="log", xlim=axes.get_xlim(), ylim=(max(1, len(missing)) - 0.3, -0.7), facecolor="#e8e8e8")
-    strip.set(xticks=[], yticks=[])
-    strip.xaxis.set_minor_locator(NullLocator())
+    strip = strips.on_top(axes, share, (max(1, len(missing)) - 0.3, -0.7), named)
     for k, estimator in enumerate(missing):
         own = points[points["estimator"] == estimator]
-        for status, mark in MARKS.items():
-            x = own["count"][own["status"] == status]
-            look = {"color": styles[estimator]["color"], "marker": mark, "markersize": 2.6, "markeredgewidth": 0.6}
-            if len(x):
-                strip.plot(x, np.full(len(x), k), linestyle="none", label=f"{estimator}: {status}", **look)
+        look = {"color": styles[estimator]["color"], "markersize": 2.6, "markeredgewidth": 0.6}
+        strips.mark(strip, own.rename(columns={"count": "x"}), k, look)
     return strip

@@ -7,10 +7,9 @@ decided in `panels`, where it stands in `sheets`; here it is drawn. Sizes and pl
 import math
 from dataclasses import replace
 
-import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from simcore.drawing import canvas, captions, frames, panels, rulers, sheets
+from simcore.drawing import canvas, captions, frames, panels, rulers, sheets, strips
 from simcore.drawing.canvas import number
 from simcore.drawing.looks import MARKS, TEXTS, VALUES, arrows, marker, of_statuses
 from simcore.drawing.sizes import GAP, LEFT, LETTER, LINE
@@ -33,7 +32,7 @@ def suits(source):
 
 def pictures(source, measures, page):
     """What they show: `panels.Picture`s, those with more panels than a page has room for in parts."""
-    found = panels.pictures(source.table, source.title, measures)
+    found = panels.pictures(source.table, source.title, measures, source.reference)
     return [part for picture in found for part in panels.parted(picture, page.panels)]
 
 
@@ -83,7 +82,7 @@ def _draw_curve(axes, points, estimator, sheet):
     """A line that breaks where there is no number, faint where it joins mere names; bars of 2 MCSE; markers."""
     x, y, look = points["x"], points["y"], sheet.looks[estimator]
     colour, picture = look["color"], sheet.picture
-    faint = {"linestyle": ":", "linewidth": 0.5, "alpha": 0.6}
+    faint = {"linestyle": look["linestyle"], "linewidth": 0.7, "alpha": 0.55}
     dash = "-" if picture.exact else look["linestyle"]
     line = faint if picture.nominal else {"linestyle": dash, "linewidth": 0.9}
     axes.plot(x, y, color=colour, label=estimator, **line)
@@ -108,19 +107,13 @@ def _draw_curve(axes, points, estimator, sheet):
 
 def _draw_strip(axes, points, sheet, named):
     """The shaded strip on top of a panel with a mark for each point without a number, in three lines to part them."""
-    strip = axes.inset_axes([0, 1, 1, sheet.strip / sheet.height])
-    strip.set(xlim=axes.get_xlim(), ylim=(2.8, -0.8), facecolor="#e8e8e8", xticks=[], yticks=[])
+    strip = strips.on_top(axes, sheet.strip / sheet.height, (2.8, -0.8), named)
     marked = [name for name in sheet.looks if (points["status"][points["estimator"] == name].isin(MARKS)).any()]
     lines = {name: 2.0 * i / max(1, len(marked) - 1) for i, name in enumerate(marked)} if sheet.picture.exact else {}
     for i, (estimator, shift) in enumerate(sheet.shifts().items()):
-        for status, mark in MARKS.items():
-            x = shift + points["x"][(points["estimator"] == estimator) & (points["status"] == status)]
-            if len(x):
-                look = {"color": sheet.looks[estimator]["color"], "marker": mark, "markersize": 3.4, "clip_on": False}
-                y = np.full(len(x), lines.get(estimator, i % 3))
-                strip.plot(x, y, linestyle="none", label=f"{estimator}: {status}", **look)
-    if named:
-        strip.set_ylabel("no value", rotation=0, ha="right", va="center", fontsize=7, labelpad=3)
+        own = points[points["estimator"] == estimator]
+        look = {"color": sheet.looks[estimator]["color"], "markersize": 3.4, "clip_on": False}
+        strips.mark(strip, own.assign(x=own["x"] + shift), lines.get(estimator, i % 3), look)
     return strip
 
 
@@ -179,7 +172,8 @@ def _legends(sheet):
 
 def _caption(sheet):
     """What stands below a figure: what bars are, how many replications, what is abbreviated, which levels are shown."""
-    picture, names = sheet.picture, [*sheet.names, *sheet.titles()]
+    picture = sheet.picture
+    names = [*sheet.names, *(panel.title for panel in picture.panels), *picture.notes]
     notes = [f"Bars: ± 2 Monte Carlo standard errors (MCSE); {captions.counted(picture.replications)} replications."]
     if picture.exact:
         notes = ["Nothing is random: there are no bars."]

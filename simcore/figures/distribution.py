@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from simcore import design, intervals
 from simcore.drawing import canvas, captions, cells, frames, takes
-from simcore.drawing.looks import looks
+from simcore.drawing.looks import band, looks
 from simcore.drawing.sizes import GAP, LINE, wrap
 from simcore.drawing.sources import Kind
 from simcore.outcomes import CellOutcomes
@@ -217,9 +217,10 @@ def _draw_tail(axes, row, picture, look, named):
         axes.plot(ends, 0.1 * (ends / start) ** -slope, color="#999999", linewidth=0.7, zorder=1.5, label=f"−{slope}")
         place = min(ends[1], high) if slope == SLOPES[0] else ends[1]
         at = (place / start) ** 0.6 * start
-        text = {"fontsize": 6.5, "color": "#666666", "va": "bottom", "clip_on": True}
-        axes.text(at, 0.1 * (at / start) ** -slope, f" −{slope}", **text)
-    axes.fill_between(c, shares[:, 1], shares[:, 2], color=look["color"], alpha=0.25, linewidth=0)
+        line, tail = 0.1 * (at / start) ** -slope, np.interp(at, c, shares[:, 0], right=0.0)
+        side = {"va": "bottom", "ha": "left"} if tail < line else {"va": "top", "ha": "right"}  # away from the tail
+        axes.text(at, line, f" −{slope} ", fontsize=6.5, color="#666666", clip_on=True, **side)
+    axes.fill_between(c, shares[:, 1], shares[:, 2], **band(look["color"]))
     axes.plot(c, shares[:, 0], color=look["color"], linestyle="-", linewidth=1.0, label=label)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_minor_locator(NullLocator())

@@ -144,8 +144,6 @@ def _fields(take, points, name, title, notes, page):
         caption.append("±?: its error does not exist.")
     if points["status"].isin(MARKS).any():
         caption.append("Hatched: no number, for the reason in the legend.")
-    if any(name not in (level, shorts.get(level)) for name, level in zip(names, columns, strict=True)):
-        caption.append("In brackets below: parameters in their order.")
     caption += captions.failures(take.failed) + captions.left_out("Panels", len(shown), len(cells))
     caption += captions.abbreviations([*names, *(title for title, _ in panels)]) + pinned + notes
     _, left = _named(list(points["estimator"].unique()), names, page)

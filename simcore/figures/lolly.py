@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simcore.drawing import canvas, captions, factors, frames, rulers, scales, takes
+from simcore.drawing import canvas, captions, factors, frames, rulers, scales, strips, takes
 from simcore.drawing.looks import MARKS, VALUES, arrows, looks, marker, of_statuses
 from simcore.drawing.sizes import GAP, LETTER, LINE, wrap
 from simcore.drawing.sources import Kind
@@ -155,7 +155,7 @@ def _draw_strip(axes, points, at, styles, width):
     """The shaded strip within the right end of a panel, with a mark for each estimator without a number."""
     share = STRIP / width
     strip = axes.inset_axes([1 - share, 0, share, 1])
-    strip.set(xlim=(-1, 1), ylim=axes.get_ylim(), facecolor="#e8e8e8", xticks=[], yticks=[])
+    strip.set(xlim=(-1, 1), ylim=axes.get_ylim(), facecolor=strips.SHADE, xticks=[], yticks=[])
     low, high = axes.get_xlim()
     if axes.get_xscale() == "log":
         axes.set_xlim(low, low * (high / low) ** (1 / (1 - share)))
