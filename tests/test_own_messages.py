@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import simcore as sc
+from simcore import contracts
 from simcore.errors import UsageError
 from simcore.own import records, templates
 from simcore.registry import KIND_OF
@@ -68,3 +69,127 @@ def test_check_and_run_refuse_it_without_a_traceback(tmp_path):
         done = simcore(*words, cwd=tmp_path)
         assert done.returncode == 2 and done.stderr.startswith("mine.py: mine: monotone takes c, "), done.stderr
         assert len(done.stderr.splitlines()) == 1
+
+
+W2 = "return w * w * (7.0 * w - 6.0)"
+MEDIAN = "0.25 * (np.quantile(x, p[0]) + 2.0 * np.median(x) + np.quantile(x, 1.0 - p[0]))"
+
+
+@pytest.mark.parametrize(
+    "word, changes, said",
+    [
+        (
+            "loss",
+            [(W2, "return r / r * w * w * (7.0 * w - 6.0)")],
+            ["psi_prime is not a number at r = 0: give .*select.*"],
+        ),
+        (
+            "loss",
+            [("return w * w * w", "return w * w * w / (1.0 - w)")],
+            [r"psi is infinite at r = 1e-10.*", "weight .*"],
+        ),
+        (
+            "loss",
+            [("r * weight(r, p)", "2.0 * r * weight(r, p)")],
+            [
+                r"psi is not .* of rho: from r = 0\.99\d* to 1\.06\d* rho has .* 0\.92\d* .* psi is 1\.85\d*: mend .*",
+                r"psi_prime is not .* of psi: from r = 0\.99.*",
+                r"weight\(r\) r is not psi\(r\): at r = 1 it is 0\.905503, and psi 1\.81101: mend either.*",
+            ],
+        ),
+        (
+            "loss",
+            [("p[0]\n    return", "p[1]\n    return")],
+            [r".*mine.py:15: in _share: IndexError: there is no p\[1\]: .*"],
+        ),
+        (
+            "distribution",
+            [("log(u) / p[0]", "log(u) / p[1]")],
+            [r".*mine.py:19: in draw: .* no p\[1\]: there is p\[0\] alone.*"],
+        ),
+        ("distribution", [("-(p[0]", "-(p[2]")], [r".*mine.py:25: in log_density: .* no p\[2\].*"]),
+        ("estimator", [("p[0]", "p[1]")], [r".*mine.py:13: in estimate: .* no p\[1\].*"]),
+        (
+            "estimator",
+            [(MEDIAN, "0.9 * np.median(x)")],
+            [r".* all move by 12\.375, it moves by 11\.1375; leave equiv.*"],
+        ),
+        ("estimator", [("np.median", "middle")], ["mine.py:13: .* name 'middle' is not defined; define it.*"]),
+        (
+            "estimator",
+            [
+                ("np.median(x)", "stats.trim_mean(x, 0.1)"),
+                ("import numpy as np", "import numpy as np\nfrom scipy import stats"),
+            ],
+            ["mine.py:14: .* 'trim_mean' of scipy.stats; Numba knows math and much of NumPy, but not this.*"],
+        ),
+        (
+            "estimator",
+            [
+                ("np.median(x)", "trim_mean(x, 0.1)"),
+                ("import numpy as np", "import numpy as np\nfrom scipy.stats import trim_mean"),
+            ],
+            ["mine.py:14: .* 'trim_mean'.*; Numba knows math and much of NumPy, but not this of scipy.*"],
+        ),
+    ],
+)
+def test_check_says_where_and_what_helps(tmp_path, word, changes, said):
+    """And nothing beside it."""
+    (found,) = contracts.check(changed(tmp_path / "mine.py", word, *changes))
+    told = [fault.what for fault in found.faults]
+    assert len(told) == len(said) and all(map(re.fullmatch, said, told)), told
+
+
+CHARBONNIER = """from simcore.fmath import power
+from simcore.jit import lane
+from simcore.lanes import magnitude, maximum, select, splat
+from simcore.registry import POSITIVE, Loss, Parameter
+@lane
+def base(r, p):
+    u = r / p[0]
+    return 1.0 + u * u
+@lane
+def rho(r, p):
+    return {rho}
+@lane
+def weight(r, p):
+    return {weight}
+@lane
+def psi(r, p):
+    return r * weight(r, p)
+@lane
+def psi_prime(r, p):
+    return {psi_prime}
+PLUGIN = Loss("mine", "the root of 1 + u^2", parameters=(Parameter("c", "width", POSITIVE, 1.0),), rho=rho, psi=psi,
+              psi_prime=psi_prime, weight=weight)
+"""
+PLAIN = {
+    "rho": "p[0] * p[0] * (power(base(r, p), splat(0.5), splat(1.0)) - 1.0)",
+    "weight": "power(base(r, p), splat(-0.5), splat(1.0))",
+    "psi_prime": "power(base(r, p), splat(-1.5), splat(1.0))",
+}
+
+
+def test_check_says_what_overflows_from_where_on_and_not_that_a_flag_is_wrong(tmp_path):
+    """And keeps quiet once it has been mended as the message says: by limits far out."""
+    path = tmp_path / "mine.py"
+    path.write_text(CHARBONNIER.format(**PLAIN))
+    ((fault,),) = (one.faults for one in contracts.check(path))
+    assert fault.what.startswith(
+        "rho, psi, weight: wrong from r = 1.34e+154 on, where mine.py:8 overflows; "
+    )
+    limits = {
+        "rho": "p[0] * magnitude(r)",
+        "weight": "p[0] / maximum(magnitude(r), splat(1.0))",
+        "psi_prime": "splat(0.0)",
+    }
+    mended = {name: f"select(magnitude(r) > 1e100, {limits[name]}, {text})" for name, text in PLAIN.items()}
+    path.write_text(CHARBONNIER.format(**mended))
+    (found,) = contracts.check(path)
+    assert found.faults == ()
+    path.write_text(
+        CHARBONNIER.format(**(mended | {"weight": f"select(magnitude(r) > 1e100, splat(1e-90), {PLAIN['weight']})"}))
+    )
+    (found,) = contracts.check(path)
+    assert not any("give bounded" in fault.what for fault in found.faults)
+    assert any("no more than before, but" in fault.what for fault in found.faults)

@@ -1,17 +1,16 @@
 """What every plugin must keep, ours and those of users: the tests hold ours to it, `simcore check` those of users."""
 
 import inspect
-import re
 from typing import NamedTuple
 
 from simcore import jit, own
 from simcore.contracts import contamination, distributions, efficiency, estimators, losses, measures, studies
+from simcore.contracts.compiling import explained
 from simcore.contracts.faults import Fault
 from simcore.errors import UsageError
 from simcore.registry import KIND_OF
 
 __all__ = ["Checked", "Fault", "check", "contamination", "distributions", "estimators", "faults", "losses", "measures"]
-_PLAIN_NUMBER = re.compile(r" for \w+\((.*, )?float64[,)]").search
 _ROUNDING = 1e5  # eps that functions of a user's loss may be off
 _REQUIRED = {  # functions of a record, with how many arguments each is called
     "losses": {"rho": 2, "psi": 2, "psi_prime": 2, "weight": 2},
@@ -51,19 +50,14 @@ def _found(record):
         try:
             yield from faults(record)
         except UsageError as error:
-            yield Fault(_with_hint(str(error)))
+            yield Fault(explained(str(error), record))
         except Exception as error:
             blamed = own.blamed(error)
             if blamed is None and type(error).__module__.startswith("numba"):
-                blamed = _with_hint(jit.in_short(str(error)))
+                blamed = explained(jit.in_short(str(error)), record)
             if blamed is None:
                 raise
             yield Fault(blamed)
-
-
-def _with_hint(told):
-    """What is said of code that cannot be compiled, with a way out where a lane function was given a plain number."""
-    return told + "; a plain number there needs splat, as splat(1.0)" * bool(_PLAIN_NUMBER(told))
 
 
 def faults(record):

@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from simcore import jit, kernels
-from simcore.contracts.faults import SURE, Fault, apart, cases, numbers_of, on_lanes, over, same_bits
+from simcore.contracts.faults import SURE, Fault, apart, cases, counted, on_lanes, over, same_bits
 from simcore.contracts.studies import drawn
 from simcore.errors import UsageError
 from simcore.populations import Population, Unknown
@@ -28,11 +28,12 @@ def faults(distribution):
 
 def at(distribution, values):
     """Its faults at some values of its parameters."""
+    plain = draws(distribution, values, 4, compiled=False)
     found = draws(distribution, values)
     if not same_bits(found[:4], draws(distribution, values, 4)):
         yield Fault("gives other draws when asked again: all randomness must come from the stream it is given")
         return
-    if not same_bits(found[:4], draws(distribution, values, 4, compiled=False)):
+    if not same_bits(found[:4], plain):
         yield Fault("gives other bits compiled than as plain Python")
     x = np.sort(found.ravel())
     if not np.all(np.isfinite(x)):
@@ -47,11 +48,11 @@ def at(distribution, values):
 
 def draws(distribution, values, groups=250, n=100, compiled=True):
     """Errors as the kernel draws them, float64 (groups, n, WIDTH)."""
-    compiled = compiled and jit.enabled()
+    compiled, numbers = compiled and jit.enabled(), distribution.numbers(values)
     recipe = kernels.bare_cell(n)._replace(
         keys=stream_keys(1, "contract"),
         draw=kernels.draw_function(distribution, compiled),
-        draw_numbers=kernels.numbers_array(distribution.numbers(values)),
+        draw_numbers=kernels.numbers_array(numbers) if compiled else counted(numbers),
         contaminate=kernels.contaminate_function(plugins("contamination")["none"], compiled),
         contaminate_numbers=kernels.numbers_array((0.0, 1.0)),
     )
@@ -101,6 +102,8 @@ def _mean(distribution, values, x):
 
 
 def _density(distribution, values, x):
+    if distribution.log_density:
+        on_lanes(distribution.log_density, x[:1], counted(values.values()))  # raises where it asks for another number
     try:
         population = Population(distribution.name, tuple(values.items()))
         below = population.share_below(x)
@@ -126,7 +129,7 @@ def _score(distribution, values, x):
     if distribution.log_density is None:
         yield Fault("a score needs a log_density")
         return
-    p = numbers_of(values)
+    p = counted(values.values())
     ends = np.unique(x[np.linspace(0, len(x) - 1, 400).astype(int)])
     ends = np.unique(np.concatenate([ends, [at for at, _ in distribution.features(**values)]]))
     half, middle = 0.5 * np.diff(ends), 0.5 * (ends[1:] + ends[:-1])

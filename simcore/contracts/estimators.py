@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from simcore import batches, kernels, scenario
-from simcore.contracts.faults import Fault, cases, over, same_bits
+from simcore.contracts.faults import NO_NUMBER, Fault, cases, counted, over, same_bits
 from simcore.contracts.studies import bits_faults, entry
 from simcore.lanes import WIDTH
 
@@ -35,19 +35,29 @@ def _no_number(estimator):
     if estimator.scalar is None:
         return
     function, values = getattr(estimator.scalar, "py_func", estimator.scalar), cases(estimator)[0]
-    x = np.random.default_rng(1).standard_normal(12)
-    try:
-        found = function(x, kernels.numbers_array(estimator.numbers(12, values))) if values else function(x)
-    except Exception:
-        return
-    if not isinstance(found, numbers.Real):
+    found = _once(function, estimator.numbers(12, values) if values else None)
+    if found is not None and not isinstance(found[0], numbers.Real):
         code = function.__code__
         ends = {step.positions.lineno for step in dis.get_instructions(code) if step.opname.startswith("RETURN_")}
         line = ends.pop() if len(ends) == 1 else code.co_firstlineno
         yield Fault(
-            f"{Path(code.co_filename).name}:{line}: {function.__name__} returns a {type(found).__name__}; it must "
+            f"{Path(code.co_filename).name}:{line}: {function.__name__} returns a {type(found[0]).__name__}; it must "
             "return one number, the estimate"
         )
+
+
+def _once(function, p):
+    """(What a plain function gives for a sample,); None where it raises. Raises IndexError where p is too short."""
+    for make in (counted, kernels.numbers_array):  # functions that Numba compiled take but plain arrays
+        try:
+            x = np.random.default_rng(1).standard_normal(12)
+            return (function(x) if p is None else function(x, make(p)),)
+        except IndexError as error:
+            if str(error).startswith(NO_NUMBER):
+                raise
+        except Exception:
+            continue
+    return None
 
 
 def at(estimator, values):
@@ -62,7 +72,7 @@ def at(estimator, values):
 def _of_location(estimator, values):
     choice = scenario.estimator(entry(estimator, values), "location")
     rng = np.random.default_rng(1)
-    moves = []
+    moves, worst = [], (0.0,)
     for n in _SIZES:
         x = rng.standard_t(3, (8 * WIDTH, n))
         fitted = _fit(choice, x)
@@ -71,10 +81,16 @@ def _of_location(estimator, values):
         if not same_bits(fitted, _fit(choice, np.roll(x, 3, axis=0))[_rolled_back(len(x))]):
             yield Fault(f"the estimate of a sample of {n} depends on the samples beside it")
             return
-        off = np.abs(_fit(choice, x + _MOVED) - fitted - _MOVED)
+        moved = _fit(choice, x + _MOVED) - fitted
+        off = np.abs(moved - _MOVED)
         moves.append(bool(np.nanmax(off, initial=0.0) < 1e-9))
+        if not moves[-1]:
+            worst = max(worst, (np.nanmax(off), n, moved[np.nanargmax(off)]))
     if estimator.equivariant and not all(moves):
-        yield Fault("does not move along with the data, T(x + c) = T(x) + c, though it is said to be equivariant")
+        yield Fault(
+            f"does not move along with the data: where {worst[1]} observations all move by {_MOVED}, it moves by "
+            f"{worst[2]:.6g}; leave equivariant=True out, or mend it so that T(x + c) = T(x) + c"
+        )
     if not estimator.equivariant and all(moves):
         yield Fault("moves along with the data: equivariant=True gives its variance ten times as precise", broken=False)
     if estimator.carried_by is None:

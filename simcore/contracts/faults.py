@@ -84,6 +84,25 @@ def numbers_of(values):
     return np.array([*(float(value) for value in values.values()), 0.0])
 
 
+NO_NUMBER = "there is no p["  # how such an error begins
+
+
+class _Counted(np.ndarray):
+    """The array p, which says so where a number is asked for that is not in it: compiled code does not."""
+
+    def __getitem__(self, key):
+        if isinstance(key, int | np.integer) and not 0 <= key < len(self):
+            held = "p[0] alone" if len(self) == 1 else f"p[0] to p[{len(self) - 1}]"
+            known = held if len(self) else "none, for there are no parameters"
+            raise IndexError(f"{NO_NUMBER}{key}]: there is {known}; another Parameter gives another")
+        return super().__getitem__(key)
+
+
+def counted(numbers):
+    """The array p for plain functions: these numbers, and an error where another is asked for."""
+    return np.array([float(number) for number in numbers]).view(_Counted)
+
+
 def on_lanes(function, x, *rest):
     """What a lane function, as plain Python, makes of numbers of any shape and count; it may give one for all lanes."""
     with np.errstate(all="ignore"):
@@ -105,3 +124,9 @@ def apart(x, below):
     off = np.maximum(shares - below, below - shares + 1.0 / len(x))
     k = int(np.argmax(off))
     return None if off[k] * np.sqrt(len(x)) < _KOLMOGOROV else (x[k], shares[k], below[k])
+
+
+def plainest(r, wrong):
+    """Where, of the residuals at which something is wrong, the one is whose size is nearest to 1, that above 0 first;
+    None: nowhere."""
+    return min(np.flatnonzero(wrong).tolist(), key=lambda k: (abs(np.log(abs(r[k]) or 5e-324)), -r[k]), default=None)

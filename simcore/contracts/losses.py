@@ -7,7 +7,8 @@ loses half of their digits. A piece on which that fails is halved, again and aga
 import numpy as np
 
 from simcore import jit
-from simcore.contracts.faults import EPS, Fault, cases, numbers_of, on_lanes, over, same_bits, told
+from simcore.contracts import finite
+from simcore.contracts.faults import EPS, Fault, cases, counted, numbers_of, on_lanes, over, plainest, same_bits, told
 from simcore.lanes import WIDTH, load, store
 from simcore.registry import Loss
 
@@ -36,7 +37,9 @@ def at(loss, values, rounding=16.0, bends=None):
     """Its faults at some values of its parameters, but for those of compilation. bends: a list to which the places are
     added where psi or psi' jumps."""
     verbs = {verb: _verb(getattr(loss, verb), values) for verb in VERBS}
-    yield from _finite(verbs)
+    if found := [*finite.faults(loss, values, verbs, residuals())]:
+        yield from found  # all else would be told of it once more
+        return
     narrow, jumps = [0.0], []
     yield from _derivative("psi", "rho", verbs["rho"], verbs["psi"], rounding, [], [])
     yield from _derivative("psi_prime", "psi", verbs["psi"], verbs["psi_prime"], rounding, narrow, jumps)
@@ -49,29 +52,8 @@ def at(loss, values, rounding=16.0, bends=None):
 
 
 def _verb(function, values):
-    p = numbers_of(values)
+    p = counted(values.values())
     return lambda r: on_lanes(function, r, p)
-
-
-def _finite(verbs):
-    """At 0 and up to 1e300, but for the weight of a psi that jumps at 0; rho may overflow there, but is never NaN."""
-    r = np.array([0.0, -0.0, 5e-324, 1e-300, 1.0, 1e100, 1e300, -1e300])
-    for verb in ("psi", "psi_prime"):
-        bad = r[~np.isfinite(verbs[verb](r))]
-        if len(bad):
-            yield Fault(f"{verb} is not finite at r = {bad[0]:g}")
-    first = 3 if abs(verbs["psi"](np.array([1e-300]))[0]) > 1e-3 else 0
-    bad = r[first:][~np.isfinite(verbs["weight"](r[first:]))]
-    if len(bad):
-        yield Fault(f"weight is not finite at r = {bad[0]:g}; its limit there is psi'(0) or 0")
-    own = verbs["rho"](r)
-    bad = r[np.isnan(own) | ~np.isfinite(own) & (np.abs(r) < 1e300)]
-    if len(bad):
-        yield Fault(f"rho is not a number at r = {bad[0]:g}")
-    for verb in ("rho", "psi"):
-        centre = verbs[verb](np.zeros(1))[0]
-        if centre != 0.0:
-            yield Fault(f"rho(0) and psi(0) must be 0: {verb}(0) = {centre:.6g}")
 
 
 def _misfit(function, derivative, a, b, rounding):
@@ -119,12 +101,16 @@ def _derivative(name, of, function, derivative, rounding, narrow, jumps):
 
 
 def _told_apart(name, of, function, derivative, a, b, off):
-    """The piece in the middle of those that fail, in numbers."""
-    k = np.argsort(off / np.abs(b - a))[len(a) // 2]
+    """Of the pieces that fail the one nearest to 1, of those that are clearly off; in numbers."""
+    clear = off >= 0.1 * np.median(off / np.abs(b - a)) * np.abs(b - a)
+    k = plainest(0.5 * a + 0.5 * b, clear)
     (low, high), (first, last) = (a[k], b[k]), function(np.array([a[k], b[k]]))
+    integral = _integral(derivative, low, high)
+    slope, mean = (last - first) / (high - low), integral / (high - low)
+    digits = 6 if abs(slope - mean) > 1e-4 * abs(slope) else 12
     return (
-        f"{name} is not the derivative of {of}: from r = {low:.6g} to {high:.6g} {of} grows by {last - first:.12g}, "
-        f"and the integral of {name} is {_integral(derivative, low, high):.12g}"
+        f"{name} is not the derivative of {of}: from r = {low:.4g} to {high:.4g} {of} has a slope of "
+        f"{slope:.{digits}g} on average, and {name} is {mean:.{digits}g}: mend {name}, or {of}"
     )
 
 
@@ -146,25 +132,27 @@ def _jumps(psi, found, claimed):
             yield Fault(f"psi does not jump at r = {own:.6g}, though jumps(**values) says so")
 
 
-def _residuals():
+def residuals():
     """Residuals of all sizes and both signs, without 0."""
     sizes = np.concatenate([_EDGES, np.logspace(-300, 300, 61)])
     return np.unique(np.concatenate([sizes, -sizes]))
 
 
 def _flags(loss, values, verbs):
-    near, far = np.abs(verbs["psi"](np.array([1e100, 1e200])))
-    if loss.bounded(**values) != bool(far <= near * (1 + 1e-9)):
+    start, near, far = np.abs(verbs["psi"](np.array([1e50, 1e100, 1e200])))
+    if loss.bounded(**values) and near <= start * (1 + 1e-9) and far > near * (1 + 1e-9):
+        yield Fault(f"psi is {near:.6g} at r = 1e100, no more than before, but {far:.3g} at 1e200: give its limit")
+    elif loss.bounded(**values) != bool(far <= near * (1 + 1e-9)):
         yield Fault(f"psi is {'not ' if loss.bounded(**values) else ''}bounded, {_though(loss, 'bounded', values)}")
-    r = _residuals()
+    r = residuals()
     if loss.symmetric:
         yield from _even(verbs, r[r > 0.0])
     own = verbs["psi"](r)
-    if (at := _plainest(r, ~(own * np.sign(r) >= 0.0))) is not None:
+    if (at := plainest(r, ~(own * np.sign(r) >= 0.0))) is not None:
         yield Fault(f"psi must have the sign of r: psi({r[at]:.6g}) = {own[at]:.6g}")
     for verb in ("rho", "weight"):
         own = verbs[verb](r)
-        if (at := _plainest(r, ~(own >= 0.0))) is not None:
+        if (at := plainest(r, ~(own >= 0.0))) is not None:
             yield Fault(f"rho and weight must not be negative: {verb}({r[at]:.6g}) = {own[at]:.6g}")
 
 
@@ -175,16 +163,11 @@ def _though(loss, flag, values):
     return f"though {flag} is {is_so}{by_default}: give {flag}={head}: {not is_so}"
 
 
-def _plainest(r, wrong):
-    """Where, of the residuals at which something is wrong, the one is whose size is nearest to 1; None: nowhere."""
-    return min(np.flatnonzero(wrong).tolist(), key=lambda k: abs(np.log(abs(r[k]))), default=None)
-
-
 def _even(verbs, r):
     for verb, function in verbs.items():
         sign = -1.0 if verb == "psi" else 1.0
         left, right = function(-r), function(r)
-        if (at := _plainest(r, left != sign * right)) is not None:
+        if (at := plainest(r, left != sign * right)) is not None:
             size, digits = r[at], 6 if abs(left[at] - sign * right[at]) > 1e-5 * abs(right[at]) else 17
             yield Fault(
                 f"{verb}(-{size:.6g}) = {left[at]:.{digits}g}, {verb}({size:.6g}) = {right[at]:.{digits}g}: not "
@@ -194,26 +177,30 @@ def _even(verbs, r):
 
 
 def _weight(verbs, rounding):
-    r = _residuals()
+    r = residuals()
     r = r[np.abs(r) > 1e-301]
     with np.errstate(over="ignore", invalid="ignore"):
         own, product = verbs["psi"](r), verbs["weight"](r) * r
         off = np.abs(product - own) / (EPS * np.abs(own) + 1e-320)
-    if not np.max(off) <= 0.375 * rounding:
-        k = np.argmax(off)
-        yield Fault(f"weight(r) r is not psi(r): at r = {r[k]:.6g} {product[k]:.17g}, not {own[k]:.17g}")
+    if (k := plainest(r, ~(off <= 0.375 * rounding))) is not None:
+        digits = 6 if off[k] > 1e11 else 17
+        yield Fault(
+            f"weight(r) r is not psi(r): at r = {r[k]:.6g} it is {product[k]:.{digits}g}, and psi {own[k]:.{digits}g}: "
+            "mend either; weight is psi(r) / r"
+        )
 
 
 def _growth(loss, values, verbs):
     """rho never decreases away from 0; psi never decreases where `monotone`, and comes down again where not. A power of
     r has a rounding error for each e-fold of it."""
-    r = _residuals()
+    r = residuals()
     rounding = 4 * EPS * (1.0 + np.abs(np.log(np.abs(r))))
     own, pull = verbs["rho"](r), verbs["psi"](r)
     with np.errstate(invalid="ignore"):  # inf - inf
         falls = np.diff(own[r > 0]) < -(rounding * own)[r > 0][1:]
     if np.any(falls):
-        yield Fault(f"rho decreases as r grows from 0: at r = {r[r > 0][1:][falls][0]:.6g}")
+        place = r[r > 0][1:][falls]
+        yield Fault(f"rho decreases as r grows from 0: at r = {place[plainest(place, place > 0.0)]:.6g}")
     falls = np.diff(pull) < -(rounding * np.abs(pull))[1:]
     if loss.monotone(**values) and np.any(falls):
         ends = np.where(r[1:] > 0.0, r[:-1], r[1:])[falls]  # of each step the end that is nearer to 0
@@ -237,7 +224,7 @@ def compiled_faults(loss, cases):
     not compiled."""
     verbs = {verb: getattr(loss, verb) for verb in VERBS}
     compiled = jit.compiled(jit.rebound(_all_verbs, f"functions_{loss.name}", **verbs))
-    x = np.resize([0.0, -0.0, np.inf, -np.inf, *_residuals()], (-(-(4 + len(_residuals())) // WIDTH), WIDTH))
+    x = np.resize([0.0, -0.0, np.inf, -np.inf, *residuals()], (-(-(4 + len(residuals())) // WIDTH), WIDTH))
     for values in cases:
         found = np.zeros((4 * len(x), WIDTH))
         compiled(x, numbers_of(values), found)
