@@ -162,14 +162,24 @@ def rendered(table):
     return parquet(as_arrow(table))
 
 
-def run(study, out="results", threads=None, replications=None, seed=None, progress=None, shard=None, engine="local"):
+def run(
+    study,
+    out="results",
+    threads=None,
+    replications=None,
+    seed=None,
+    progress=None,
+    shard=None,
+    engine="local",
+    file=None,
+):
     """Compute what is missing of a study, summarise it, and return the Run.
 
     study: a Study or the path of a scenario file. threads: None for every CPU of this process. progress: called with
     (finished blocks, all blocks, Block) after each block. shard: "I/N", the I-th of N parts of the work alone, after
     which nothing is summarised; `merge` does that when all are done, and any may be computed at once, or again.
     engine: "dask" for a process on each CPU, or the workers of a distributed.Client, or of the scheduler at an address;
-    no bit depends on it.
+    no bit depends on it. file: of a Study that was read from one, for messages.
 
     Ctrl-C, SIGTERM, SIGHUP or SIGUSR1 stops after the call of a kernel in flight, a fraction of a second; finished
     blocks are kept, and the same call goes on from there. Raises ScenarioError, UsageError, DamagedError, Stopped, and
@@ -177,7 +187,7 @@ def run(study, out="results", threads=None, replications=None, seed=None, progre
     end, where some blocks could not be computed.
     """
     if not isinstance(study, scenario.Study):
-        study = scenario.load(study)
+        file, study = study, scenario.load(study)
     if replications is not None or seed is not None:
         study = study.with_changes(replications, seed)
     shard = shards.parse(shard) if isinstance(shard, str) else shard
@@ -185,7 +195,7 @@ def run(study, out="results", threads=None, replications=None, seed=None, progre
         shards.refuse_exact(study, "--shard")
     _refuse(study, out, threads, engine)
     with signals.stoppable(), engines.opened(engine, threads) as engine:
-        folder = opening.create(out, study)
+        folder = opening.create(out, study, file or "SCENARIO")
         if shard is None:
             return _finished(folder, engine, progress)
         _compute(folder, lambda present: shards.missing(folder, shard, present), engine, progress)

@@ -63,16 +63,36 @@ def usual(problem):
     return _with_own(Answers(problem, n, errors, bad, losses, 500 if problem == "network" else _REPLICATIONS))
 
 
+_FIELDS = {"distributions": "errors", "contamination": "contamination", "losses": "losses", "estimators": "losses"}
+
+
 def _with_own(answers):
     """The same, and behind them what users have brought, as far as that makes a study."""
-    kinds = {"distributions": "errors", "contamination": "contamination", "losses": "losses", "estimators": "losses"}
-    for kind, field in kinds.items():
-        for name in own.of_users(kind):
-            more = tuple(dict.fromkeys((*getattr(answers, field), name)))
-            with contextlib.suppress(UsageError):
-                starter("study", wider := replace(answers, **{field: more}))
-                answers = wider
+    for field, name in _brought():
+        with contextlib.suppress(UsageError):
+            answers = _wider(answers, field, name)
     return answers
+
+
+def left_out(problem):
+    """What users have brought and `usual` lacks: triples of the field of the answers, the name, and why."""
+    answers = usual(problem)
+    for field, name in _brought():
+        try:
+            _wider(answers, field, name)
+        except UsageError as error:
+            yield field, name, str(error).rpartition("\n")[2]
+
+
+def _brought():
+    return [(field, name) for kind, field in _FIELDS.items() for name in own.of_users(kind)]
+
+
+def _wider(answers, field, name):
+    """The answers with one name more. Raises UsageError where they make no study."""
+    wider = replace(answers, **{field: tuple(dict.fromkeys((*getattr(answers, field), name)))})
+    starter("study", wider)
+    return wider
 
 
 def split(text):
@@ -151,7 +171,7 @@ def _list(key, word, kind, entries, problem):
     yield f"{key} = ["
     used = []
     for entry in entries:
-        name, values = _read(entry, kind)
+        name, values = _read(entry, kind, problem)
         used.append(name)
         yield _line(f"  {inline({word: name} | values)},", plugins(kind)[name].meaning)
     others = [name for name in scenario_checks.suiting(kind, problem.name) if name not in used]
@@ -167,7 +187,7 @@ def _estimators(problem, answers):
     used = []
     for entry in answers.losses:
         kind = "losses" if _name(entry) in scenario_checks.suiting("losses", problem.name) else "estimators"
-        name, given = _read(entry, kind, ("losses", "estimators"))
+        name, given = _read(entry, kind, problem, _MORE)
         used.append(name)
         plugin = plugins(kind)[name]
         yield from ("", "[[estimators]]")
@@ -178,8 +198,7 @@ def _estimators(problem, answers):
             code = f"{parameter.name} = {inline(default)}"
             shown = code if parameter.name in given else f"# {code}"
             yield _line(shown, f"{parameter.meaning}: {parameter.domain}{words}")
-    names = {kind: [own for own in scenario_checks.suiting(kind, problem.name) if own not in used] for kind in _MORE}
-    names["losses"] = [own for own in names["losses"] if not _unsuited(problem, plugins("losses")[own])]
+    names = {kind: [own for own in _suiting(kind, problem) if own not in used] for kind in _MORE}
     more = "; ".join(f"{kind}: {', '.join(own)}" for kind, own in names.items() if own)
     if more:
         yield from ("", *_comment(f"More [[estimators]] could follow. {more}."))
@@ -198,6 +217,12 @@ def _ending(problem):
         yield _line("# max_replications = 1_000_000")
 
 
+def _suiting(kind, problem):
+    """The names of a kind that can stand in a scenario of a problem at their usual parameters."""
+    names = scenario_checks.suiting(kind, problem.name)
+    return [name for name in names if kind != "losses" or not _unsuited(problem, plugins(kind)[name])]
+
+
 def _unsuited(problem, loss):
     """Whether a loss is none for a problem at its usual parameters."""
     values = {p.name: _tried(p) if p.default is None else p.default for p in loss.parameters}
@@ -208,10 +233,10 @@ def _name(entry):
     return entry.partition("(")[0].strip()
 
 
-def _read(entry, kind, kinds=None):
+def _read(entry, kind, problem, kinds=None):
     """(name, parameters) of an entry as people write it; what must be given and is not has a value that fits."""
     found = _ENTRY(entry)
-    known = {name: plugin for own in kinds or (kind,) for name, plugin in plugins(own).items()}
+    known = {name: plugins(one)[name] for one in kinds or (kind,) for name in _suiting(one, problem)}
     meant = choices.meant(entry, known)
     right = f"write {choices.label_of(meant[0], meant[1].items())}" if meant else unknown(_name(entry), known)
     if not found or found[1] not in plugins(kind):

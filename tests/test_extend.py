@@ -155,7 +155,7 @@ def test_kept_estimates_follow_labels_and_their_order(out):
 def test_the_command_line(out):
     (out / "wider.toml").write_text(study_with(factors=WIDER).text)
     done = typed("run", "wider.toml", "--out", out, cwd=out)
-    assert done.returncode == 4 and "add what is new with simcore extend" in done.stderr
+    assert done.returncode == 4 and "add what is new with simcore extend wider.toml --out" in done.stderr
     done = typed("extend", "wider.toml", "--out", out, cwd=out)
     assert done.returncode == 0 and "cauchy" in done.stdout
     done = typed("extend", out / "own", "--replications", 3000, cwd=out)

@@ -139,7 +139,9 @@ def test_a_run_asks_for_its_plugins_and_keeps_a_copy(tmp_path):
     assert (tmp_path / copy).read_bytes() == MINE.read_bytes()
     lacking = simcore("show", "results/own", cwd=tmp_path)
     assert lacking.returncode == 2 and f"...: add --plugin {copy}" in lacking.stderr
-    assert "Traceback" not in lacking.stderr
+    assert "Traceback" not in lacking.stderr and "for other code" not in lacking.stderr
+    also = simcore("run", scenario, "--plugin", FOLDER / "spread.py", cwd=tmp_path)
+    assert also.stderr.endswith("name its file in the command, too: --plugin FILE.py\n")
     (tmp_path / copy).write_bytes(MINE.read_bytes() + b"# more\n")
     other = simcore("show", "results/own", "--plugin", copy, cwd=tmp_path)
     assert other.returncode == 2 and "not that of SHA-256" in other.stderr
@@ -176,10 +178,9 @@ def test_results_of_other_code_are_not_mixed(tmp_path):
     sc.run(study, tmp_path)
     file.write_bytes(MINE.read_bytes() + b"# a comment is other code, too\n")
     sc.use(file)
-    with pytest.raises(UsageError, match="needs the plugins of changing.py"):
-        sc.run(study, tmp_path)
-    with pytest.raises(UsageError, match=r"\.\.\.: for other code, be it by a comment, give another --out"):
-        sc.extend(study, tmp_path, replications=2048)
+    for use in (sc.run, sc.extend, lambda study, out: sc.open(out / "own")):
+        with pytest.raises(UsageError, match=r"changing.py.*\.\.\.: for other code, .* another --out.*; or add --p"):
+            use(study, tmp_path)
     assert sc.run(study, tmp_path / "other").summary() is not None
 
 

@@ -102,7 +102,7 @@ def test_what_is_asked_for_is_there(folder):
         "shift(fraction=0.1, size=5)",
     ]
     assert [choice.label for choice in study.estimators] == ["l1", "huber(k=1.5)"]
-    assert "simcore plan mine.toml" in done.stderr
+    assert done.stderr.splitlines()[-2:] == ["  simcore plan mine.toml", "  simcore run mine.toml"]
 
 
 def test_on_a_terminal_it_asks_and_has_defaults(folder, terminal):
@@ -128,6 +128,42 @@ def test_without_a_terminal_it_says_what_is_missing(folder):
     done = init("mine", "--problem", "location", "--n", "10")
     assert done.exit_code == 2 and "--errors --contamination --losses --replications too, or --yes" in done.stderr
     assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--errors", "t3"], "'t3' is unknown, write student_t(df=3);"),
+        (["--losses", "mm", "--problem", "location"], 'estimators[0].estimator: is not for location (got "mm")'),
+        (["--n", "ten"], "must be whole numbers (got 'ten')"),
+    ],
+)
+@pytest.mark.parametrize("at_a_terminal", [False, True])
+def test_a_wrong_answer_is_refused_before_anything_is_asked(folder, monkeypatch, arguments, told, at_a_terminal):
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda self: at_a_terminal, raising=False)
+    done = init("mine", *arguments)
+    assert done.exit_code == 2 and told in done.stderr and "data set?" not in done.stderr, done.stderr
+    assert "What do you estimate?" not in done.stderr and not list(folder.iterdir())
+
+
+def test_what_suits_another_problem_alone_is_no_reason_not_to_ask(folder, terminal):
+    done = init("mine", "--losses", "l2, mm", input="linear\n30\n\n\n500\n")
+    assert done.exit_code == 0, done.stderr
+    assert [choice.label for choice in sc.load("mine.toml").estimators] == ["l2", "mm(c=4.685)"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "known", "others"),
+    [
+        (["--losses", "my_loss"], "hodges_lehmann", "frechet_mean"),
+        (["--errors", "laplce"], "'laplace'", "von_mises_fisher"),
+        (["--problem", "direction", "--losses", "my_loss"], "geodesic_median", "hodges_lehmann"),
+    ],
+)
+def test_names_that_are_told_fit_the_problem_and_plugins_are_thought_of(folder, arguments, known, others):
+    done = init("mine", *arguments, "--yes")
+    assert done.exit_code == 2 and known in done.stderr and others not in done.stderr
+    assert done.stderr.endswith("\none of your own? name its file in the command: --plugin FILE.py\n")
 
 
 def test_a_file_is_never_written_over_and_nothing_asked_first(folder, terminal):
@@ -216,6 +252,9 @@ def test_what_users_have_brought_stands_beside_ours_where_it_makes_a_study(folde
     (folder / "skewed.py").write_text(text.replace("log_density=log_density", "symmetric=lambda a: False"))
     sc.use("skewed.py")
     assert "skewed" not in starters.usual("location").errors
+    done = init("mine", "--yes", "--plugin", "skewed.py")
+    assert done.exit_code == 0 and re.search("skewed is left out: .*the density of skewed", done.stderr), done.stderr
+    assert "skewed" not in init("other", "--yes", "--plugin", "skewed.py", "--errors", "normal").stderr.split("\n")[0]
 
 
 def test_lists_are_split_outside_brackets_alone():

@@ -45,7 +45,7 @@ def run(scenario, out, replications, seed, threads, shard, engine, scheduler, as
         engine = scheduler if "://" in scheduler else f"tcp://{scheduler}"
     told = f"{study.name}, {shard}" if shard else study.name
     with options.renamed("engine", "--scheduler" if scheduler else "--engine"), Ticker(told) as progress:
-        result = runs.run(study, out, threads, progress=progress, shard=shard, engine=engine)
+        result = runs.run(study, out, threads, progress=progress, shard=shard, engine=engine, file=scenario)
     if shard:
         output.print_shard(result, shard, as_json)
     else:

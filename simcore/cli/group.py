@@ -12,6 +12,7 @@ from simcore.cli import guidance
 from simcore.errors import ScenarioError, SimcoreError, Stopped, UsageError, always
 
 _UNKNOWN = re.compile(r"(loss|estimator|distribution|kind|problem|design|measure): is unknown ")
+_NOT_KNOWN = re.compile(r"(losses|estimators|distributions|contamination): .* is unknown, (?!write )").match
 
 
 class _Command(click.Command):
@@ -29,8 +30,8 @@ def _hint(error):
     if "cannot be compiled" in str(error) and always:
         return f"\nwhat is wrong: {'; '.join(shlex.join(['simcore', 'check', source]) for source in always[1::2])}"
     few = isinstance(error, ScenarioError) and len(error.problems) < 10
-    if few and not always and any(_UNKNOWN.search(problem) for problem in error.problems):
-        return "\none of your own? name its file in the command: --plugin FILE.py"
+    if few and any(_UNKNOWN.search(problem) for problem in error.problems) or _NOT_KNOWN(str(error)):
+        return f"\none of your own? name its file in the command{', too' * bool(always)}: --plugin FILE.py"
     return ""
 
 

@@ -61,6 +61,7 @@ def init(name, problem, yes, own, **given):
         _write_own(name, own or "loss", {"problem": problem, **given})
         return
     asking = sys.stdin.isatty() and not yes
+    _check(problem, given)
     if not asking and not yes and None in (problem, *given.values()):
         lacking = " ".join(f"--{key}" for key, value in {"problem": problem, **given}.items() if value is None)
         raise UsageError(f"there is no terminal to ask on: give {lacking} too, or --yes for what is usual")
@@ -70,6 +71,9 @@ def init(name, problem, yes, own, **given):
         answers = _asked("What do you estimate?", "location", starters.usual)
     else:
         answers = starters.usual(problem or "location")
+    for field, left, why in starters.left_out(answers.problem):
+        if given[field] is None:
+            click.echo(f"{left} is left out: {why}", err=True)
     for field in _QUESTIONS:
         reader = functools.partial(_answered, answers, field)
         if given[field] is not None:
@@ -77,7 +81,23 @@ def init(name, problem, yes, own, **given):
         elif asking:
             answers = _asked(_question(field, answers.problem), _as_text(getattr(answers, field)), reader)
     _write(path, starters.starter(path.stem, answers))
-    click.echo(f"read it, change it, then: {command('plan', path)}, {command('run', path)}", err=True)
+    click.echo(f"read it, change it, then:\n  {command('plan', path)}\n  {command('run', path)}", err=True)
+
+
+def _check(problem, given):
+    """Raise UsageError where what was given suits no problem, or not the one that was given."""
+    from simcore import starters
+
+    refused = []
+    for one in [problem] if problem else dict.fromkeys(["location", *plugins("problems")]):
+        try:
+            answers = starters.usual(one)
+            for field in _QUESTIONS:
+                answers = answers if given[field] is None else _answered(answers, field, given[field])
+            return
+        except UsageError as error:
+            refused.append(error)
+    raise refused[0]
 
 
 def _write_own(name, word, given):

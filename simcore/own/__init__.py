@@ -128,10 +128,10 @@ def refuse_lacking(wanted, run):
         copies = (Path(run) / "plugins" / name for name in lacking)
         paths = [copy if copy.is_file() else copy.name for copy in copies]
         options = shlex.join(word for path in paths for word in ("--plugin", str(path)))
-        ways = [f"add {options} (in Python call sc.use) when you have looked at that code"]
-        ways.append("for other code, be it by a comment, give another --out, or the scenario another name")
-        changed = all(name in _sources for name in lacking)
-        raise UsageError(f"{run}: needs the plugins of {told}: {'; or '.join(ways[::-1] if changed else ways)}")
+        way = f"add {options} (in Python call sc.use) when you have looked at that code"
+        if any(name in _sources for name in lacking):
+            way = f"for other code, be it by a comment, give another --out, or the scenario another name; or {way}"
+        raise UsageError(f"{run}: needs the plugins of {told}: {way}")
 
 
 def _instead(name):
