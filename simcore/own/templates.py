@@ -9,7 +9,7 @@ from simcore.registry import POSITIVE, Loss, Parameter
 
 # r: a residual in scales, of eight samples side by side; p: the parameters, p[0] is c. + - * / and < > are as usual.
 # There is no if, no ** and no NumPy: select(mask, a, b) of simcore.lanes chooses, simcore.fmath has log, exp, ...
-# A plain number that a function gets, or gives back, is written splat(1.0).
+# A plain number that a function gets, or gives back, is written splat(1.0). All are tried up to r = 1e300.
 
 
 @lane
