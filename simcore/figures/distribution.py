@@ -124,7 +124,7 @@ def _of_cell(source, cell, total, errors, title, notes, most):
         f"{captions.counted(replications)} good replications.",
         *captions.failures(max(own.failed for _, own in targets)),
         *captions.left_out("Parameters", 1, count),
-        *captions.abbreviations([title]),
+        *captions.abbreviations([title, *notes]),
         *notes,
     ]
     parameter = f", {cell.quantities[0].name}" * (count > 1)
@@ -215,8 +215,7 @@ def _draw_tail(axes, row, picture, look, named):
     for slope in SLOPES:
         ends = np.array([start, start * (0.1 / least) ** (1 / slope)])
         axes.plot(ends, 0.1 * (ends / start) ** -slope, color="#999999", linewidth=0.7, zorder=1.5, label=f"−{slope}")
-        place = min(ends[1], high) if slope == SLOPES[0] else ends[1]
-        at = (place / start) ** 0.6 * start
+        at = (min(ends[1], high) / start) ** 0.6 * start
         line, tail = 0.1 * (at / start) ** -slope, np.interp(at, c, shares[:, 0], right=0.0)
         side = {"va": "bottom", "ha": "left"} if tail < line else {"va": "top", "ha": "right"}  # away from the tail
         axes.text(at, line, f" −{slope} ", fontsize=6.5, color="#666666", clip_on=True, **side)
