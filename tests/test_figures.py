@@ -312,7 +312,7 @@ def test_the_last_number_of_replications_is_whole(style, tmp_path):
 
 
 def test_numbers_of_zips_beside_each_other_do_not_touch():
-    ends = pd.DataFrame({"low": [-0.15, -0.1], "high": [0.1, 0.15], "z": [0.1, 0.2], "covers": [True, True]})
+    ends = pd.DataFrame({"low": [-0.14, -0.1], "high": [0.1, 0.14], "z": [0.1, 0.2], "covers": [True, True]})
     panels = [("n = 9", f"estimator {k}", ends, 0.0, None) for k in range(zips.MOST)]
     with canvas.style():
         figure = zips.figure(zips.Zip("zip", "made", "bias", panels, zips.MOST, []), PAPER)
