@@ -10,6 +10,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from matplotlib.patches import Rectangle
@@ -22,7 +23,7 @@ from simcore.drawing.sources import KINDS, Source
 from simcore.errors import UsageError
 from simcore.figures import convergence, distribution, heatmap, lolly, nested
 from simcore.figures import zip as zips
-from tests.test_curves import HEAVY, SHIFTS, lines, made, marks, texts, visible
+from tests.test_curves import HEAVY, SHIFTS, lines, made, marks, overlaps, texts, visible
 
 PAPER, SLIDES = sizes.PAGES["paper"], sizes.PAGES["slides"]
 SCENARIO = """
@@ -129,6 +130,47 @@ def test_colours_are_those_of_the_bar():
     shades = {patch.get_label(): sum(patch.get_facecolor()[:3]) for patch in figure.axes[0].patches}
     order = [shades[name] for name in table["estimator"].unique() if name in shades]
     assert order == sorted(order) and len(set(order)) == 4  # cividis gets lighter all the way
+
+
+def test_the_bar_of_one_line_has_numbers_apart():
+    table = made(errors=HEAVY[:3], estimators=("l2",), n=(10,))
+    for far in (1.0, 1e5):  # colours by the value, and by its logarithm
+        table.loc[table["errors"] == "normal", "value"] *= far
+        figure = of_table(table, "heatmap", measures=["variance" if far > 1 else "bias"]).popitem()[1]
+        figure.draw_without_rendering()
+        numbers = [text.get_window_extent() for text in visible(figure.axes[-1].yaxis)]
+        assert len(numbers) == 2 and not overlaps(numbers)
+
+
+@pytest.mark.parametrize(("count", "room"), [(3, True), (20, False)])
+def test_the_caption_of_a_heat_map_says_whether_it_has_numbers(count, room):
+    table = made(errors=[f"student_t(df={df})" for df in range(3, 3 + count)])
+    figure = of_table(table, "heatmap", measures=["variance"], style="slides")["heatmap_variance"]
+    assert bool(figure.axes[0].texts) == room
+    assert ("In each field a number" in texts(figure)) == room
+    assert ("Numbers have no room in the fields" in texts(figure)) != room
+
+
+def test_sticks_start_within_their_panel():
+    table = made().replace({"measure": {"rmse": "efficiency_bound"}})
+    axes = of_table(table, "lolly", measures=["efficiency_bound"])["lolly_efficiency_bound"].axes[0]
+    sticks = [own for own in axes.collections if "stick" in own.get_label()]
+    low, high = axes.get_xlim()
+    assert len(sticks) == 4 and low < 0.0
+    assert all(own.get_segments()[0][0][0] == 1.0 < high for own in sticks)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_conditions_of_all_panels_are_said(kind, kept):
+    if kind in KINDS[4:]:
+        figures = drawn(source_of(kept), kind, ["bias"])
+        said = {"Sample size: 9.", "Contamination: none."}
+    else:
+        varying = {"n": (10, 20), "contamination": SHIFTS[:3]}
+        figures = of_table(made(errors=("student_t(df=3)",), **varying), kind, measures=["bias"])
+        said = {"Errors: t3.", "tk: Student's t"}
+    for figure in figures.values():
+        assert all(text in texts(figure) for text in said), texts(figure)
 
 
 def test_nested_loops_go_through_all_cells_in_order():
@@ -247,14 +289,47 @@ def test_histogram_and_tail_are_shares_of_the_estimates(which, request):
             assert shares[0, 1] == pytest.approx(wilson, abs=1e-9 if which == "kept" else 0.01)
 
 
+@pytest.mark.parametrize("style", sizes.STYLES)
+def test_slopes_are_named_within_their_panels(style, kept):
+    for figure in drawn(source_of(kept), "distribution", style=style).values():
+        figure.draw_without_rendering()
+        for axes in figure.axes[1::2]:
+            boxes = [text.get_window_extent() for text in axes.texts]
+            assert [text.get_text() for text in axes.texts] == [" −2 ", " −4 "] and not overlaps(boxes)
+            assert all(axes.bbox.x0 < box.x0 and box.x1 < axes.bbox.x1 for box in boxes)
+            assert all(axes.bbox.y0 < box.y0 and box.y1 < axes.bbox.y1 for box in boxes)
+
+
+@pytest.mark.parametrize("style", sizes.STYLES)
+def test_the_last_number_of_replications_is_whole(style, tmp_path):
+    run = run_of(tmp_path, replications=10_000, keep='keep = "estimates"')
+    figure = drawn(source_of(run), "convergence", ["bias"], style)["convergence_bias"]
+    figure.draw_without_rendering()
+    numbers = [text for axes in figure.axes for text in visible(axes.xaxis)]
+    boxes = [text.get_window_extent() for text in numbers]
+    assert numbers[-1].get_text() == "10,000" and boxes[-1].x1 <= figure.bbox.x1
+    assert not overlaps(boxes)
+
+
+def test_numbers_of_zips_beside_each_other_do_not_touch():
+    ends = pd.DataFrame({"low": [-0.14, -0.1], "high": [0.1, 0.14], "z": [0.1, 0.2], "covers": [True, True]})
+    panels = [("n = 9", f"estimator {k}", ends, 0.0, None) for k in range(zips.MOST)]
+    with canvas.style():
+        figure = zips.figure(zips.Zip("zip", "made", "bias", panels, zips.MOST, []), PAPER)
+        figure.draw_without_rendering()
+        numbers = [[text.get_window_extent() for text in visible(axes.xaxis)] for axes in figure.axes]
+    assert min(map(len, numbers)) >= 2 and not overlaps(sum(numbers, []))
+
+
 @pytest.mark.parametrize(
     ("varying", "kinds"),
     [
-        ({}, {"curves", "lolly"}),
+        ({}, {"lolly"}),  # curves would show the same
         ({"n": (10, 20)}, {"curves", "lolly"}),
         ({"errors": HEAVY[:2]}, {"curves", "lolly"}),
         ({"n": (5, 10, 20, 40, 80)}, {"curves"}),
         ({"errors": HEAVY, "n": (10, 20)}, {"curves", "heatmap"}),
+        ({"errors": HEAVY, "n": (10, 20), "estimators": ("l2",)}, {"curves"}),
         ({"errors": HEAVY[:3], "contamination": SHIFTS[:2]}, {"curves", "heatmap"}),
         ({"errors": HEAVY, "contamination": SHIFTS, "n": (10, 20)}, {"curves", "heatmap", "nested"}),
     ],

@@ -54,3 +54,8 @@ def rendered(figure, suffix, dpi):
 def number(value):
     """A number at an axis, with a minus sign that is one."""
     return f"{value:g}".replace("-", "−")
+
+
+def rounded(value, digits):
+    """A number of so many digits."""
+    return number(float(f"{value:.{digits}g}"))

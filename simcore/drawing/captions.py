@@ -2,6 +2,8 @@
 
 import re
 
+from simcore.drawing import factors
+
 
 def counted(replications):
     """How many, from (the fewest, the most)."""
@@ -11,6 +13,22 @@ def counted(replications):
 
 def failures(most):
     return [f"At most {most:,} replications of a cell failed."] if most else []
+
+
+def fixed(points, named=()):
+    """The one level of each factor that does not vary, but for those that are named elsewhere."""
+    shorts, notes = factors.shorts_of(points), []
+    for factor in ("errors", "n", "contamination", "design", *factors.settings_of(points)):
+        level, *others = points[factor].dropna().unique()
+        if not others and level != "" and factor not in named:
+            notes.append(f"{factors.called(factor)}: {shorts.get(level, factors.worded(level))}.")
+    return notes
+
+
+def meanings(table):
+    """What the quantities of a simulated problem are, those that are shown."""
+    found, shown = factors.quantities_of(table), table["parameter"].unique()
+    return [f"{name.replace('_', ' ')}: {found[name].meaning}." for name in shown if name in found]
 
 
 def abbreviations(names):

@@ -1,7 +1,7 @@
 """Cells of a run that figures of its sums can show: a few of them, with names."""
 
 from simcore import design
-from simcore.drawing import factors, takes
+from simcore.drawing import captions, factors, takes
 
 
 def lacking(source):
@@ -22,8 +22,8 @@ def few(source, most):
     if len(order) == 1:
         only = named.iloc[0]
         name = ", ".join([shorts.get(only["errors"], only["errors"]), f"n = {only['n']}"])
-        return [(found[numbers[0]], name)], notes
-    return [(found[numbers[k]], factors.cell_name(order[k], shorts)) for k in places], notes
+        return [(found[numbers[0]], name)], captions.fixed(named, ("errors", "n"))
+    return [(found[numbers[k]], factors.cell_name(order[k], shorts)) for k in places], notes + captions.fixed(named)
 
 
 def unscaled(text):

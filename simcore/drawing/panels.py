@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from simcore.drawing import drawable, factors, scales, views
+from simcore.drawing import captions, drawable, factors, scales, views
 from simcore.wording import counted
 
 MOST_PARAMETERS = 3  # with figures of their own
@@ -140,15 +140,9 @@ def _picture(view, table, name, heading, notes):
         rows=len(rows),
         replications=(total.min(), total.max()),
         failed=own["n_failed"].max(),
-        notes=[*chosen, *pinned, *boundless, *notes, *_meanings(own)],
+        notes=[*chosen, *pinned, *boundless, *notes, *captions.meanings(own)],
         exact=exact,
     )
-
-
-def _meanings(table):
-    """What the quantities of a simulated problem are, those that are shown."""
-    found, shown = factors.quantities_of(table), table["parameter"].unique()
-    return [f"{name.replace('_', ' ')}: {found[name].meaning}." for name in shown if name in found]
 
 
 def _pinned(view, table):

@@ -64,7 +64,7 @@ def pictures(source, measures, page):
         if source.run.study.keep:
             caption.append("Without the control variate, so the last values may differ a little from the table.")
         caption += notes + captions.left_out("Parameters", 1, len(take.parameters))
-        caption += captions.abbreviations([title for title, _ in panels])
+        caption += captions.abbreviations([*notes, *(title for title, _ in panels)])
         scale = scales.holding(take.log, points.rename(columns={"value": "y"}))
         label = cells.unscaled(take.label)
         estimators = list(take.points["estimator"].unique())
@@ -77,7 +77,9 @@ def pictures(source, measures, page):
 def figure(picture, page):
     beside = min(len(picture.panels), page.panels or 2)
     lines = -(-len(picture.panels) // beside)
-    width = (page.width - LEFT) / beside - GAP
+    most = max(points["count"].max() for _, points in picture.panels)
+    gap = max(GAP, LETTER * len(f"{most:,}") / 2)  # half of the last number stands beside its panel
+    width = (page.width - LEFT) / beside - gap
     titles = [wrap(title, int(width / LETTER)) for title, _ in picture.panels]
     above = 0.1 + LINE * max(title.count("\n") + 1 for title in titles)
     statuses = {status for _, points in picture.panels for status in points["status"]} & set(MARKS)
@@ -96,7 +98,7 @@ def figure(picture, page):
     tall = room - strip - above - 0.1
     for k, ((_, points), title) in enumerate(zip(picture.panels, titles, strict=True)):
         line, column = divmod(k, beside)
-        place = LEFT + column * (width + GAP), top - (line + 1) * room + 0.1, width, tall
+        place = LEFT + column * (width + gap), top - (line + 1) * room + 0.1, width, tall
         axes = frames.panel(drawn, page, place, f"panel {k}")
         _draw(axes, points, styles)
         rulers.set_values(axes, picture.scale, named=column == 0)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from matplotlib.ticker import MaxNLocator
 
-from simcore.drawing import canvas, captions, frames, panels, rulers, sheets, strips
+from simcore.drawing import canvas, captions, factors, frames, panels, rulers, sheets, strips
 from simcore.drawing.canvas import number
 from simcore.drawing.looks import MARKS, TEXTS, VALUES, arrows, marker, of_statuses
 from simcore.drawing.sizes import GAP, LEFT, LETTER, LINE
@@ -26,8 +26,8 @@ def lacking(source):
 
 
 def suits(source):
-    """Always."""
-    return True
+    """Where something varies: a lolly shows one cell as well."""
+    return factors.is_exact(source.table) or source.table["cell"].nunique() > 1
 
 
 def pictures(source, measures, page):

@@ -22,7 +22,7 @@ CELLS = 3  # figures
 MOST, FEW = 6, 2  # estimators of a figure, on paper and on slides
 BINS, POINTS = 60, 40
 WIDEST = 0.005  # share of the errors that may lie beyond either side of a histogram
-SLOPES = (2, 4)
+SLOPES = {2: 0.6, 4: 0.75}  # slope -> where on its line its number stands
 LEFT, ROW = 0.72, 0.92
 
 
@@ -124,7 +124,7 @@ def _of_cell(source, cell, total, errors, title, notes, most):
         f"{captions.counted(replications)} good replications.",
         *captions.failures(max(own.failed for _, own in targets)),
         *captions.left_out("Parameters", 1, count),
-        *captions.abbreviations([title]),
+        *captions.abbreviations([title, *notes]),
         *notes,
     ]
     parameter = f", {cell.quantities[0].name}" * (count > 1)
@@ -212,11 +212,10 @@ def _draw_tail(axes, row, picture, look, named):
         return
     axes.set(xscale="log", yscale="log", xlim=(low, high * 1.1), ylim=(least, 0.7))
     start = float(np.interp(-0.1, -shares[:, 0], c))  # where one error in ten is larger
-    for slope in SLOPES:
+    for slope, share in SLOPES.items():
         ends = np.array([start, start * (0.1 / least) ** (1 / slope)])
         axes.plot(ends, 0.1 * (ends / start) ** -slope, color="#999999", linewidth=0.7, zorder=1.5, label=f"−{slope}")
-        place = min(ends[1], high) if slope == SLOPES[0] else ends[1]
-        at = (place / start) ** 0.6 * start
+        at = (min(ends[1], high) / start) ** share * start
         line, tail = 0.1 * (at / start) ** -slope, np.interp(at, c, shares[:, 0], right=0.0)
         side = {"va": "bottom", "ha": "left"} if tail < line else {"va": "top", "ha": "right"}  # away from the tail
         axes.text(at, line, f" −{slope} ", fontsize=6.5, color="#666666", clip_on=True, **side)

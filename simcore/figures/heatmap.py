@@ -10,9 +10,8 @@ import pandas as pd
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.patches import Patch, Rectangle
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from simcore.drawing import canvas, captions, factors, frames, takes
+from simcore.drawing import canvas, captions, colour_bars, factors, frames, takes
 from simcore.drawing.looks import MARKS, TEXTS
 from simcore.drawing.sizes import GAP, LETTER, LINE, wrap
 from simcore.drawing.sources import Kind
@@ -45,7 +44,9 @@ def lacking(source):
 
 
 def suits(source):
-    """Three error distributions or more, or contaminations of two or more."""
+    """Several estimators, and three error distributions or more, or contaminations, or two of both."""
+    if source.table["estimator"].nunique() < 2:
+        return False
     levels = source.table["errors"].nunique(), source.table["contamination"].nunique()
     return max(levels) >= 3 or min(levels) >= 2
 
@@ -77,9 +78,10 @@ def figure(picture, page):
     below = 0.53 * longest + 0.15 if turned else LINE - 0.015
     statuses = {status for _, points in picture.panels for status in points["status"]}
     hatched = {TEXTS[status]: _patch(status) for status in HATCHES if status in statuses}
+    digits = _digits(picture, width / len(picture.columns))
     drawn = canvas.blank(page)
     frame = frames.Frame(
-        *(picture.title, " ".join(picture.notes), "", ""),
+        *(picture.title, " ".join(_explained(statuses, digits) + picture.notes), "", ""),
         legends=((hatched, 1.8),),
         below=below,
         room=tall + above + 0.1,
@@ -95,14 +97,14 @@ def figure(picture, page):
         place = left + column * (width + GAP), top - (line + 1) * room + 0.1, width, tall
         axes = frames.panel(drawn, page, place, f"panel {k}")
         axes.set_title(title)
-        _draw(axes, points, picture, colours, (width / len(picture.columns), tall / len(estimators)))
+        _draw(axes, points, picture, colours, (width / len(picture.columns), tall / len(estimators)), digits)
         axes.set_yticks(range(len(estimators)), estimators if column == 0 else [""] * len(estimators))
         turn = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if turned else {}
         named = k + beside >= len(titles)
         axes.set_xticks(range(len(picture.columns)), picture.columns if named else [""] * len(picture.columns), **turn)
     if any(points["y"].notna().any() for _, points in picture.panels):
         place = page.width - BAR - 0.02, top - lines * room + 0.1, 0.1, lines * room - above - 0.1
-        _draw_bar(drawn, page, place, colours, picture)
+        colour_bars.draw(drawn, page, place, colours, picture.limits, picture.logged)
     return drawn
 
 
@@ -125,27 +127,20 @@ def _fields(take, points, name, title, notes, page):
     across = "errors" if points["errors"].nunique() > 1 or points["contamination"].nunique() == 1 else "contamination"
     columns = levels[across]
     points = points.assign(column=points[across].map({level: float(k) for k, level in enumerate(columns)}))
-    points, pinned = _pinned(points, across)
+    fixed, (points, pinned) = captions.fixed(points, (across,)), _pinned(points, across)
     rest = points.assign(**{across: columns[0]})
     cells = factors.cells_of(rest)
     shown = factors.spread(cells, MOST)
     panels = [(factors.cell_name(cell, shorts), points.loc[factors.in_cell(rest, cell).index]) for cell in shown]
     y = points["y"].dropna()
-    logged = bool(len(y)) and (take.log or take.measure.startswith("efficiency") and y.max() > 1.5) and y.min() > 0.0
     limits = (y.min(), y.max()) if len(y) and y.max() > y.min() else (0.0, 1.0)
+    logged = limits[0] > 0.0 and (take.log or take.measure.startswith("efficiency") and limits[1] > 1.5)
     if take.measure == "efficiency_bound" and not logged:
         limits = 0.0, max(1.0, y.max()) if len(y) else 1.0
     names = [factors.brief(shorts.get(level, level)) for level in columns]
-    caption = ["In each field, where they fit, a number and its Monte Carlo standard error (MCSE);"]
-    caption.append(f"{captions.counted(take.replications)} replications.")
-    if points["status"].isin([ROUGH]).any():
-        caption.append("~: its error is rough.")
-    if points["status"].isin([NO_MCSE]).any():
-        caption.append("±?: its error does not exist.")
-    if points["status"].isin(MARKS).any():
-        caption.append("Hatched: no number, for the reason in the legend.")
+    caption = [f"{captions.counted(take.replications)} replications."]
     caption += captions.failures(take.failed) + captions.left_out("Panels", len(shown), len(cells))
-    caption += captions.abbreviations([*names, *(title for title, _ in panels)]) + pinned + notes
+    caption += captions.abbreviations([*names, *(title for title, _ in panels), *fixed]) + fixed + pinned + notes
     _, left = _named(list(points["estimator"].unique()), names, page)
     most = MOST if page.height is None else _beside(page, left, len(columns))
     groups = [panels[first : first + most] for first in range(0, len(panels), most)]
@@ -156,6 +151,16 @@ def _fields(take, points, name, title, notes, page):
         )
         for k, group in enumerate(groups, 1)
     ]
+
+
+def _explained(statuses, digits):
+    """What the caption says of the fields; digits: how many numbers have."""
+    hatched = ["Hatched: no number, for the reason in the legend."] * bool(statuses & set(MARKS))
+    if not digits:
+        return ["Numbers have no room in the fields: they stand in the table.", *hatched]
+    signs = {ROUGH: "~: its error is rough.", NO_MCSE: "±?: its error does not exist."}
+    some = [text for status, text in signs.items() if status in statuses]
+    return ["In each field a number and, where it fits, its Monte Carlo standard error (MCSE).", *some, *hatched]
 
 
 def _named(estimators, columns, page):
@@ -188,12 +193,12 @@ def _patch(status):
     return Patch(label=wrap(TEXTS[status], 50), **look)
 
 
-def _draw(axes, points, picture, colours, size):
+def _draw(axes, points, picture, colours, size, digits):
     """Fields of a panel: coloured with a number, or hatched; nothing where there is no cell."""
     axes.grid(False)
     axes.set(xlim=(-0.5, len(picture.columns) - 0.5), ylim=(len(picture.estimators) - 0.5, -0.5))
     axes.tick_params(length=0)
-    at, digits = {name: float(k) for k, name in enumerate(picture.estimators)}, _digits(picture, size[0])
+    at = {name: float(k) for k, name in enumerate(picture.estimators)}
     for x, estimator, y, mcse, status in points[["column", "estimator", "y", "mcse", "status"]].itertuples(index=False):
         corner, row = (x - 0.5, at[estimator] - 0.5), at[estimator]
         if status in HATCHES:
@@ -216,34 +221,17 @@ def _digits(picture, width):
     """How many digits of all numbers have room in fields of a width: 3, 2 or none."""
     values = pd.concat([points["y"] for _, points in picture.panels]).dropna()
     for digits in (3, 2):
-        if max((len(_rounded(y, digits)) for y in values), default=0) * 0.058 < width:
+        if max((len(canvas.rounded(y, digits)) for y in values), default=0) * 0.058 < width:
             return digits
     return 0
 
 
-def _rounded(y, digits):
-    return canvas.number(float(f"{y:.{digits}g}"))
-
-
 def _texts(y, mcse, status, digits):
     """A number and its error; one that is less than a millionth of it is 0."""
-    number = _rounded(y, digits or 3)
+    number = canvas.rounded(y, digits or 3)
     if status == NO_MCSE:
         return number, "±?"
     if pd.isna(mcse):
         return number, ""
     mcse = mcse if mcse > 1e-6 * abs(y) else 0.0
     return number, f"{'~' * (status == ROUGH)}±{canvas.number(float(f'{mcse:.1g}'))}"
-
-
-def _draw_bar(figure, page, place, colours, picture):
-    """The bar of colours at the right, as high as all panels."""
-    axes = frames.panel(figure, page, place, "colours")
-    bar = figure.colorbar(colours, cax=axes)
-    low, high = picture.limits
-    bar.ax.yaxis.set_minor_locator(NullLocator())
-    locator = LogLocator(subs=(1, 2, 5), numticks=12) if picture.logged and high > 3 * low else MaxNLocator(5)
-    bar.ax.yaxis.set_major_locator(locator)
-    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: canvas.number(value)))
-    bar.ax.tick_params(labelsize=6.5)
-    bar.outline.set_linewidth(0.4)

@@ -7,6 +7,7 @@ right, with a mark that says why.
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from simcore.drawing import canvas, captions, factors, frames, rulers, scales, strips, takes
 from simcore.drawing.looks import MARKS, VALUES, arrows, looks, marker, of_statuses
@@ -50,7 +51,8 @@ def pictures(source, measures, page):
         each = page.panels or MOST
         notes = [f"Bars: ± 2 Monte Carlo standard errors (MCSE); {captions.counted(take.replications)} replications."]
         notes += captions.failures(take.failed) + captions.left_out("Panels", shown, count)
-        notes += captions.abbreviations([title for title, *_ in panels])
+        fixed = captions.fixed(take.points)
+        notes += captions.abbreviations([*fixed, *(title for title, *_ in panels)]) + fixed
         notes += captions.linear_parts(scale for *_, scale in panels)
         groups = [panels[first : first + each] for first in range(0, len(panels), each)]
         for k, group in enumerate(groups, 1):
@@ -76,7 +78,7 @@ def figure(picture, page):
     frame = frames.Frame(
         *(picture.title, " ".join(picture.notes), picture.label, ""),
         legends=((of_statuses(statuses), 1.0),),
-        below=below,
+        below=below * (not apart),
         room=tall + above + (below + 0.05) * apart,
         lines=lines,
         above=0.06,
@@ -114,12 +116,18 @@ def _panels(take, most):
     for parameter in some:
         rows = take.of(parameter)
         every = [factors.in_cell(rows, cell) for cell in few]
-        log = take.log
-        scale = scales.holding(log, rows[rows.index.isin([i for own in every for i in own.index])])
+        scale = scales.holding(take.log, _held(pd.concat(every), ORIGINS.get(take.measure)))
         for cell, own in zip(few, every, strict=True):
             title = ", ".join([parameter] * (len(parameters) > 1) + [factors.cell_name(cell, shorts)] * bool(cell))
             panels.append((title, own, scale))
     return panels, (len(panels), len(cells) * len(parameters))
+
+
+def _held(points, origin):
+    """What an axis must hold: points with their bars, and where sticks start."""
+    held = points[["y", "half"]]
+    none = origin is None or held["y"].isna().all()
+    return held if none else pd.concat([held, pd.DataFrame({"y": [origin], "half": [0.0]})])
 
 
 def _draw(axes, points, scale, picture, width, marked):

@@ -120,6 +120,7 @@ def _loops(take, points, name, heading, notes, page):
     at = {cell: k for k, cell in enumerate(cells)}
     x = [at[cell] for cell in points[order].itertuples(index=False, name=None)]
     points = points.assign(x=x).sort_values("x", kind="stable")
+    fixed = captions.fixed(points)
     names = {
         _factor(factor): [factors.brief(shorts.get(level, factors.worded(level))) for level in levels[factor]]
         for factor in order
@@ -131,7 +132,8 @@ def _loops(take, points, name, heading, notes, page):
         *_unnamed(loops, names, page),
         f"Bands: ± 2 Monte Carlo standard errors (MCSE), where they exist; {count} replications.",
         *captions.failures(take.failed),
-        *captions.abbreviations(sum(names.values(), [])),
+        *captions.abbreviations(sum(names.values(), fixed)),
+        *fixed,
         *notes,
     ]
     if points["status"].isin([ROUGH, NO_MCSE]).any():

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from simcore.drawing import canvas, captions, cells, frames, rulers, scales, slices, takes
 from simcore.drawing.looks import COLOURS
@@ -23,6 +23,11 @@ MOST = 4  # panels beside each other
 CELLS = 3  # lines of them on paper
 COVER = {"color": COLOURS[0], "linewidth": 0.7}
 MISS = {"color": COLOURS[1], "linewidth": 1.3, "linestyle": (0, (2, 0.8))}
+AIMS = {  # whether targets are exact -> what they are
+    frozenset([True]): "the exact value",
+    frozenset([False]): "the value of all batches",
+    frozenset([True, False]): "the value of all batches, or the exact one where it is 0 by symmetry",
+}
 TARGET = {"color": "black", "linewidth": 0.9}
 
 
@@ -67,8 +72,7 @@ def pictures(source, measures, page):
             for estimator in few
         ]
         each = len(next(iter(rows.values())))
-        exact = all(known for *_, known in panels)
-        aim = "the exact value" if exact else "the value of all batches, or the exact one where it is 0 by symmetry"
+        aim = AIMS[frozenset(known for *_, known in panels)]
         caption = [
             f"Each line is the 95 % Monte Carlo interval of one of {each} batches of replications, that is of a small "
             "study of its own (after Morris, White & Crowther 2019).",
@@ -77,7 +81,7 @@ def pictures(source, measures, page):
             *notes,
             *captions.left_out("Estimators", len(few), len(estimators)),
             *captions.left_out("Parameters", 1, len(take.parameters)),
-            *captions.abbreviations([title for _, title in shown]),
+            *captions.abbreviations([*notes, *(title for _, title in shown)]),
         ]
         several = len(take.parameters) > 1
         title = f"{source.title}{f', {parameter}' * several}: intervals of the {cells.unscaled(take.heading)}"
@@ -96,7 +100,7 @@ def figure(picture, page):
     frame = frames.Frame(
         *(picture.title, " ".join(picture.notes), picture.label, "share of batches, by |z|"),
         legends=(({"covers": COVER, "misses": MISS, "value aimed at": TARGET}, 2.5),),
-        below=below,
+        below=0.0,  # each line has its own
         room={1: 2.4, 2: 1.6}.get(lines, 1.4) + above + below + 0.1,
         lines=lines,
         above=0.06,
@@ -108,7 +112,7 @@ def figure(picture, page):
         place = LEFT + column * (width + GAP), top - (line + 1) * room + below + 0.1, width, tall
         axes = frames.panel(drawn, page, place, f"panel {k}")
         title = wrap(estimator, int(width / LETTER))
-        _draw(axes, intervals, target, why)
+        _draw(axes, intervals, target, why, width)
         if why is None:
             title += f"\n{intervals['covers'].sum()} of {len(intervals)} cover"
         axes.set_title(title)
@@ -157,7 +161,7 @@ def _unbiased(study, cell, estimator):
     return clean and centred(choice, cell.errors, study.estimand)
 
 
-def _draw(axes, intervals, target, why):
+def _draw(axes, intervals, target, why, width):
     axes.set_ylim(0, 100)
     if why is not None:
         text = wrap(f"no intervals: {why}", 22)
@@ -174,4 +178,11 @@ def _draw(axes, intervals, target, why):
     low, high = intervals["low"].min(), intervals["high"].max()
     margin = 0.05 * (high - low) or 1.0
     rulers.set_values(axes, scales.Scale((low - margin, high + margin)), "x")
-    axes.xaxis.set_major_locator(MaxNLocator(3))
+    axes.xaxis.set_major_locator(FixedLocator(_ticks(*axes.get_xlim(), width)))
+
+
+def _ticks(low, high, width):
+    """Those whose numbers do not touch the panel beside."""
+    every = MaxNLocator(4).tick_values(low, high)
+    free = [(LETTER * len(canvas.number(tick)) - GAP) / 2 * (high - low) / width for tick in every]
+    return [tick for tick, half in zip(every, free, strict=True) if low + half <= tick <= high - half]
