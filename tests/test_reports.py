@@ -417,6 +417,7 @@ def test_who_is_best_takes_its_height_and_figures_scroll_where_they_have_no_room
         page.set_viewport_size({"width": width, "height": 640})
         assert box.evaluate("box => box.scrollHeight == box.clientHeight && box.clientHeight > 900")
         assert figure.evaluate("box => box.scrollWidth > box.clientWidth") == scrolls
+        assert page.evaluate("document.documentElement.scrollWidth") == width
         assert figure.locator("img").evaluate("image => image.clientWidth >= image.getAttribute('width') - 1")
 
 
