@@ -64,7 +64,7 @@ def _mechanisms(study):
         yield f"y = {'beta0 + ' if study.model.intercept else ''}{columns} + error, with independent errors."
     if recipes.problem_of(study).exact:
         yield (
-            f"Each of {counted(cells, 'cell')} crosses {crossed}and an error distribution; n = "
+            f"{_each(cells)} crosses {crossed}and an error distribution; n = "
             f"{', '.join(map(str, study.n))}. Nothing is random: the good observations are quantiles of the errors, at "
             "shares 1/2, 3/2, 5/2, ... of 1 / their number, and all outliers of a sample stand at one place."
         )
@@ -86,6 +86,10 @@ def _mechanisms(study):
         yield f"- contamination {choice.label}: {meaning}."
 
 
+def _each(cells):
+    return f"Each of {cells:,} cells" if cells > 1 else "The only cell"
+
+
 def _meanings(choices):
     """(choice, what its plugin means, said once) of each."""
     told = set()
@@ -96,7 +100,7 @@ def _meanings(choices):
 
 def _simulated(study, cells, crossed):
     return (
-        f"Each of {counted(cells, 'cell')} crosses {crossed}an error distribution and a contamination (or none); "
+        f"{_each(cells)} crosses {crossed}an error distribution and a contamination (or none); "
         f"n = {', '.join(map(str, study.n))}. " + _replications(study) + f" Random "
         f"numbers are keyed by seed {study.seed}, cell and replication, and all estimators see the same samples."
     )

@@ -304,11 +304,12 @@ def open_run(path):
     return Run(opening.open_folder(path))
 
 
-def plot(run, folder=None, kinds=None, measures=None, style="paper"):
+def plot(run, folder=None, kinds=None, measures=None, style="paper", progress=None):
     """Draw the figures that the factors of a run suit, as SVG, PNG and PDF; returns name -> matplotlib Figure.
 
     kinds: names of `sources.KINDS`, or "all"; None: those that suit. measures: by name, instead of those that are
-    shown anyway. style: "paper", or "slides" for 16:9 with larger type. Raises UsageError.
+    shown anyway. style: "paper", or "slides" for 16:9 with larger type. progress: called with (figures written, all
+    figures, name) after each. Raises UsageError.
     """
     from simcore.drawing import gallery
     from simcore.drawing.sources import Source
@@ -317,4 +318,4 @@ def plot(run, folder=None, kinds=None, measures=None, style="paper"):
         run = open_run(run)
     folder = Path(folder) if folder is not None else run.path / "figures"
     source = Source(run.summary(), run.study.title or run.study.name, run)
-    return gallery.draw(source, folder, kinds, measures, style)
+    return gallery.draw(source, folder, kinds, measures, style, progress)

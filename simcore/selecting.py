@@ -2,7 +2,7 @@
 
 import itertools
 from functools import reduce
-from operator import or_
+from operator import and_, or_
 
 import pandas as pd
 
@@ -17,8 +17,8 @@ _NOT_FACTORS = ("study", "problem", "cell")
 
 def selected(table, cells=(), estimators=(), parameters=(), where=()):
     """The rows of a summary, or of comparisons, that are of one of each: cells by number, estimators by label (of a
-    comparison one of the two), parameters by name; and that have all values of factors in `where`, such as
-    "errors=cauchy" or "n=20". Nothing given: all rows.
+    comparison one of the two, where several are given both), parameters by name; and that have all values of factors in
+    `where`, such as "errors=cauchy" or "n=20". Nothing given: all rows.
 
     A label may stand without its parameters, as student_t for student_t(df=3). Raises UsageError where no row is left.
     """
@@ -38,7 +38,7 @@ def _is_factor(column):
 
 
 def _of(table, what, columns, wanted):
-    """The rows with one of the wanted texts in one of the columns."""
+    """The rows with one of the wanted texts in one of the columns; of several texts one in each of them."""
     columns = [columns] if isinstance(columns, str) else columns
     if not wanted:
         return table
@@ -50,7 +50,11 @@ def _of(table, what, columns, wanted):
             raise UsageError(f"{what}: there is none such here (got {given!r}), {_known(given, known)}")
         chosen.update(found)
     rows = [table[name].map(lambda value: not pd.isna(value) and _text(value) in chosen) for name in columns]
-    return table[reduce(or_, rows).astype(bool)]
+    found = table[reduce(and_ if min(len(wanted), len(chosen)) > 1 else or_, rows).astype(bool)]
+    if found.empty:
+        given = ", ".join(map(repr, wanted))
+        raise UsageError(f"{what}: of so many only those with the reference are compared (got {given}); add it")
+    return found
 
 
 def _text(value):

@@ -187,8 +187,8 @@ def test_the_command_line(tmp_path):
         taken.listen()
         done = simcore("run", "spread.toml", "--engine", "dask", "--threads", 2, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    told, shown = done.stderr.splitlines()
-    assert told.startswith("spread: 4 of 4 blocks, ") and shown.startswith("results: ")
+    told, shown, after = done.stderr.splitlines()
+    assert told.startswith("spread: 4 of 4 blocks, ") and shown.startswith("results: ") and "report" in after
     other = simcore("run", "spread.toml", "--out", "local", cwd=tmp_path)
     assert other.stdout == done.stdout
     assert snapshot(tmp_path / "local") == snapshot(tmp_path / "results")

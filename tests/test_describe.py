@@ -50,7 +50,9 @@ def test_the_control_variate_is_explained_where_it_is_and_where_it_is_not():
     assert "Variance reduction in 1 cell: " in words
     assert "No variance reduction in 1 cell: the density of uniform errors has jumps." in words
     off = " ".join(describe(sc.Study(**entries, factors=factors, variance_reduction="none"), full=True).split())
-    assert "No variance reduction in 2 cells: switched off in the scenario." in off
+    assert "No variance reduction in 2 cells: switched off in the scenario." in off and "Each of 2 cells crosses" in off
+    one = describe(sc.Study(**entries, factors=factors | {"errors": [{"distribution": "normal"}]}))
+    assert "The only cell crosses a sample size" in " ".join(one.split())
 
 
 def test_a_regression_is_described_with_its_designs_and_coefficients():

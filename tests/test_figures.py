@@ -3,6 +3,7 @@
 import itertools
 import math
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -361,6 +362,7 @@ def test_the_command_draws_what_is_asked_for(summed, tmp_path):
     done = CliRunner().invoke(main, [*call, "--kind", "lolly", "--measure", "bias", "--style", "slides"])
     assert done.exit_code == 0, done.output
     assert done.stdout.split() == [str(tmp_path / "figures" / f"lolly_bias.{kind}") for kind in ("svg", "png", "pdf")]
+    assert re.fullmatch(r"plot \S+: 1 of 1 figures, \d+ s\n", done.stderr)
 
 
 CROWDED = made(errors=HEAVY, n=(10, 20, 40), contamination=SHIFTS[:3])

@@ -1,13 +1,16 @@
 """What is said while a command works."""
 
 import io
+import json
 import sys
 import time
 
 import pytest
+from click.testing import CliRunner
 
-from simcore import jit
-from simcore.cli import ticker
+from simcore import forecast, jit
+from simcore.cli import main, ticker
+from tests.test_cli import TINY
 
 
 @pytest.mark.parametrize("terminal", [False, True])
@@ -24,6 +27,18 @@ def test_compiling_is_told(monkeypatch, terminal):
             progress(1, 2, None)
         assert (stream.getvalue().count("study: compiling kernels (once for each version)") >= 1) == compiling
     assert terminal or stream.getvalue().count("compiling") == 1
+
+
+def test_a_plan_says_so_too(monkeypatch, tmp_path):
+    (tmp_path / "study.toml").write_text(TINY)
+    monkeypatch.setattr(ticker, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(ticker, "_COMPILING_SECONDS", 0.02)
+    monkeypatch.setattr(jit, "compiling", lambda: True)
+    monkeypatch.setattr(forecast, "forecast", lambda *_: time.sleep(0.5) or {"refused": None})
+    monkeypatch.setattr(forecast, "sentences", lambda *_: [])
+    done = CliRunner().invoke(main, ["plan", str(tmp_path / "study.toml"), "--json"])
+    assert done.exit_code == 0 and done.stderr == "plan tiny: compiling kernels (once for each version)\n"
+    assert json.loads(done.stdout) == {"refused": None}
 
 
 def test_what_was_there_is_told_apart_from_what_is_new(monkeypatch):

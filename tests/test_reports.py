@@ -209,14 +209,16 @@ def test_every_scenario_has_an_answer_and_tables(path):
     none = pd.DataFrame(columns=["cell", "parameter", "estimator", "other"])
     verdict = verdicts.decide(table, dict.fromkeys(("mse", "mae", "mean"), none))
     told = sentences.told(verdict, report_records.replications(table))
-    assert len(told) == 3 and verdict.cases and all(len(sentence.split()) < 110 for sentence in told), told
+    most = 110 * len(verdict.cases)  # words
+    assert len(told) == 3 and verdict.cases and all(len(sentence.split()) < most for sentence in told), told
     for criterion, cases in verdict.cases.items():
         text = report_tables.winners(table, criterion, cases)
         assert text.count("<tr>") == 1 + min(len(cases), report_tables.MOST_CASES)
     summary = report_tables.summary(table, verdict, "results/it")
     shown = min(len(table), report_tables.MOST_ROWS)
-    assert summary.count("<tr>") == 1 + shown and f"{shown:,} of {len(table):,} rows" in summary
-    assert ("what it leaves out is of" in summary) == (shown < len(table)) and "results/it/summary.parquet" in summary
+    part = f"The table below has {shown:,} of {len(table):,} rows; what it leaves out is of"
+    assert summary.count("<tr>") == 1 + shown and (part in summary) == (shown < len(table))
+    assert "results/it/summary.parquet" in summary
     assert "fits gave no estimate" in report_tables.failures(table, verdict)
 
 
@@ -251,8 +253,24 @@ def test_marks_are_explained_beside_their_table(place):
     found = report_tables._marks([["1 ± 1~", "a"], ["2 ± ?", "b"]])
     assert "~: the error is rough" in found and "± ?: the value exists" in found
     page = html.unescape(page_of(place))
+    for word, meaning in re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", page):
+        assert not meaning.removeprefix("the ").startswith(word)  # what a word means is not that word
     before, _, rows = page.partition('<table id="rows">')
     assert ("± ?" in rows.partition("</table>")[0]) == ("± ?: the value exists" in before)
+
+
+def test_one_estimator_has_no_table_of_winners(place):
+    text = HOSTILE.partition("[[estimators]]")[0].replace("hostile", "one") + '[[estimators]]\nloss = "l1"\n'
+    (place / "one.toml").write_text(text)
+    page = reports.Report.of(sc.run(place / "one.toml", out=place / "results")).page()
+    assert "There is one estimator, l1" in page and "Who has" not in page and "too few" not in page
+
+
+def test_run_names_what_comes_next(place):
+    done = simcore("run", "hostile.toml", cwd=place)
+    assert done.stderr.splitlines()[-1] == (
+        "one page: simcore report results/hostile   figures: simcore plot results/hostile"
+    )
 
 
 def test_the_answer_is_what_run_and_show_print_last(place):
@@ -351,12 +369,14 @@ def test_the_table_sorts_by_click_and_by_key(opened):
 def test_the_table_is_filtered_by_lists_and_by_text(opened, place):
     page = opened()
     summary = sc.open(place / "results" / "hostile").summary()
-    assert set(column(page, "measure")) == {"mse"} and page.locator("#told").inner_text().startswith("4 of")
+    told = f"of the {len(summary)} rows on this page are shown."
+    assert set(column(page, "measure")) == {"mse"} and page.locator("#told").inner_text() == f"4 {told}"
+    assert re.findall(r"\d+ rows", page.locator("main").inner_text()) == [f"{len(summary)} rows"]
     page.get_by_label("estimator").select_option(LABEL)
     assert column(page, "estimator") == [LABEL] * 2
     page.get_by_label("measure").select_option("bias")
     page.get_by_label("search").fill("CAUCHY exist")
-    assert column(page, "status") == ["does not exist"] and page.locator("#told").inner_text().startswith("1 of")
+    assert column(page, "status") == ["does not exist"] and page.locator("#told").inner_text() == f"1 {told}"
     page.get_by_role("button", name="Show all rows").click()
     assert page.locator("#rows tbody tr:visible").count() == len(summary)
 
@@ -378,8 +398,27 @@ def test_figures_are_seen_and_a_phone_has_room(opened, name):
     label = "cell => getComputedStyle(cell, '::before').content"
     labels = page.locator(".stacked tbody tr").first.locator("th, td").evaluate_all(f"cells => cells.map({label})")
     assert labels[0] == '"cell"' and '"best"' in labels and "none" not in labels
-    page.locator("#summary").scroll_into_view_if_needed()
-    assert page.evaluate("document.querySelector('.scroll').scrollWidth > 0 && window.scrollX == 0")
+    value = page.locator("#rows tbody tr:visible td.num").first
+    assert value.evaluate(label).startswith('"value')
+    value.scroll_into_view_if_needed()
+    box = value.bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= 360 and page.evaluate("window.scrollX") == 0
+    page.locator("#rows thead").get_by_role("button", name="value").click()  # it can be sorted here, too
+    found = [number for number in numbers(page) if number is not None]
+    assert found == sorted(found)
+
+
+def test_who_is_best_takes_its_height_and_figures_scroll_where_they_have_no_room(opened):
+    page = opened(viewport={"width": 1200, "height": 640})
+    box, figure = page.locator(".stacked:not(.long)"), page.locator(".wide").first
+    more = "for (let k = 0; k < 40; k++) body.append(body.rows[0].cloneNode(true))"
+    box.locator("tbody").evaluate(f"body => {{ {more} }}")
+    for width, scrolls in ((1200, False), (360, True)):
+        page.set_viewport_size({"width": width, "height": 640})
+        assert box.evaluate("box => box.scrollHeight == box.clientHeight && box.clientHeight > 900")
+        assert figure.evaluate("box => box.scrollWidth > box.clientWidth") == scrolls
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        assert figure.locator("img").evaluate("image => image.clientWidth >= image.getAttribute('width') - 1")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

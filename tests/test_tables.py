@@ -150,6 +150,11 @@ def test_some_rows_of_a_table():
     assert cells(where=["errors=normal"]) == [0, 3] == cells(pairs, where=["errors=normal"])
     assert cells(where=["errors=student_t", "n=20.0"]) == [4, 5] and cells(where=["df=3"]) == [1, 4]
     assert set(selecting.selected(table, estimators=["huber", "l2"])["estimator"]) == {"huber(k=1.345)", "l2"}
+    two = selecting.selected(pairs, estimators=["l1", "huber"])
+    assert {frozenset(pair) for pair in two[["estimator", "other"]].values} == {frozenset(("l1", "huber(k=1.345)"))}
+    assert selecting.selected(pairs, estimators=["l1", "l1"]).equals(selecting.selected(pairs, estimators=["l1"]))
+    with pytest.raises(UsageError, match="^estimator: of so many only those with the reference are compared"):
+        selecting.selected(pairs[pairs["estimator"] == "l2"], estimators=["l1", "huber"])
     found = selecting.selected(pairs, estimators=["l1"], cells=[0])
     assert list(zip(found["estimator"], found["other"], strict=True)) == [("l2", "l1"), ("huber(k=1.345)", "l1")]
     for wrong, told in (

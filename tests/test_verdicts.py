@@ -1,7 +1,10 @@
 """Verdicts and their sentences on tables made by hand, where it is plain who wins and who must not be said to."""
 
+import html
 import itertools
 import math
+import re
+from collections import Counter
 
 import numpy as np
 import pandas as pd
@@ -10,7 +13,7 @@ import pytest
 import simcore as sc
 from simcore import summaries
 from simcore.registry import plugins
-from simcore.reporting import conditions, contests, criteria, sentences, verdicts
+from simcore.reporting import conditions, contests, criteria, report_tables, sentences, verdicts
 from simcore.statuses import INSUFFICIENT, NO_MCSE, OK, ROUGH, UNDEFINED
 
 LEVELS = ("normal", "laplace", "cauchy")
@@ -108,7 +111,9 @@ def test_holm_asks_more_of_many_comparisons():
     verdict, cases, (_, second, _), notes = decided(*[near] * 40)
     assert {case.why for case in cases} == {verdicts.TIED} and verdict.alone == 40  # 0.0027 > 0.05 / 40
     assert second.startswith("In none of 40 conditions can one estimator")
-    assert "40 more comparisons of two would seem" in notes[-1]
+    assert (
+        notes[-1] == "40 more comparisons would be beyond the error were each the only one; among all 40 they are not."
+    )
 
 
 def test_holm_is_the_step_down_bound():
@@ -120,19 +125,21 @@ def test_holm_is_the_step_down_bound():
     assert contests.beyond([]) == []
 
 
-def test_where_a_moment_is_infinite_the_median_absolute_error_decides():
+def test_an_infinite_loss_is_larger_than_any_other():
+    """Whatever the median absolute errors are."""
     heavy = {"l2": (None, None, UNDEFINED), "l1": (0.5, 0.01), "huber": (0.8, 0.01)}
     robust = {"l2": (3.0, 0.1), "l1": (0.3, 0.01), "huber": (0.4, 0.01)}
     _, (case,), (first, second, _), notes = decided(heavy, robust=[robust])
-    assert case.winner == "l1" and case.robust == ("l2",) and case.measure == "mse" and case.next == "huber"
+    assert case.winner == "l1" and case.infinite == ("l2",) and case.measure == "mse" and case.next == "huber"
     assert first.startswith(
         "Use l1: in the only condition, under normal errors at n = 10, it has the smallest mean square"
     )
     assert "l1 has the smallest mean square error in the only condition" in second
-    assert notes[0].endswith("the median absolute error stands in (l2 in 1).") and not case.stood_in  # infinite is more
-    level = robust | {"l2": (0.319, 0.01)}  # less than 0.01 + 0.01 off: unpaired errors add up
-    _, (case,), _, _ = decided(heavy, robust=[level])
-    assert case.winner is None and case.best == ("l2", "l1")
+    assert notes == ["A mean square error that is infinite is larger than any other: that of l2."]
+    _, (case,), _, _ = decided(heavy, robust=[robust | {"l2": (0.1, 0.01)}])
+    assert case.winner == "l1"
+    _, (case,), (_, second, _), _ = decided({"l2": heavy["l2"], "l1": (0.5, 0.01)})
+    assert case.winner == "l1" and case.margin is None and second.endswith("mean square error in the only condition.")
 
 
 def test_where_nothing_has_a_moment_all_is_by_the_median_absolute_error():
@@ -140,44 +147,101 @@ def test_where_nothing_has_a_moment_all_is_by_the_median_absolute_error():
     _, (case,), (first, second, _), notes = decided(none, robust=[{"l2": (3.0, 0.1), "mid": (1.0, 0.1)}])
     assert case.winner == "mid" and case.measure == criteria.ROBUST and case.margin == (pytest.approx(2.0), 0.2)
     assert first.startswith("Use mid: in the only condition, under normal errors at n = 10, it has the smallest median")
-    assert case.stood_in and "no estimator can be told to have the smallest mean square error" in second
-    assert notes[0].endswith(
-        "the median absolute error stands in (l2 in 1 and mid in 1), and judged with it the best is mid in 1."
+    assert not notes and second == (
+        "Beyond the error, where no mean square errors can be compared, mid has the smallest median absolute error in "
+        "the only condition: 67 % below that of the next best."
     )
+    level = {"l2": (0.319, 0.01), "mid": (0.3, 0.01)}  # less than 0.01 + 0.01 off: unpaired errors add up
+    _, (case,), (_, second, _), _ = decided(none, robust=[level])
+    assert case.best == ("l2", "mid") and case.why == verdicts.TIED and "no estimator can be told" in second
     _, (case,), (first, second, _), notes = decided(none)
     assert case.why == verdicts.UNKNOWN and "has no Monte Carlo error" in notes[0] and "no estimator can" in second
     assert first == "No estimator can be recommended, as nothing can be compared."
 
 
 def test_a_value_without_an_error_wins_nothing():
-    """And nothing wins over it."""
+    """And nothing wins over it; where it is the smallest of all, that measure names no one."""
     for value in (0.1, 0.6):
         _, (case,), (first, *_), _ = decided({"l2": (value, None, NO_MCSE), "l1": (0.5, 0.01)})
-        assert case.winner is None and case.why == verdicts.UNKNOWN and not first.startswith("Use l1:")
+        assert case.winner is None and case.why == verdicts.UNKNOWN and first.endswith("as nothing can be compared.")
+    cell, robust = {"l2": (0.1, None, NO_MCSE), "l1": (0.5, 0.01), "huber": (0.8, 0.01)}, {"l2": (0.9, 0.01)}
+    _, (case,), *_ = decided(cell)
+    assert case.why == verdicts.UNKNOWN
+    _, (case,), (first, second, _), _ = decided(cell, robust=[robust | {"l1": (0.3, 0.01), "huber": (0.5, 0.01)}])
+    assert case.winner == "l1" and case.measure == criteria.ROBUST and not case.unjudged
+    assert "smallest median absolute error" in first and "l1 has the smallest median absolute error" in second
 
 
-def test_a_median_absolute_error_is_not_called_a_mean_square_error():
-    """The mean square error of l2 has no error: what l1 beats it by is said, and only that."""
+def test_who_cannot_be_judged_is_left_out_and_named():
+    """The mean square error of l2 has no error: nothing is said of it, and l1 is the best of the others."""
     cell, robust = {"l2": (0.6, None, NO_MCSE), "l1": (0.5, 0.01), "huber": (0.8, 0.01)}, {"l2": (0.9, 0.01)}
     robust |= {"l1": (0.3, 0.01), "huber": (0.5, 0.01)}
-    _, cases, (first, second, _), notes = decided(cell, FAR, robust=[robust])
-    assert [case.winner for case in cases] == ["l1", "l1"] and [case.stood_in for case in cases] == [True, False]
-    assert "l1 has the smallest mean square error under Laplace errors (1 of 2)" in second
-    assert "the smallest mean square error (or median absolute error, where that has no error), beyond" in first
-    assert any(note.endswith("stands in (l2 in 1), and judged with it the best is l1 in 1.") for note in notes)
+    verdict, cases, (first, second, _), notes = decided(cell, FAR, robust=[robust])
+    assert [case.winner for case in cases] == ["l1", "l1"] and [case.unjudged for case in cases] == [("l2",), ()]
+    assert {case.measure for case in cases} == {"mse"} and verdict.tests == 1 + 3 and not notes
+    assert second.startswith("Beyond the error, l1 has the smallest mean square error in all 2 conditions: 38 % below")
+    assert second.endswith("; not judged, for want of a Monte Carlo error: l2 in 1.")
+    assert "it has the smallest mean square error of all that can be judged, beyond the error" in first
+    _, (case,), (first, second, _), _ = decided(cell, robust=[robust])
+    assert "the smallest mean square error of all that can be judged" in first and second.endswith("error: l2.")
 
 
 def test_who_beats_only_some_has_not_won():
-    """l1 beats huber, huber beats l2 by the median absolute error, l1 does not: two measures need not agree."""
-    cell = {"l2": (None, None, UNDEFINED), "l1": (0.5, 0.01), "huber": (0.8, 0.01)}
-    robust = {"l2": (0.52, 0.01), "l1": (0.5, 0.05), "huber": (0.3, 0.01)}
-    _, (case,), _, _ = decided(cell, robust=[robust])
+    """l1 is beaten by none and beats huber, but not l2, which huber beats, from samples that both have fits of."""
+    cell = {"l2": (0.52, 0.05), "l1": (0.5, 0.05), "huber": (0.51, 0.01)}
+    summary, comparisons = made(cell)
+    comparisons["mse"][["difference", "mcse"]] = [[0.02, 0.05], [0.2, 0.01], [-0.1, 0.01]]
+    ((case,),) = verdicts.decide(summary, comparisons).cases.values()
     assert case.winner is None and set(case.best) == {"l1", "l2"}
 
 
 def test_a_rough_error_is_told():
-    _, (case,), _, notes = decided({"l2": (1.0, 0.01), "l1": (0.5, 0.01, ROUGH)})
-    assert case.winner == "l1" and case.rough and notes == ["1 of these wins rests on an error that is itself rough."]
+    """Where it is that of the difference to the next best: whoever is far behind may be rough."""
+    close, far = (
+        {"l2": (1.0, 0.01, ROUGH), "l1": (0.5, 0.01), "huber": (0.8, 0.01)},
+        FAR | {"huber": (0.8, 0.01, ROUGH)},
+    )
+    _, cases, _, notes = decided(close, far, FAR, far)
+    assert {case.winner for case in cases} == {"l1"} and [case.rough for case in cases] == [False, True, False, True]
+    assert notes == ["2 of the wins rest on a difference to the next best whose error is itself rough (cells 1,3)."]
+
+
+UNKNOWN, INFINITE = (0.9, None, NO_MCSE), (None, None, UNDEFINED)
+NEAR = {"l2": (0.9, 0.01), "l1": (0.515, 0.01), "huber": (0.5, 0.01)}
+STUDIES = {  # cells, and their median absolute errors
+    "quickstart": ([FAR, FAR | {"l2": UNKNOWN}, FAR | {"l2": INFINITE}, NEAR, NEAR | {"l2": UNKNOWN}], ({},)),
+    "single": ([NEAR | {"l2": UNKNOWN}], [NEAR]),
+    "none": ([NEAR] * 3, ({},)),
+    "robust": ([dict.fromkeys(FAR, INFINITE)] * 3 + [FAR], [FAR, NEAR, {}]),
+    "hidden": ([FAR | {"l2": (0.1, None, NO_MCSE)}, FAR, FAR | {"l2": UNKNOWN, "huber": UNKNOWN}], [FAR, {}, NEAR]),
+}
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_sentences_notes_and_table_count_the_same(name):
+    cells, robust = STUDIES[name]
+    summary, comparisons = made(*cells, robust=robust)
+    verdict = verdicts.decide(summary, comparisons)
+    second, notes = sentences.told(verdict, (9, 9))[1], sentences.notes(verdict, summary)
+    table = html.unescape(report_tables.winners_of(summary, verdict))
+    best = [text.partition("; not judged: ") for text in re.findall(r'data-label="best">([^<]*)<', table)]
+    assert len(best) == len(cells)
+    wins = Counter(text for text, _, _ in best if text in FAR)
+    counts = r"\b(l1|l2|huber)(?: has the smallest [a-z ]+?)? (?:in all |in |under [^;()]*\()(\d+) (?:of|conditions)"
+    told = Counter(dict.fromkeys(re.findall(r"(\w+) has the smallest [a-z ]+ in the only", second), 1))
+    for who, count in re.findall(counts, second):
+        told[who] += int(count)
+    assert told == wins
+    none = sum(int(count) for count in re.findall(r"in (\d+) of \d+ conditions no one", second))
+    none = len(cells) if re.search(r"In (none of|the only condition no)", second) else none
+    noted = [
+        re.match(r"In (?:the only condition|all (\d+) conditions|(\d+) of \d+ conditions) no winner", n) for n in notes
+    ]
+    assert none == len(cells) - wins.total() == sum(int(n[1] or n[2] or 1) for n in noted if n)
+    out = Counter(who for *_, names in best for who in names.split(", ") if who)
+    left = re.search(r"error: (.*)\.", second)
+    found = re.findall(r"(\w+)(?: in (\d+))?(?: and |$)", left[1]) if left else []
+    assert out == {who: int(count or 1) for who, count in found}
 
 
 def test_one_estimator_has_nothing_to_win():
@@ -325,7 +389,9 @@ def test_who_has_no_finite_loss_is_not_recommended():
     choice, first = chosen(STEADY | {"l2": unknown}, HEAVY, robust=())
     assert "l2" not in choice.worst and "of both (of 3) that can be judged over 2 conditions" in first
     choice, first = chosen(STEADY | {"l2": (0.9, None, NO_MCSE)}, HEAVY, FAR, robust=())
-    assert choice.left == 1 and "(1 more cannot be judged)" in first  # the smallest may be the one without an error
+    assert (
+        choice.left == 1 and "(1 more cannot be judged by it)" in first
+    )  # the smallest may be the one without an error
     choice, first = chosen(STEADY | {"l2": unknown}, HEAVY | {"huber": (9.0, None, NO_MCSE)}, robust=())
     assert not choice.best and first.endswith("for all of 2 conditions, as l1 alone can be judged everywhere.")
     choice, first = chosen({"l2": none, "l1": (1.0, 0.01)}, {"l2": (1.0, 0.01), "l1": none}, robust=())

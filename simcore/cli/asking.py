@@ -8,6 +8,7 @@ from simcore import choices, registry
 from simcore.cli import options
 from simcore.cli.group import main
 from simcore.cli.guidance import examples, kinds
+from simcore.cli.ticker import Ticker
 from simcore.errors import UsageError
 
 
@@ -126,7 +127,8 @@ def plan(scenario, out, replications, seed, threads, engine, as_json):
     study = options.load(scenario, replications, seed)
     from simcore import forecast
 
-    facts = forecast.forecast(study, threads, out, engine)
+    with Ticker(f"plan {study.name}", "pilots"):
+        facts = forecast.forecast(study, threads, out, engine)
     lines = [f"{name:<14} {value}" for name, value in forecast.sentences(study, facts)]
     click.echo(json.dumps(facts, indent=2) if as_json else "\n".join(lines))
     if facts["refused"]:

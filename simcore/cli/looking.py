@@ -97,7 +97,8 @@ def plot(run, out, kinds, measures, style, as_json):
 
     opened = runs.open_run(run)
     folder = Path(out) if out else opened.path / "figures"
-    drawn = runs.plot(opened, folder, kinds or None, measures or None, style)
+    with Ticker(f"plot {run}", "figures") as progress:
+        drawn = runs.plot(opened, folder, kinds or None, measures or None, style, progress)
     files = [str(folder / f"{name}.{kind}") for name in drawn for kind in ("svg", "png", "pdf")]
     click.echo(json.dumps(files) if as_json else "\n".join(files))
 

@@ -28,9 +28,10 @@ engine = click.option(
     help="dask: in a process for each thread, or, of a run, by the workers of --scheduler.",
 )
 
+_LABELS = "Only this label (may be repeated; of comparisons, several choose the pairs among them)."
 _SELECTION = (
     click.option("--cell", "cells", multiple=True, type=int, help="Only this cell, by number (may be repeated)."),
-    click.option("--estimator", "estimators", multiple=True, help="Only this label (may be repeated)."),
+    click.option("--estimator", "estimators", multiple=True, help=_LABELS),
     click.option("--parameter", "parameters", multiple=True, help="Only this one, such as beta1 (may be repeated)."),
     click.option("--where", multiple=True, help="Only where COLUMN=VALUE, such as errors=cauchy (may be repeated)."),
 )

@@ -23,7 +23,8 @@ def print_result(result, as_json):
     print_summary(result, result.summary(), as_json)
     if not as_json:
         print_answer(result)
-    click.echo(f"results: {result.path}   curves: {command('plot', result.path)}", err=True)
+    click.echo(f"results: {result.path}", err=True)
+    click.echo(f"one page: {command('report', result.path)}   figures: {command('plot', result.path)}", err=True)
 
 
 def print_report(report, as_json):

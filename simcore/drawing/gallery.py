@@ -12,19 +12,22 @@ from simcore.errors import UsageError
 from simcore.registry import unknown
 
 
-def draw(source, folder, kinds=None, measures=None, style="paper"):
+def draw(source, folder, kinds=None, measures=None, style="paper", progress=None):
     """Draw the figures of a `sources.Source` and write them to folder; returns name -> matplotlib Figure.
 
     kinds: names in `sources.KINDS`, "all" for those that can be drawn; None: those that suit the factors at hand.
-    measures: those to show, by name; None: those that are most looked at. style: in `sizes.PAGES`. Raises UsageError.
+    measures: those to show, by name; None: those that are most looked at. style: in `sizes.PAGES`. progress: called
+    with (figures written, all figures, name) after each. Raises UsageError.
     """
     page, drawn = sizes.page_of(style), {}
     measures = factors.measures_of(source.table, measures) if measures else None
     with canvas.style():
         for kind, picture in planned(source, kinds, measures, page):
             drawn[picture.name] = fitted(kind, picture, page)
-        for name, (figure, own) in drawn.items():
+        for done, (name, (figure, own)) in enumerate(drawn.items(), 1):
             canvas.write(figure, name, Path(folder), own)
+            if progress is not None:
+                progress(done, len(drawn), name)
     return {name: figure for name, (figure, _) in drawn.items()}
 
 

@@ -114,7 +114,7 @@ PLUGIN = Problem(
     fit=fit,
     numbers=numbers,
     carried_by=carried_by,
-    estimand="theta, the loc of the errors that are not contaminated: the centre of those that are symmetric",
+    estimand="theta, the location of the errors that are not contaminated: the centre of those that are symmetric",
     shown_contaminated=("bias", "variance", "rmse", "efficiency_mse", "median_abs_error", "efficiency"),
     also=("mean", "univariate"),
 )

@@ -1,8 +1,9 @@
 """Tests of two estimators against each other, and which of them are beyond the error of all tests together.
 
-Two estimators of a case, a parameter in a cell, are compared by the measure of a `criteria.Criterion` where that and
-its error exist, from the paired differences of `comparisons`. Where they do not, as moments may be infinite, their
-median absolute errors decide, whose errors are added up: that is the most that the error of a difference can be.
+One measure decides a case, a parameter in a cell: that of a `criteria.Criterion` where it can, from the paired
+differences of `comparisons`; a loss that is infinite is larger than any that is not, and an estimator whose loss has no
+error cannot be judged. Where fewer than two can, or one that cannot has the smallest loss of all, the median absolute
+error decides. Errors of two that were not paired are added up: that is the most that the error of a difference can be.
 """
 
 import itertools
@@ -15,10 +16,21 @@ import pandas as pd
 from simcore.intervals import Z
 from simcore.registry import plugins
 from simcore.reporting.criteria import ROBUST, rows_of
-from simcore.statuses import INSUFFICIENT, OK, ROUGH
+from simcore.statuses import INSUFFICIENT, OK, ROUGH, UNDEFINED
 
 LEVEL = 0.05
 _SAME = 1e-9  # estimands that are worked out to ten digits
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How the estimators of a case stand by the `measure` that decides it. known: name -> (value, mcse, whether that is
+    rough); infinite: whose loss is; unknown: those that cannot be judged."""
+
+    measure: str
+    known: dict
+    infinite: tuple
+    unknown: tuple
 
 
 @dataclass(frozen=True)
@@ -99,29 +111,49 @@ class Contest:
 
     def judged(self, case):
         """The estimators of a case with good replications enough, and the others."""
-        options = [self.criterion.measure] + [ROBUST] * self.criterion.loss
         silent = tuple(
             name
             for name in self._truths[case]
-            if all(self.of(case, name, measure)[2] == INSUFFICIENT for measure in options)
+            if all(self.of(case, name, measure)[2] == INSUFFICIENT for measure in self._measures)
         )
         return tuple(name for name in self._truths[case] if name not in silent), silent
 
-    def tests(self, case):
-        """A Test of each two estimators of a case that something can tell apart."""
-        if not self.alike(case):
-            return []
-        found = (self._test(case, *pair) for pair in itertools.combinations(self.judged(case)[0], 2))
-        return [test for test in found if test is not None]
+    @property
+    def _measures(self):
+        return [self.criterion.measure] + [ROBUST] * self.criterion.loss
 
-    def _test(self, case, one, other):
+    def standing(self, case):
+        """The Standing of a case, None where no measure can decide it."""
+        found = (self._by(case, measure) for measure in self._measures * self.alike(case))
+        return next((own for own in found if own is not None), None)
+
+    def _by(self, case, measure):
+        """The Standing by a measure; None where that cannot decide."""
+        found = {name: self.of(case, name, measure) for name in self.judged(case)[0]}
+        known = {name: (*own[:2], own[2] == ROUGH) for name, own in found.items() if own[1] is not None}
+        infinite = tuple(name for name, own in found.items() if self.criterion.loss and own[2] == UNDEFINED)
+        unknown = tuple(name for name in found if name not in known and name not in infinite)
+        values = [found[name][0] for name in unknown if found[name][0] is not None]
+        if len(known) < 2 and (unknown or not known or not infinite):
+            return None
+        larger, numbers = self.criterion.larger, [own[0] for own in known.values()]
+        hidden = any(value > max(numbers) if larger else value < min(numbers) for value in values)
+        return None if hidden else Standing(measure, known, infinite, unknown)
+
+    def tests(self, case):
+        """A Test of each two estimators of a case whose numbers have errors."""
+        standing = self.standing(case)
+        pairs = itertools.combinations(standing.known, 2) if standing else ()
+        return [self._test(case, standing, *pair) for pair in pairs]
+
+    def _test(self, case, standing, one, other):
         row, sign = self._pair(case, one, other)
-        if row is None and (test := self._unpaired(case, one, other, self.criterion.measure)) is not None:
-            return test
-        if row is not None and row["status"] in (OK, ROUGH) and not pd.isna(row["mcse"]):
+        robust = standing.measure != self.criterion.measure
+        if not robust and row is not None and row["status"] in (OK, ROUGH) and not pd.isna(row["mcse"]):
             difference, rough = sign * float(row["difference"]), row["status"] == ROUGH
             return Test(case, one, other, difference, float(row["mcse"]), False, True, rough)
-        return self._unpaired(case, one, other, ROBUST) if self.criterion.loss else None
+        (a, a_mcse, a_rough), (b, b_mcse, b_rough) = standing.known[one], standing.known[other]
+        return Test(case, one, other, a - b, a_mcse + b_mcse, robust, False, a_rough or b_rough)
 
     def _pair(self, case, one, other):
         """What `comparisons` says of two estimators, and the sign that the difference then has."""
@@ -129,14 +161,6 @@ class Contest:
             if (row := self._pairs.get((*case, first, second))) is not None:
                 return row, sign
         return None, 0.0
-
-    def _unpaired(self, case, one, other, measure):
-        """The Test of two numbers, whose errors add up at worst."""
-        (a, a_mcse, a_state), (b, b_mcse, b_state) = (self.of(case, name, measure) for name in (one, other))
-        if None in (a, a_mcse, b, b_mcse):
-            return None
-        robust, rough = measure != self.criterion.measure, ROUGH in (a_state, b_state)
-        return Test(case, one, other, a - b, a_mcse + b_mcse, robust, False, rough)
 
 
 def place_of(row):

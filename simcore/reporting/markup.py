@@ -53,13 +53,14 @@ def verbatim(text, label):
 
 
 def table(caption, columns, rows, header, name="", stacked=False):
-    """A table in a box that scrolls. rows: lists of texts or Cells; header: the place of the one that names a row.
-    stacked: where there is little room, each row is a list of its cells with the names of their columns."""
+    """A table in a box that scrolls sideways, and one that has a name in a box of limited height. rows: lists of texts
+    or Cells; header: the place of the one that names a row. stacked: where there is little room, each row is a list of
+    its cells with the names of their columns."""
     head = "".join(f'<th scope="col"{_class(getattr(column, "kind", ""))}>{escape(column)}</th>' for column in columns)
     labels = columns if stacked else [""] * len(columns)
     lines = "".join(f"<tr>{_cells(row, header, labels)}</tr>\n" for row in rows)
     named = f' id="{escape(name)}"' if name else ""
-    box = "scroll stacked" if stacked else "scroll"
+    box = " ".join(["scroll", *["stacked"] * stacked, *["long"] * bool(name)])
     return (
         f'<div class="{box}" tabindex="0" role="region" aria-label="{escape(caption)}">\n<table{named}>\n'
         f"<caption>{escape(caption)}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{lines}</tbody>\n</table>\n</div>\n"
@@ -98,11 +99,13 @@ def _choices(label, column, texts, first):
 
 
 def image(data, kind, text, caption, size):
-    """A figure within the page. text: what it shows, for those who do not see it. size: of it in pixels."""
+    """A figure within the page, in a box that scrolls where it has no room. text: what it shows, for those who do not
+    see it. size: of it in pixels."""
     source = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
     width, height = size
     return (
-        f'<figure>\n<img src="{source}" width="{width}" height="{height}" alt="{escape(text)}">\n'
+        f'<figure>\n<div class="wide" tabindex="0" role="group" aria-label="figure">\n'
+        f'<img src="{source}" width="{width}" height="{height}" alt="{escape(text)}">\n</div>\n'
         f"<figcaption>{escape(caption)}</figcaption>\n</figure>\n"
     )
 

@@ -8,7 +8,7 @@ import math
 import re
 
 from simcore.reporting import conditions
-from simcore.reporting.verdicts import ESTIMANDS, UNKNOWN
+from simcore.reporting.verdicts import ESTIMANDS
 from simcore.tables import with_error
 from simcore.wording import counted, few, joined, listed, percent, unit
 
@@ -52,7 +52,7 @@ def _by(choice, verdict):
         has = f"it has the {_least(choice)} {_won_by(choice)}, beyond the error{_fails(verdict, name)}"
         return f"use {name}: {only} {has}; that says nothing of others"
     text = f"use {name}: {_at_worst(choice, name, verdict)}"
-    text += f" ({choice.left:,} more cannot be judged)" if choice.left else ""
+    text += f" ({choice.left:,} more cannot be judged by it)" if choice.left else ""
     return text + _fails(verdict, name) + _unless(choice, name)
 
 
@@ -74,7 +74,8 @@ def _at_worst(choice, name, verdict):
     where = conditions.worded([choice.worst[name].case], choice.cases)
     cases = counted(total, unit(choice.cases), unit(choice.cases, total))
     if all(case.winner == name for case in choice.cases):
-        return f"in all {cases} it has the {least} {_won_by(choice)}, beyond the error"
+        which = f"all {cases}" if total > 1 else f"one {unit(choice.cases)}"
+        return f"in {which} it has the {least} {_won_by(choice)}, beyond the error"
     count, every = len(choice.worst), len(verdict.estimators)
     whose = "of both" if count == 2 else f"of all {count}"
     whose += " estimators" if count == every else f" (of {every}) that can be judged"
@@ -91,9 +92,8 @@ def _noun(choice):
 
 
 def _won_by(choice):
-    """What winners everywhere win by."""
-    stood_in = choice.measure == choice.criterion.measure and any(case.stood_in for case in choice.cases)
-    return _noun(choice) + " (or median absolute error, where that has no error)" * stood_in
+    """What winners everywhere win by, and among whom."""
+    return _noun(choice) + " of all that can be judged" * any(case.unjudged for case in choice.cases)
 
 
 def _least(choice):
@@ -112,7 +112,7 @@ def _unless(choice, name):
     for factor, values in conditions.levels(choice.cases).items():
         for value in values if len(values) > 1 and factor != "parameter" else ():
             own = [case for case in choice.cases if conditions.place(case).get(factor) == value]
-            winners = {None if case.stood_in else case.winner for case in own}
+            winners = {case.winner for case in own}
             if len(winners) == 1 and not winners & {None, name} and (gain := _gain(own, name, choice)) > 0.0:
                 found.append(((factor, value) in _PLAIN, len(own), gain, own))
     if not found:
@@ -138,11 +138,9 @@ def _several(choice):
     names = [*some, *([f"{len(choice.best) - len(some)} others"] if len(some) < len(choice.best) else [])]
     text = f"use one of {listed(names, 'or')}: "
     if len(choice.cases) == 1:
-        unknown = choice.cases[0].why == UNKNOWN
-        why = "have no Monte Carlo error to compare by" if unknown else "are within the error of each other"
-        return f"{text}in the only {unit(choice.cases)} their {_noun(choice)}s {why}"
+        return f"{text}in the only {unit(choice.cases)} their {_noun(choice)}s are within the error of each other"
     cases = counted(len(choice.cases), unit(choice.cases), unit(choice.cases, 2))
-    left = f" ({choice.left:,} more cannot be judged)" if choice.left else ""
+    left = f" ({choice.left:,} more cannot be judged so)" if choice.left else ""
     own, noun = choice.worst[names[0]], _noun(choice)
     size = f"then {_size(choice, own)}" if own.mcse else f"the {_least(choice)} everywhere, though within the error"
     which = f"it cannot be told, beyond the error, which {noun} is the least at worst"

@@ -11,7 +11,6 @@ from statistics import NormalDist
 
 from simcore.reporting.contests import LEVEL
 from simcore.reporting.criteria import ROBUST
-from simcore.statuses import NO_MCSE, ROUGH, UNDEFINED
 
 _EQUAL = 1e-9
 
@@ -54,11 +53,12 @@ class Choice:
 
 def choose(contest, cases, tests):
     """The Choice by a contest's criterion. tests: (cell, parameter) -> Tests of two estimators."""
-    criterion, judged = contest.criterion, [case for case in cases if case.best]
-    for measure in (criterion.measure, ROBUST)[: 1 + criterion.loss]:
-        fields = [own for case in judged if (own := _field(contest, case, measure, tests[case.cell, case.parameter]))]
-        if fields:
-            break
+    criterion = contest.criterion
+    standings = [(case, own) for case in cases if (own := contest.standing((case.cell, case.parameter))) is not None]
+    measures = {own.measure for _, own in standings}
+    measure = ROBUST if measures == {ROBUST} else criterion.measure
+    standings = [(case, own) for case, own in standings if own.measure == measure]
+    fields = [_field(case, own, tests[case.cell, case.parameter], criterion.larger) for case, own in standings]
     count = sum(len(own.numbers) * (len(own.numbers) + 1) // 2 for own in fields)
     z = NormalDist().inv_cdf(1.0 - LEVEL / (2.0 * count)) if count else 0.0
     names, worst, lows = dict.fromkeys(name for own in fields for name in (*own.numbers, *own.infinite)), {}, {}
@@ -138,20 +138,12 @@ class _Field:
         return a - b, a_error + b_error, a_rough or b_rough
 
 
-def _field(contest, case, measure, tests):
-    """The _Field of a case by a measure; None where that cannot say who is best."""
-    key, sign = (case.cell, case.parameter), -1.0 if contest.criterion.larger else 1.0
-    found = {name: contest.of(key, name, measure) for name in contest.judged(key)[0]}
-    numbers = {
-        name: (sign * value, mcse, status == ROUGH) for name, (value, mcse, status) in found.items() if mcse is not None
-    }
-    unknown = [sign * value for value, _, status in found.values() if status == NO_MCSE and value is not None]
-    if not numbers or any(value < min(numbers.values())[0] for value in unknown):
-        return None
-    infinite = tuple(name for name, (_, _, status) in found.items() if status == UNDEFINED)
-    own = [test for test in tests if test.robust == (measure != contest.criterion.measure)]
-    differences = {(test.one, test.other): (sign * test.difference, test.mcse, test.rough) for test in own}
-    return _Field(case, numbers, infinite, differences)
+def _field(case, standing, tests, larger):
+    """The _Field of a case."""
+    sign = -1.0 if larger else 1.0
+    numbers = {name: (sign * value, mcse, rough) for name, (value, mcse, rough) in standing.known.items()}
+    differences = {(test.one, test.other): (sign * test.difference, test.mcse, test.rough) for test in tests}
+    return _Field(case, numbers, standing.infinite, differences)
 
 
 def choose_exact(criterion, cases, among):

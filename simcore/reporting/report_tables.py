@@ -5,7 +5,6 @@ import pandas as pd
 from simcore import codes, tables
 from simcore.registry import plugins
 from simcore.reporting import markup, verdicts
-from simcore.reporting.criteria import ROBUST
 from simcore.reporting.markup import Cell
 from simcore.statuses import INSUFFICIENT, MEANINGS, NO_MCSE, OK, ROUGH, UNDEFINED
 from simcore.store import SUMMARY
@@ -17,14 +16,19 @@ WORDS = {
 }
 
 
+def winners_of(table, verdict):
+    """The best estimator of each case by each criterion; nothing where there is nothing to compare."""
+    return "".join(winners(table, *own) for own in verdict.cases.items()) if verdict.compares else ""
+
+
 def winners(table, criterion, cases):
     """The best estimator of each case, and how far off the next best is."""
     shown, exact = cases[:MOST_CASES], _problem(table).exact is not None
     factors = _varying(pd.DataFrame([{**case.place, "parameter": case.parameter} for case in cases]))
     head = ["cell", *factors, "best", "value" if exact else "value ± MCSE"]
     head += [] if exact else ["next best", "difference ± MCSE"]
-    robust = any(case.stood_in for case in shown)
-    head += ["by"] if robust else []
+    robust = any(case.measure != criterion.measure for case in shown)
+    head += ["by"] * robust
     numbers = {
         (row["cell"], row["parameter"], row["estimator"], row["measure"]): row
         for row in table[table["measure"].isin({case.measure for case in shown})].to_dict("records")
@@ -41,8 +45,8 @@ def winners(table, criterion, cases):
         found = numbers.get((case.cell, case.parameter, name, case.measure))
         row.append("" if found is None else _number(found, exact)[0])
         if not exact:
-            row += [case.next or "", tables.with_error(*case.margin) if case.margin else ""]
-        rows.append(row + [_by(case, criterion)] * robust)
+            row += [case.next or "", tables.with_error(*case.margin) + "~" * case.rough if case.margin else ""]
+        rows.append(row + [case.measure.replace("_", " ") if case.winner else ""] * robust)
     caption = f"Who has {criterion.best}"
     left = len(cases) - len(shown)
     more = markup.paragraph(f"{left:,} more are left out here; simcore compare prints them all.") if left else ""
@@ -57,19 +61,12 @@ def _marks(rows):
     return "".join(markup.paragraph(f"{mark}: {MEANINGS[status]}.", "legend") for mark, status in found)
 
 
-def _by(case, criterion):
-    """What a winner is the best by."""
-    names = (criterion.measure, ROBUST) if case.stood_in else (criterion.measure,)
-    names = (ROBUST,) if case.measure == ROBUST else names
-    return " and ".join(names).replace("_", " ") if case.winner else ""
-
-
 def _best(case, exact):
-    if case.winner or not case.best:
-        reasons = {verdicts.ESTIMANDS: "different estimands", verdicts.SILENT: "too few replications"}
-        return case.winner or reasons[case.why]
+    if not case.best:
+        return {verdicts.ESTIMANDS: "different estimands", verdicts.SILENT: "too few replications"}[case.why]
     why = "equal" if exact else "no error to compare by" if case.why == verdicts.UNKNOWN else "within the error"
-    return f"{why}: {', '.join(case.best)}"
+    text = case.winner or f"{why}: {', '.join(case.best)}"
+    return text + (f"; not judged: {', '.join(case.unjudged)}" if case.unjudged else "")
 
 
 def summary(table, verdict, folder):
@@ -92,15 +89,20 @@ def summary(table, verdict, folder):
     ]
     first = {"measure": str(shown["measure"].iloc[0])}
     lists = [(name, head.index(name), texts, first.get(name, "")) for name, texts in lists if len(texts) > 1]
-    caption = f"Summary: {len(shown):,} of {len(table):,} rows"
-    words = [(WORDS[name], meaning) for name, meaning in MEANINGS.items() if (shown["status"] == name).any()]
+    words = [(WORDS[name], _meaning(name)) for name in MEANINGS if (shown["status"] == name).any()]
     return (
         markup.paragraph(_left_out(table, shown, f"{folder}/{SUMMARY}"))
         + _marks(rows)
         + markup.filters(lists)
-        + markup.table(caption, head, rows, header=head.index("estimator"), name="rows")
+        + markup.table("Summary table", head, rows, header=head.index("estimator"), name="rows", stacked=True)
         + (markup.definitions(words) if words else "")
     )
+
+
+def _meaning(status):
+    """What a word for a status means, without that word."""
+    whole = MEANINGS[status]
+    return whole.partition(f"{WORDS[status]}: ")[2] or whole
 
 
 def _left_out(table, shown, path):

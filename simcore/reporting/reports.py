@@ -69,7 +69,7 @@ class Report(Answer):
             question=markup.escape(_question(study)),
             answer=markup.listed(self.sentences, ordered=True, kind="sentences")
             + markup.listed(self.notes, kind="note"),
-            winners="".join(report_tables.winners(self.table, *own) for own in self.verdict.cases.items()),
+            winners=report_tables.winners_of(self.table, self.verdict),
             figures="".join(self._figures(progress)),
             summary=report_tables.summary(self.table, self.verdict, report_records.named(self.run.path)),
             study="".join(markup.heading(name) + markup.prose(texts) for name, texts in sections(study)),

@@ -8,9 +8,9 @@ from collections import Counter
 from simcore.reporting import conditions
 from simcore.reporting.contests import LEVEL
 from simcore.reporting.recommendation import recommended, worst_cases
-from simcore.reporting.verdicts import ESTIMANDS, SILENT, TIED, UNKNOWN
+from simcore.reporting.undecided import undecided
 from simcore.tables import with_error
-from simcore.wording import counted, few, joined, listed, named, of_all, percent, span, unit
+from simcore.wording import counted, few, joined, listed, named, of_all, percent, ranges, span, unit
 
 
 def told(verdict, replications):
@@ -22,7 +22,7 @@ def told(verdict, replications):
             "What they do stands in the figures and in the table.",
             last,
         ]
-    if len(verdict.estimators) == 1 and not verdict.exact:
+    if not verdict.compares:
         return [*_of_one(verdict), last]
     first, *others = list(verdict.cases.items())[:2]
     winners = [_winners(verdict, *first, "beyond the error, "), *(_winners(verdict, *own) for own in others)]
@@ -32,12 +32,15 @@ def told(verdict, replications):
 def notes(verdict, summary):
     """What else must be known to read the verdict aright: any number of sentences."""
     cases = [case for own in verdict.cases.values() for case in own]
-    found = [*worst_cases(verdict), *_undecided_by_all(verdict)] if len(verdict.estimators) > 1 else []
+    found = [*worst_cases(verdict), *undecided(verdict)] if len(verdict.estimators) > 1 else []
     if verdict.alone:
-        more = counted(verdict.alone, "more comparison of two", "more comparisons of two")
-        found.append(f"By an interval of its own alone {more} would seem beyond the error: not so of all together.")
-    if rough := sum(case.rough for case in cases):
-        found.append(f"{counted(rough, 'of these wins rests', 'of these wins rest')} on an error that is itself rough.")
+        more = counted(verdict.alone, "more comparison", "more comparisons")
+        each = "were it the only one" if verdict.alone == 1 else "were each the only one"
+        not_so = "it is not" if verdict.alone == 1 else "they are not"
+        found.append(f"{more} would be beyond the error {each}; among all {verdict.tests:,} {not_so}.")
+    if rough := [case for case in cases if case.rough]:
+        wins = counted(len(rough), "of the wins rests", "of the wins rest")
+        found.append(f"{wins} on a difference to the next best whose error is itself rough ({_cells(rough)}).")
     if not verdict.exact and summary["n_failed"].any():
         shares = summary["n_failed"] / (summary["n_failed"] + summary["n_ok"])
         worst = summary.loc[shares.idxmax()]
@@ -64,29 +67,45 @@ def _winners(verdict, criterion, cases, opening=""):
     """The clause on who is best by a criterion, and under which conditions."""
     if verdict.exact:
         return _exact_winners(criterion, cases)
-    wins = _by(cases, lambda case: None if case.stood_in else case.winner)
-    total = of_all(len(cases), cases)
-    if not wins:
+    wins = _by(cases, lambda case: case.winner if case.measure == criterion.measure else None)
+    others = _by(cases, lambda case: case.winner if case.measure != criterion.measure else None)
+    total, parts = of_all(len(cases), cases), []
+    if wins:
+        parts.append(_who(wins, cases, criterion, criterion.best))
+    if others:
+        instead = f"where no {criterion.noun}s can be compared, "
+        parts.append(instead + _who(others, cases, criterion, "the smallest median absolute error", brief=True))
+    none = sum(case.winner is None for case in cases)
+    if none and parts:
+        parts.append(f"in {none:,} of {total} no one can be told to have it")
+    elif none:
         no_one = "no estimator can" if len(cases) == 1 else "can one estimator"
         where = f"in the only {unit(cases)}" if len(cases) == 1 else f"in none of {total}"
-        return f"{where} {no_one} be told to have {criterion.best}"
+        parts, opening = [f"{where} {no_one} be told to have {criterion.best}"], ""
+    if left := Counter(name for case in cases for name in case.unjudged):
+        parts.append(f"not judged, for want of a Monte Carlo error: {named(left, len(cases) > 1)}")
+    return opening + "; ".join(parts)
+
+
+def _who(wins, cases, criterion, best, brief=False):
+    """Who has the best numbers, and under which conditions. wins: estimator -> cases; brief: only how many."""
     some = few(wins)
     (first, own), *rest = some.items()
-    text = f"{opening}{first} has {criterion.best} {_where(own, cases)}"
+    text = f"{first} has {best} {_where(own, cases, brief)}"
     text += _by_how_much(criterion, own) if len(own) == len(cases) else ""
-    text += "".join(f", {name} {_where(others, cases)}" for name, others in rest)
+    text += "".join(f", {name} {_where(others, cases, brief)}" for name, others in rest)
     if left := [len(own) for name, own in wins.items() if name not in some]:
         text += f", and one of {len(left)} others in {sum(left):,}"
-    if none := len(cases) - sum(map(len, wins.values())):
-        text += f"; in {none:,} of {total} no one can be told to have it"
     return text
 
 
-def _where(own, cases):
+def _where(own, cases, brief):
     """Under which conditions some cases are, in words, and how many they are."""
     if len(own) == len(cases):
         return f"in the only {unit(cases)}" if len(own) == 1 else f"in all {of_all(len(cases), cases)}"
     count = f"{len(own):,} of {len(cases):,}"
+    if brief:
+        return f"in {count}"
     if words := conditions.worded(own, cases):
         return f"{words} ({count})"
     example = max(own, key=lambda case: case.margin[0] / case.values[case.next][0] if _known(case) else 0.0)
@@ -141,58 +160,13 @@ def _by_how_much(criterion, cases):
     return f": {least if least == most else f'{least} to {most}'} below that of the next best"
 
 
-# Where it cannot be told
+# Other sentences
 
 
-def _undecided_by_all(verdict):
-    """A sentence on each kind of cases without a winner; of several criteria with which."""
-    for criterion, cases in verdict.cases.items():
-        by = [f"by {criterion.noun}"] if len(verdict.cases) > 1 else []
-        yield from (joined([", ".join([*by, clause])]) for clause in _undecided(verdict, cases))
-
-
-def _undecided(verdict, cases):
-    """Clauses on the cases without a winner, and on estimators whose moments do not exist."""
-    found = []
-    for why, reason in _REASONS.items():
-        own = [case for case in cases if case.why == why]
-        if own and not (verdict.exact and why == TIED):
-            found.append(f"{_so_many(own, cases)} {reason}{_among(own, cases, len(verdict.estimators), why)}")
-    if missing := Counter(name for case in cases for name in case.robust):
-        noun = next(own.noun for own, found in verdict.cases.items() if found is cases)
-        stand = f"where a {noun} or its Monte Carlo error does not exist, the median absolute error stands in"
-        best = Counter(case.winner for case in cases if case.stood_in)
-        found.append(
-            f"{stand} ({named(missing)})" + (f", and judged with it the best is {named(best)}" if best else "")
-        )
-    return found
-
-
-_REASONS = {
-    TIED: "no winner can be told, as the best are within the error of each other",
-    UNKNOWN: "no winner can be told, as what they would be compared by has no Monte Carlo error",
-    ESTIMANDS: "no winner is named, as errors are not symmetric and estimators estimate different values (estimand = "
-    '"mean" or "median" in the scenario measures all against one)',
-    SILENT: "no winner can be told, as there are too few good replications",
-}
-
-
-def _so_many(own, cases):
-    if len(cases) == 1:
-        return f"in the only {unit(cases)}"
-    return (
-        f"in all {of_all(len(cases), cases)}"
-        if len(own) == len(cases)
-        else f"in {len(own):,} of {of_all(len(cases), cases)}"
-    )
-
-
-def _among(own, cases, count, why):
-    """The estimators that are among the best in cases without a winner; where there are but two that is clear."""
-    names = Counter(name for case in own for name in case.best)
-    if count < 3 or why not in (TIED, UNKNOWN):
-        return ""
-    return f" ({named(names, len(own) > 1)})"
+def _cells(cases):
+    """Where some cases are, by number."""
+    numbers = sorted({case.cell for case in cases})
+    return f"cell{'s' * (len(numbers) > 1)} {ranges(numbers)}"
 
 
 def _of_one(verdict):
@@ -229,8 +203,9 @@ def _how_sure(verdict, replications):
         return f"Every number has its Monte Carlo error, of {counts} replications, or the reason why it has none."
     family = f"for all {verdict.tests:,} comparisons of two estimators together, the chance of even one false claim"
     family = family if verdict.tests > 1 else "for the one comparison of two estimators, the chance of a false claim"
-    advice = ", and as much again for worst cases" if any(len(own.cases) > 1 for own in verdict.choices) else ""
+    worst = any(len(own.cases) > 1 for own in verdict.choices)
+    also = f"; what is said of worst cases is a second family of claims, with {percent(LEVEL)} of its own" * worst
     return (
         f"“Beyond the error” means that, {family} is at most {percent(LEVEL)} (Holm's bound; {counts} replications of "
-        f"each condition){advice}."
+        f"each condition){also}."
     )

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 from simcore.registry import plugins
 from simcore.reporting.contests import Contest, beyond, or_none, place_of
-from simcore.reporting.criteria import ROBUST, criteria, rows_of
+from simcore.reporting.criteria import criteria, rows_of
 from simcore.reporting.regrets import choose, choose_exact
 from simcore.statuses import UNDEFINED
 
-# Why a case has no winner: the best are within the error; they have no error by which to compare them; estimators
+# Why a case has no winner: the best are within the error; no measure has errors by which to compare them; estimators
 # estimate different values; there are too few good replications.
 TIED, UNKNOWN, ESTIMANDS, SILENT = "tied", "unknown", "estimands", "silent"
 _EQUAL = 1e-9  # exact values but for rounding, in scales of the errors where they are 0
@@ -23,11 +23,10 @@ class Case:
     """One parameter in one cell. place: factor -> level.
 
     best: the estimators that cannot be told from the best one; a single one is the winner. why: there is no winner;
-    None where there is. values: estimator -> (value, mcse or None) by `measure`, that of the criterion or the robust
-    one, from best to worst. next: the best but for the winner, by that measure; margin: how far it is off the winner,
-    with the MCSE. stood_in: the win is not by the measure of the criterion alone, as that has no error of some
-    estimators and the median absolute error stood in. rough: an error that the win rests on is itself rough. robust:
-    estimators whose measure, or its error, does not exist. silent: those with too few good replications to be judged.
+    None where there is. values: estimator -> (value, mcse or None) by the `measure` that decides, that of the criterion
+    or the robust one, from best to worst. next: the best but for the winner; margin: how far it is off the winner, with
+    the MCSE; rough: that is itself rough. infinite: estimators whose loss is; unjudged: those whose measure has no
+    error, of which nothing is claimed; silent: those with too few good replications to be judged.
     """
 
     cell: int
@@ -39,9 +38,9 @@ class Case:
     values: dict
     next: str | None = None
     margin: tuple | None = None
-    stood_in: bool = False
     rough: bool = False
-    robust: tuple = ()
+    infinite: tuple = ()
+    unjudged: tuple = ()
     silent: tuple = ()
 
     @property
@@ -66,6 +65,11 @@ class Verdict:
     exact: bool = False
     failed: dict = field(default_factory=dict)
 
+    @property
+    def compares(self):
+        """Whether there is something to compare: several estimators, or exact values, which say something alone."""
+        return self.exact or len(self.estimators) > 1
+
 
 def decide(summary, comparisons):
     """The Verdict on a summary table. comparisons: measure -> table of `comparisons`, of each criterion's."""
@@ -88,31 +92,18 @@ def decide(summary, comparisons):
 
 
 def _case(contest, case, tests, sure):
-    judged, silent = contest.judged(case)
-    criterion = contest.criterion
-    beats = {test.better(criterion.larger): test for test in tests if id(test) in sure}
-    best = _best(judged, beats)
-    tested = any({test.one, test.other} <= {*best} for test in tests)
-    why = None if len(best) == 1 else TIED if tested else UNKNOWN
-    if not contest.alike(case):
-        best, why = (), ESTIMANDS
-    elif len(judged) < 2:
-        best, why = (), SILENT
-    measure, values = _values(contest, case, judged)
-    robust = {name for test in tests if test.robust for name in (test.one, test.other)}
-    robust = [name for name in judged if name in robust and contest.of(case, name, criterion.measure)[1] is None]
-    found = {"measure": measure, "values": values, "robust": tuple(robust), "silent": silent}
-    if why is None:
-        found |= _margin(best[0], values, [test for test in tests if test.robust == (measure == ROBUST)])
-        own = {worse: test for (first, worse), test in beats.items() if first == best[0]}
-        finite = contest.of(case, best[0], criterion.measure)[0] is not None
-        found["rough"] = any(test.rough for test in own.values())
-        found["stood_in"] = any(
-            test.robust
-            and not (finite and contest.of(case, worse, criterion.measure)[2] == UNDEFINED)  # else it is less
-            for worse, test in own.items()
-        )
-    return Case(*case, contest.places[case], best, why, **found)
+    standing, (judged, silent) = contest.standing(case), contest.judged(case)
+    if standing is None:
+        why = ESTIMANDS if not contest.alike(case) else SILENT if len(judged) < 2 else UNKNOWN
+        measure, best = contest.criterion.measure, judged if why == UNKNOWN else ()
+        return Case(*case, contest.places[case], best, why, measure, _values(contest, case, measure), silent=silent)
+    beats = {test.better(contest.criterion.larger) for test in tests if id(test) in sure}
+    best, values = _best([*standing.known], beats), _values(contest, case, standing.measure)
+    found = {"infinite": standing.infinite, "unjudged": standing.unknown, "silent": silent}
+    if len(best) == 1:
+        found |= _margin(best[0], [name for name in values if name in standing.known], tests)
+    why = None if len(best) == 1 else TIED
+    return Case(*case, contest.places[case], best, why, standing.measure, values, **found)
 
 
 def _best(judged, beats):
@@ -122,26 +113,21 @@ def _best(judged, beats):
     unbeaten = [name for name in judged if name not in beaten]
     if len(unbeaten) == 1:
         unbeaten += [name for name in judged if name != unbeaten[0] and (unbeaten[0], name) not in beats]
-    return tuple(unbeaten or judged)  # two measures may disagree all round
+    return tuple(unbeaten or judged)  # each of three may beat the next on the samples that both have fits of
 
 
-def _values(contest, case, judged):
-    """The measure that says most of a case, and estimator -> (value, mcse), from best to worst."""
-    criterion = contest.criterion
-    options = [criterion.measure] + [ROBUST] * criterion.loss
-    found = [{name: contest.of(case, name, measure)[:2] for name in judged} for measure in options]
-    place = next((k for k, own in enumerate(found) if sum(mcse is not None for _, mcse in own.values()) > 1), 0)
-    known = [item for item in found[place].items() if item[1][0] is not None]
-    return options[place], dict(sorted(known, key=lambda item: item[1][0], reverse=criterion.larger))
+def _values(contest, case, measure):
+    """Estimator -> (value, mcse), from best to worst."""
+    found = {name: contest.of(case, name, measure)[:2] for name in contest.judged(case)[0]}
+    known = [item for item in found.items() if item[1][0] is not None]
+    return dict(sorted(known, key=lambda item: item[1][0], reverse=contest.criterion.larger))
 
 
-def _margin(winner, values, tests):
-    """The next best, and how far it is off the winner."""
-    others = [name for name, (_, mcse) in values.items() if name != winner and mcse is not None]
-    if winner not in values or not others:
-        return {}
-    own = [test for test in tests if {test.one, test.other} == {winner, others[0]}]
-    return {"next": others[0], "margin": (abs(own[0].difference), own[0].mcse) if own else None}
+def _margin(winner, ordered, tests):
+    """The next best of those that can be judged, and how far it is off the winner."""
+    second = next((name for name in ordered if name != winner), None)
+    test = next((test for test in tests if {test.one, test.other} == {winner, second}), None)
+    return {"next": second, "margin": (abs(test.difference), test.mcse), "rough": test.rough} if test else {}
 
 
 def _failed(summary):

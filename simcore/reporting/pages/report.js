@@ -20,7 +20,8 @@
       row.hidden = !(fits && words.every((word) => texts[i].includes(word)));
       count += !row.hidden;
     });
-    told.textContent = `${count} of ${rows.length} rows are shown.`;
+    const [some, all] = [count, rows.length].map((number) => number.toLocaleString("en"));
+    told.textContent = `${some} of the ${all} rows on this page are shown.`;
   };
 
   const key = (row, column) => {
