@@ -36,6 +36,24 @@ def span(values):
     return texts[0] if texts[0] == texts[1] else f"{texts[0]} to {texts[1]}"
 
 
+def between(low, high, least):
+    """What is between two bounds, of which nothing is below `least`: "1.2 to 1.3", "at most 1.3", "at least 1.2"."""
+    if math.isinf(high):
+        return f"at least {_rounded(low, 0.01 * low, math.floor)}"
+    if low <= least:
+        return f"at most {_rounded(high, 0.1 * (high - least), math.ceil)}"
+    texts = [_rounded(own, high - low, how) for own, how in ((low, math.floor), (high, math.ceil))]
+    return texts[0] if texts[0] == texts[1] else f"{texts[0]} to {texts[1]}"
+
+
+def _rounded(number, width, how):
+    """A number, rounded down or up by `how` to the first digit of a width; of nothing, to six digits."""
+    if not width > 1e-9 * abs(number):
+        return f"{number:.6g}"
+    places = max(0, -math.floor(math.log10(width)))
+    return f"{how(number * 10**places) / 10**places:.{places}f}"
+
+
 def percent(share):
     if share > 0.995:
         return "over 99 %"
@@ -47,6 +65,12 @@ def named(names, times=True):
     some = few(dict(names.most_common()))
     shown = [f"{name} in {count:,}" if times else name for name, count in some.items()]
     return listed(shown + [f"{len(names) - len(some)} others"] * (len(some) < len(names)))
+
+
+def some_of(names):
+    """The first of some names, and how many others there are."""
+    some = list(few(dict.fromkeys(names)))
+    return some + [f"{len(names) - len(some)} others"] * (len(some) < len(names))
 
 
 def few(found):

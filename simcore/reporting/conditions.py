@@ -98,6 +98,7 @@ def _phrases(phrases, factor, labels):
         else:
             _join(groups, name, phrase, given)
     told = [phrase.format_map(_together(given)) if given else phrase for phrase, given in groups.values()]
+    told = [phrase.replace("with 1 degrees", "with 1 degree") for phrase in told]
     *most, last = told
     return [*(one.removesuffix(" errors") if last.endswith(" errors") else one for one in most), last]
 

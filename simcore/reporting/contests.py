@@ -114,30 +114,40 @@ class Contest:
         silent = tuple(
             name
             for name in self._truths[case]
-            if all(self.of(case, name, measure)[2] == INSUFFICIENT for measure in self._measures)
+            if all(self.of(case, name, measure)[2] == INSUFFICIENT for measure in self.measures)
         )
         return tuple(name for name in self._truths[case] if name not in silent), silent
 
     @property
-    def _measures(self):
-        return [self.criterion.measure] + [ROBUST] * self.criterion.loss
+    def measures(self):
+        """Those that can decide, the first the one of the criterion."""
+        return (self.criterion.measure, ROBUST)[: 1 + self.criterion.loss]
 
     def standing(self, case):
         """The Standing of a case, None where no measure can decide it."""
-        found = (self._by(case, measure) for measure in self._measures * self.alike(case))
+        found = (self.by(case, measure) for measure in self.measures)
         return next((own for own in found if own is not None), None)
 
-    def _by(self, case, measure):
-        """The Standing by a measure; None where that cannot decide."""
+    def infinite(self, case, measure):
+        """The estimators whose loss is infinite there, a tuple."""
+        names = self.judged(case)[0] if self.criterion.loss and self.alike(case) else ()
+        return tuple(name for name in names if self.of(case, name, measure)[2] == UNDEFINED)
+
+    def by(self, case, measure):
+        """The Standing by a measure; None where that cannot decide: there are too few errors, or the best may be one
+        without."""
+        if not self.alike(case):
+            return None
         found = {name: self.of(case, name, measure) for name in self.judged(case)[0]}
+        infinite = self.infinite(case, measure)
         known = {name: (*own[:2], own[2] == ROUGH) for name, own in found.items() if own[1] is not None}
-        infinite = tuple(name for name, own in found.items() if self.criterion.loss and own[2] == UNDEFINED)
         unknown = tuple(name for name in found if name not in known and name not in infinite)
-        values = [found[name][0] for name in unknown if found[name][0] is not None]
         if len(known) < 2 and (unknown or not known or not infinite):
             return None
-        larger, numbers = self.criterion.larger, [own[0] for own in known.values()]
-        hidden = any(value > max(numbers) if larger else value < min(numbers) for value in values)
+        sign = -1.0 if self.criterion.larger else 1.0
+        best = min(sign * value + Z * mcse for value, mcse, _ in known.values())
+        values = (found[name][0] for name in unknown)
+        hidden = any(value is not None and sign * value <= best for value in values)
         return None if hidden else Standing(measure, known, infinite, unknown)
 
     def tests(self, case):

@@ -9,8 +9,7 @@ import re
 
 from simcore.reporting import conditions
 from simcore.reporting.verdicts import ESTIMANDS
-from simcore.tables import with_error
-from simcore.wording import counted, few, joined, listed, percent, unit
+from simcore.wording import between, counted, few, joined, listed, percent, some_of, unit
 
 _PLAIN = (("errors", "normal"), ("contamination", "none"))  # what people may be sure of
 
@@ -32,7 +31,7 @@ def worst_cases(verdict):
         parts = []
         for name, own in few(known).items():
             where = conditions.worded([own.case], choice.cases)
-            parts.append(f"{name} {with_error(own.size, own.mcse)}" + (f" ({where})" if where else ""))
+            parts.append(f"{name} {between(own.low, own.high, choice.least)}" + (f" (most {where})" if where else ""))
         if left := len(known) - len(parts):
             parts.append(f"{left} others more")
         if parts:
@@ -73,14 +72,16 @@ def _at_worst(choice, name, verdict):
     total, least = len(choice.cases), _least(choice)
     where = conditions.worded([choice.worst[name].case], choice.cases)
     cases = counted(total, unit(choice.cases), unit(choice.cases, total))
-    if all(case.winner == name for case in choice.cases):
-        which = f"all {cases}" if total > 1 else f"one {unit(choice.cases)}"
-        return f"in {which} it has the {least} {_won_by(choice)}, beyond the error"
+    if choice.wins_all(name):
+        inside = f"all {cases}" if total > 1 else f"the only {unit(choice.cases)} that can be judged"
+        return f"in {inside} it has the {least} {_won_by(choice)}, beyond the error"
     count, every = len(choice.worst), len(verdict.estimators)
     whose = "of both" if count == 2 else f"of all {count}"
     whose += " estimators" if count == every else f" (of {every}) that can be judged"
-    size = _size(choice, choice.worst[name])
-    return f"at worst{_aside(where)} its {_noun(choice)} is {size} there, the least worst case {whose} over {cases}"
+    size, rough = _size(choice, choice.worst[name]), " (by errors that are rough themselves)" * choice.rough
+    there = " there" * bool(where)
+    text = f"at worst{_aside(where)} its {_noun(choice)} is {size}{there}, the least worst case {whose} over {cases}"
+    return text + rough
 
 
 def _aside(where):
@@ -101,9 +102,9 @@ def _least(choice):
 
 
 def _size(choice, own):
-    number, _, error = with_error(own.size, own.mcse).partition(" ± ")
-    error = f"(MCSE {error}{', itself rough' * own.rough})"
-    return f"{number} times {error} the smallest" if choice.multiples else f"{number} {error} off the {_least(choice)}"
+    """How far an estimator is off at worst, by the bounds for all of them together."""
+    size = between(own.low, own.high, choice.least)
+    return f"{size} times the smallest" if choice.multiples else f"{size} off the {_least(choice)}"
 
 
 def _unless(choice, name):
@@ -112,7 +113,7 @@ def _unless(choice, name):
     for factor, values in conditions.levels(choice.cases).items():
         for value in values if len(values) > 1 and factor != "parameter" else ():
             own = [case for case in choice.cases if conditions.place(case).get(factor) == value]
-            winners = {case.winner for case in own}
+            winners = {case.winner if case.measure == choice.measure else None for case in own}
             if len(winners) == 1 and not winners & {None, name} and (gain := _gain(own, name, choice)) > 0.0:
                 found.append(((factor, value) in _PLAIN, len(own), gain, own))
     if not found:
@@ -134,17 +135,16 @@ def _gain(cases, name, choice):
 
 def _several(choice):
     """The clause where the best cannot be told apart."""
-    some = few(dict.fromkeys(choice.best))
-    names = [*some, *([f"{len(choice.best) - len(some)} others"] if len(some) < len(choice.best) else [])]
-    text = f"use one of {listed(names, 'or')}: "
+    text = f"use one of {listed(some_of(choice.best), 'or')}: "
     if len(choice.cases) == 1:
-        return f"{text}in the only {unit(choice.cases)} their {_noun(choice)}s are within the error of each other"
+        only = f"the only {unit(choice.cases)}" + " that can be judged" * bool(choice.left)
+        return f"{text}in {only} their {_noun(choice)}s are within the error of each other"
     cases = counted(len(choice.cases), unit(choice.cases), unit(choice.cases, 2))
-    left = f" ({choice.left:,} more cannot be judged so)" if choice.left else ""
-    own, noun = choice.worst[names[0]], _noun(choice)
-    size = f"then {_size(choice, own)}" if own.mcse else f"the {_least(choice)} everywhere, though within the error"
-    which = f"it cannot be told, beyond the error, which {noun} is the least at worst"
-    return f"{text}over {cases}{left} {which}; that of {names[0]} is {size}"
+    left = f" ({choice.left:,} more cannot be judged by it)" if choice.left else ""
+    first = choice.best[0]
+    which = "it cannot be told, beyond the error, whose worst case is the least"
+    at_worst = f"at worst the {_noun(choice)} of {first} is {_size(choice, choice.worst[first])}"
+    return f"{text}over {cases}{left} {which}; {at_worst}"
 
 
 def _none(choice, verdict):
@@ -174,7 +174,6 @@ def _exact(verdict):
         last = choice
     if last is None:
         return "no estimator can be recommended, as none has a finite value everywhere"
-    some = few(dict.fromkeys(last.best))
-    names = [*some, *([f"{len(last.best) - len(some)} others"] if len(some) < len(last.best) else [])]
-    who = f"use {names[0]}: it has" if len(names) == 1 else f"use one of {listed(names, 'or')}: they have"
+    alone = len(last.best) == 1
+    who = f"use {last.best[0]}: it has" if alone else f"use one of {listed(some_of(last.best), 'or')}: they have"
     return f"{who} {listed(told)}"

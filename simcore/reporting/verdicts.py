@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field
 
 from simcore.registry import plugins
-from simcore.reporting.contests import Contest, beyond, or_none, place_of
+from simcore.reporting.contests import LEVEL, Contest, beyond, or_none, place_of
 from simcore.reporting.criteria import criteria, rows_of
 from simcore.reporting.regrets import choose, choose_exact
 from simcore.statuses import UNDEFINED
@@ -87,7 +87,7 @@ def decide(summary, comparisons):
     alone = sum(test.alone and id(test) not in sure for test in family)
     unpaired = any(not test.paired and not test.robust for test in family)
     chosen = [k for k, own in enumerate(asked) if k == 0 or own.loss]
-    choices = tuple(choose(contests[k], cases[asked[k]], tests[k]) for k in chosen)
+    choices = tuple(choose(contests[k], cases[asked[k]], tests[k], LEVEL / len(chosen)) for k in chosen)
     return Verdict(estimators, cases, choices, len(family), alone, unpaired, failed=_failed(summary))
 
 
