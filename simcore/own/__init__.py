@@ -77,7 +77,7 @@ def use_text(name, text, path=None):
 def use_ordered(name, text):
     """Take in what another process orders: the name and the bytes of a file, None of a package. Sources of earlier
     orders give way, and a file of the same bytes goes by this name from here on. Raises UsageError."""
-    same = text and _of_bytes(hashlib.sha256(text).hexdigest())
+    same = _of_bytes(hashlib.sha256(text).hexdigest()) if text else _sources.get(name)
     if not same:
         source, module = _of_text(name, text) if text else _of_package(name)
         for other in [*_sources.values()]:
