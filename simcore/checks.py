@@ -7,10 +7,10 @@ import math
 from operator import itemgetter
 from typing import NamedTuple
 
-from simcore.choices import meant
+from simcore.choices import meant, short
 from simcore.errors import ScenarioError
 from simcore.registry import Interval, Parameter, Vector, is_called, unknown
-from simcore.toml_text import dotted, shorten, shown
+from simcore.toml_text import dotted, inline, shorten, shown
 
 MOST_SHOWN = 20
 _ROWS, _COLUMNS = 23, 120  # of a screen, less a row for how many more there are
@@ -147,9 +147,10 @@ class Checks:
             return self.wrong(path, "is unknown", f'{own} is {article} {other}: write {other} = "{own}"', name)
         own, values = meant(name, known) or ("", {}) if isinstance(known, dict) else ("", {})
         if values:
-            entries = "".join(f", {key} = {value}" for key, value in values.items())
+            said = ((key, short(value) if type(value) is float else inline(value)) for key, value in values.items())
+            entries = "".join(f", {key} = {value}" for key, value in said)
             return self.wrong(path, "is unknown", f'write {path[-1]} = "{own}"{entries}', name)
-        return self.wrong(path, "is unknown", (name, known), name)
+        return self.wrong(path, "is unknown", (name.partition("(")[0].strip() or name, known), name)
 
 
 def _called(name, known):

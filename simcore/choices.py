@@ -3,10 +3,9 @@
 import json
 import math
 import operator
-import re
 from dataclasses import dataclass
 
-from simcore.registry import BELOW_ONE, REAL, SIZE, Flag, Parameter, is_called, plugins
+from simcore.registry import BELOW_ONE, KIND_OF, REAL, SIZE, Flag, Interval, Parameter, Vector, is_called, plugins
 
 _LOC_AND_SCALE = (
     Parameter("loc", "where the errors are centred", REAL, 0.0, also=("mean", "mu", "location", "center", "centre")),
@@ -16,7 +15,6 @@ _RANDOM_DESIGN = (
     Parameter("correlation", "of any two columns, by a common part", BELOW_ONE, 0.0),
     Parameter("redrawn", "a new design in every replication, not one for the cell", Flag(), False),
 )
-_LOOSE = re.compile(r"([^(]*?) *(?:\(([\w.=, -]*)\)|_?(\d[\d.]*))?").fullmatch
 _RESIDUAL_SCALE = Parameter("scale", "the scale of the residuals", SIZE, "mad", ("mad", "proposal2"))
 
 
@@ -154,16 +152,49 @@ def _said(key, value):
 
 
 def meant(text, known):
-    """(name, {parameter: its text}) of the plugin that people mean by t3, t(3) or Huber(k=2), None where that is none
-    of those known, name -> record."""
-    found = _LOOSE(text)
-    for name, inside in ((text, ""), (found[1], found[2] or found[3] or "")) if found else ():
+    """(name, {parameter: value}) of the plugin that people mean by t3, t(3) or Huber(k=2), with those values that its
+    parameters take; None where it is none of those known, name -> record. Its time grows as the text, and no faster."""
+    for name, inside in ((text, ""), _apart(text)):
         plugin = next((plugin for plugin in known.values() if is_called(plugin, name)), None)
         if plugin:
-            given = zip(inside.split(",") if inside else (), plugin.parameters, strict=False)
-            pairs = (value.strip() if "=" in value else f"{p.name}={value.strip()}" for value, p in given)
-            return plugin.name, dict(pair.split("=", 1) for pair in pairs)
+            return plugin.name, dict(_given(plugin, inside))
     return None
+
+
+def _apart(text):
+    """(name, what stands in the brackets behind it, or the number there)."""
+    name, bracket, inside = text.partition("(")
+    if bracket:
+        return name.strip(), inside.strip().removesuffix(")")
+    name = text.rstrip("0123456789.")
+    return name.strip(" _"), text[len(name) :]
+
+
+def _given(plugin, inside):
+    """Pairs (name of a parameter, value) of those that are given by name, or in their order, and that it takes."""
+    kind = KIND_OF[type(plugin)]
+    parameters = () if kind == "problems" else parameters_of(kind, plugin)  # settings stand among the factors
+    for word, parameter in zip(inside.split(",", len(parameters)), parameters, strict=False):
+        key, named, value = word.rpartition("=")
+        if named:
+            parameter = next((own for own in parameters if is_called(own, key.strip())), None)
+        value = parameter and _taken(parameter, value.strip(" \"'"))
+        if value is not None:
+            yield parameter.name, value
+
+
+def _taken(parameter, text):
+    """The value of a parameter that a text stands for, None where it takes none such."""
+    if text in parameter.words:
+        return text
+    if not isinstance(parameter.domain, Interval):
+        value = {"true": True, "false": False}.get(text, text)
+        return value if not isinstance(parameter.domain, Vector) and value in parameter.domain else None
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and number in parameter.domain else None
 
 
 def labelled(name, labels):

@@ -6,6 +6,7 @@ raises is a KeyboardInterrupt, which libraries let pass; `stoppable` turns it in
 
 import contextlib
 import signal
+import sys
 import threading
 
 from simcore.errors import Stopped
@@ -28,6 +29,7 @@ def stoppable():
         return
     heard = [number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # as under nohup
     before = {number: signal.signal(number, _ask) for number in heard}
+    hook, sys.unraisablehook = sys.unraisablehook, _told_unless_stopped(sys.unraisablehook)
     _State.installed, _State.came = True, None
     try:
         yield
@@ -36,7 +38,7 @@ def stoppable():
             raise
         raise Stopped from None
     finally:
-        _State.installed = False
+        _State.installed, sys.unraisablehook = False, hook
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -57,6 +59,7 @@ def leave():
     """From now on, while this process ends for a signal, others do not hinder it; Ctrl-C kills it at once."""
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_DFL if number == signal.SIGINT else signal.SIG_IGN)
+    exec("")  # else `python -m` ends by SIGINT, whatever its exit code, where the signal came within an exec of text
 
 
 @contextlib.contextmanager
@@ -74,6 +77,17 @@ def check():
     """Stop now if a signal came and was not heard: while shielded, or within a callback that lets nothing through."""
     if _State.installed and _State.came is not None and threading.current_thread() is threading.main_thread():
         raise KeyboardInterrupt
+
+
+def _told_unless_stopped(hook):
+    """A hook for exceptions that callbacks, of weak references and the like, let not through: a stop waits for `check`
+    and is not printed."""
+
+    def tell(lost):
+        if lost.exc_type is not KeyboardInterrupt or _State.came is None:
+            hook(lost)
+
+    return tell
 
 
 def _ask(number, _frame):

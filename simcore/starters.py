@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from simcore import choices, own, scenario, scenario_checks
 from simcore.errors import ScenarioError, UsageError, command
 from simcore.registry import Interval, OneOf, Vector, plugins, resolved, unknown
-from simcore.toml_text import inline
+from simcore.toml_text import inline, shorten
 
 _CODE, _WIDTH = 44, 118  # where comments begin, and end
 _ENTRY = re.compile(r"([a-z0-9_]+)(?:\((.*)\))?").fullmatch
@@ -96,7 +96,10 @@ def _wider(answers, field, name):
 
 
 def split(text):
-    """The entries of a list as people type it: `normal, student_t(df=3)`, with commas inside brackets too."""
+    """The entries of a list as people type it: `normal, student_t(df=3)`, with commas inside brackets too. Raises
+    UsageError where a bracket is open."""
+    if text.count("(") > text.count(")"):
+        raise UsageError(f"a bracket is open (got {shorten(text)!r}), close it: huber(k=1.5), tukey")
     return tuple(entry.strip() for entry in re.findall(r"[^,(]+(?:\([^)]*\))?", text) if entry.strip())
 
 

@@ -1,5 +1,6 @@
 """Workers of Dask that are any number, die, fail, or are other code: the run is that of one process, to the byte."""
 
+import asyncio
 import contextlib
 import functools
 import json
@@ -10,13 +11,16 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from concurrent import futures
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import simcore as sc
-from simcore import cli, design, execute, failures, jit
+from simcore import cli, design, execute, failures, jit, own
 from simcore.errors import IncompleteError, UsageError
 from tests import cluster
 from tests.kills import snapshot
@@ -371,6 +375,102 @@ def test_a_design_file_that_a_worker_has_otherwise(client, tmp_path, monkeypatch
     finally:
         client.run(os.chdir, str(ROOT))
     assert snapshot(run.path) == serial(tmp_path, study)
+
+
+OWN = """
+from numba import njit
+from simcore.registry import Estimator
+
+@njit
+def fit(x):
+    return {} + x.mean()
+
+PLUGIN = Estimator("moved", "a mean that is moved", scalar=fit)
+"""
+
+
+def study_of_own(path, shift):
+    """A study with an estimator of a file, in place of any that was in use."""
+    for source in [*own._sources.values()]:
+        own._drop(source)
+    path.write_text(OWN.format(shift))
+    sc.use(path)
+    return study_with(estimators=[{"loss": "l2"}, {"estimator": "moved"}], replications=64)
+
+
+def test_workers_take_the_plugins_of_one_run_after_the_other(client, tmp_path, no_plugins):
+    """The same file of another name, other bytes of the same name, and another file that defines the same."""
+    for number, (name, shift) in enumerate([("a.py", 1), ("b.py", 1), ("b.py", 2), ("c.py", 3), ("a.py", 1)]):
+        place = tmp_path / str(number)
+        place.mkdir()
+        study = study_of_own(place / name, shift)
+        assert snapshot(sc.run(study, place / "run", engine=client).path) == serial(place, study)
+
+
+def test_a_worker_takes_plugins_only_while_it_computes_nothing(tmp_path, no_plugins):
+    """Else a block would be computed with those of another study; and its event loop does not wait for that."""
+    from simcore.engines import dask as engine
+
+    order, worker = engine._order(study_of_own(tmp_path / "own.py", 1)), SimpleNamespace(address="here")
+    before = own.inputs(study_of_own(tmp_path / "own.py", 2))
+    with futures.ThreadPoolExecutor(1) as pool:
+        with engine._alone:
+            asked = pool.submit(asyncio.run, engine._able(order, worker))
+            assert not futures.wait([asked], 0.3).done
+            assert own._sources["own.py"].digest == before["own.py"]
+        asked.result(30)
+    assert own._sources["own.py"].digest == json.loads(order.origin)["inputs"]["own.py"] != before["own.py"]
+
+
+def test_plugins_that_change_while_a_block_is_computed(tmp_path, monkeypatch, no_plugins):
+    from simcore.engines import dask as engine
+
+    def run_block(*arguments):
+        own.use_ordered("own.py", OWN.format(2).encode())
+        return plain(*arguments)
+
+    worker, plain = SimpleNamespace(address="here", state=SimpleNamespace(nthreads=1)), execute.run_block
+    monkeypatch.setattr(distributed, "get_worker", lambda: worker)
+    order, block = engine._order(study_of_own(tmp_path / "own.py", 1)), design.Block(0, "key", 0, 64)
+    assert engine.compute(order, block).block == block
+    monkeypatch.setattr(execute, "run_block", run_block)
+    with pytest.raises(UsageError, match="the worker at here was given other plugins while it computed; run the same"):
+        engine.compute(order, block)
+
+
+def test_a_worker_dies_before_its_result_is_fetched(tmp_path, monkeypatch):
+    """Where none takes its place, it is said, and the run goes on when another comes."""
+    from simcore.engines import dask as engine
+    from simcore.engines import dask_workers
+
+    each, look, told = engine._each, dask_workers.Others.look, []
+    worker = "-m", "distributed.cli.dask_worker", "--no-nanny", "--nthreads", 1
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with workers(0, 1) as client, started(*worker, client.scheduler.address, cwd=tmp_path, **quiet) as victim:
+        client.wait_for_workers(1, timeout=60)
+
+        def each_lost(done, look):
+            for future in each(done, look):
+                if victim.poll() is None:
+                    victim.kill()
+                    assert cluster.wait(lambda: not client.nthreads(), 30)
+                yield future
+
+        def look_and_start(own):
+            look(own)
+            if own._told:
+                told.append(victim.poll())
+                client.cluster.scale(1)
+
+        monkeypatch.setattr(engine, "_PATIENCE", 0.3)
+        monkeypatch.setattr(engine, "_each", each_lost)
+        monkeypatch.setattr(dask_workers.Others, "look", look_and_start)
+        late = threading.Timer(30, client.cluster.scale, [1])  # for a test that fails, and does not wait for ever
+        late.start()
+        run = sc.run(study_with(), tmp_path / "run", engine=client)
+        late.cancel()
+    assert {*told} == {-signal.SIGKILL}
+    assert snapshot(run.path) == serial(tmp_path, study_with())
 
 
 def test_jobs_of_slurm_as_workers(slurm, tmp_path, monkeypatch):

@@ -92,6 +92,12 @@ HOSTILE = {
         'reference = "x"\n' + SMALL.replace('"l2"', f'"huber"\nk = {steps(1000)}'),
         '1: reference: is not the label of an estimator (got "x")',
     ),
+    "a name of spaces": (SMALL.replace('"l2"', f'"<{" " * 40_000}x("'), '7: estimators[0].loss: is unknown (got "<   '),
+    "a name of digits": (SMALL.replace('"l2"', f'"{"1" * 90_000}x"'), '7: estimators[0].loss: is unknown (got "111'),
+    "a name with many values": (
+        SMALL.replace('"l2"', f'"huber({"k=," * 20_000})"'),
+        '7: estimators[0].loss: is unknown (got "huber(k=,',
+    ),
     "long lines": (
         "".join(f'"{letter * 200}"."{letter * 300}" = "{letter * 999}"\n' for letter in "abcdefghijklmnopqrst") + SMALL,
         '1: "aaa',

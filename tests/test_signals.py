@@ -2,6 +2,9 @@
 
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -80,3 +83,49 @@ def test_what_was_ignored_stays_so_as_under_nohup():
         assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+class Last:
+    """Calls a function when it is forgotten, and lets no exception through."""
+
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __del__(self):
+        function, arguments = self.call
+        function(*arguments)
+
+
+def test_a_signal_within_a_callback_is_heard_at_the_next_check_and_not_printed(monkeypatch):
+    printed = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda lost: printed.append(lost.exc_type))
+    with pytest.raises(Stopped), signals.stoppable():
+        Last(int, "no number")
+        Last(send, signal.SIGTERM)
+        assert printed == [ValueError]
+        signals.check()
+        pytest.fail("it went on")
+    Last(int, "no number")
+    assert printed == [ValueError] * 2
+
+
+ENDING = """
+import os, sys
+from simcore import signals
+from simcore.errors import Stopped
+
+try:
+    with signals.stoppable():
+        exec("os.kill(os.getpid(), 15)\\npass")
+except Stopped:
+    signals.leave()
+    sys.exit(75)
+"""
+
+
+def test_the_exit_code_where_a_signal_came_within_an_exec(tmp_path):
+    """As in the making of a dataclass, while modules are imported."""
+    (tmp_path / "ending.py").write_text(ENDING)
+    places = [str(tmp_path), str(Path(sc.__file__).parents[1])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(places)}
+    assert subprocess.run([sys.executable, "-m", "ending"], cwd=tmp_path, env=environment).returncode == 75

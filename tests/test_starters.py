@@ -188,6 +188,7 @@ def test_a_file_is_never_written_over_and_nothing_asked_first(folder, terminal):
         (["mine", "--errors", "Gaussian"], "'Gaussian' is unknown, write normal;"),
         (["mine", "--losses", "Huber(2)"], "'Huber(2)' is unknown, write huber(k=2);"),
         (["mine", "--losses", "hubr"], "did you mean 'huber'?"),
+        (["mine", "--losses", "l2, huber(k=1.5"], "a bracket is open (got 'l2, huber(k=1.5'), close it"),
         (["mine", "--losses", "huber(k=-1)"], "is out of range"),
         (["mine", "--problem", "direction", "--losses", "l2"], "is unknown"),
         (["mine", "--n", "ten"], "must be whole numbers (got 'ten')"),

@@ -5,6 +5,7 @@ to Dask and changes no bit. A worker that dies is replaced by another; a block t
 is given up, and the rest goes on.
 """
 
+import asyncio
 import contextlib
 import functools
 import itertools
@@ -16,14 +17,14 @@ from typing import NamedTuple
 
 import distributed
 
-from simcore import design, execute, jit, own, provenance, scenario
+from simcore import design, execute, jit, own, provenance, scenario, signals
 from simcore.engines import dask_workers
 from simcore.errors import IncompleteError, UsageError
 
 _AHEAD = 2  # blocks sent out for each thread of the workers, so that none waits while a result is stored
 _PATIENCE = 5  # seconds without a result, before it is looked whether there are workers at all
 _GONE = (distributed.CancelledError, OSError)
-_alone = threading.Lock()  # in a worker: not every threading layer of Numba takes two callers
+_alone = threading.Lock()  # in a worker: it has the plugins of one study, and not every layer of Numba two callers
 
 
 class Order(NamedTuple):
@@ -60,9 +61,7 @@ def run(workers, study, missing, commit, fail):
     other code than this, IncompleteError where they or the scheduler are lost."""
     if not missing:
         return
-    plugins = tuple((source.name, source.text) for source in own.needed(study))
-    order = Order(study.text, study.replications, study.seed, _origin(study), plugins)
-    address = workers.client.scheduler.address
+    order, address = _order(study), workers.client.scheduler.address
     try:
         workers.start()
         _refuse_others(workers.client, order)
@@ -76,6 +75,11 @@ def run(workers, study, missing, commit, fail):
             f"the scheduler at {address} is lost, or it has cancelled the work; what is finished is "
             "kept: run the same command again"
         ) from error
+
+
+def _order(study):
+    plugins = tuple((source.name, source.text) for source in own.needed(study))
+    return Order(study.text, study.replications, study.seed, _origin(study), plugins)
 
 
 class _Collected:
@@ -127,14 +131,14 @@ def _pass(workers, order, collected, ahead, fail, died):
         send()
         for future in _each(done, workers.look):
             block = sent.pop(future)
-            error = future.exception()
+            error, result = _outcome(future, workers.look)
             if isinstance(error, UsageError):
                 raise error
             if isinstance(error, distributed.scheduler.KilledWorker):
                 died(block, f"{error.allowed_failures + 1} workers died of it")
             elif error is not None:
                 fail(block, f"{type(error).__name__}: {error}")
-            yield from collected.add(block, future.result() if error is None else None)
+            yield from collected.add(block, result)
             send()
     finally:
         if client.status == "running":
@@ -147,6 +151,7 @@ def _each(done, look):
     some seconds."""
     since = time.monotonic()
     while not done.is_empty():
+        signals.check()
         if done.has_ready():
             yield next(done)
             since = time.monotonic()
@@ -157,13 +162,43 @@ def _each(done, look):
             time.sleep(0.01)
 
 
+def _outcome(future, look):
+    """(error, result) of a future, either None. Where the worker that has the result dies first, another computes it
+    anew; look: is called again and again meanwhile."""
+    patience = _PATIENCE
+    while True:
+        try:
+            error = future.exception(patience)
+            return error, None if error else future.result(patience)
+        except distributed.TimeoutError:
+            look()
+            patience *= 2  # what is large, on its way here, needs some time and begins again
+        except Exception:
+            if future.status != "error":  # else it has failed since it was looked at
+                raise
+
+
 def compute(order, block):
-    """In a worker: the result of a block, on as many threads as the worker has."""
+    """In a worker: the result of a block, on as many threads as the worker has. Raises UsageError."""
     with _alone:
         worker = distributed.get_worker()
-        study, cells = _study_of(order, worker.address)
+        study, cells = _ready(order, worker.address)
+        plugins = own.inputs(study)
         jit.set_threads(worker.state.nthreads)
-        return execute.run_block(study, cells[block.cell], block, study.keep == "estimates")
+        result = execute.run_block(study, cells[block.cell], block, study.keep == "estimates")
+        if own.inputs(study) != plugins:  # a cluster may be threads of a process in which others work
+            told = "was given other plugins while it computed; run the same command again"
+            raise UsageError(f"the worker at {worker.address} {told}")
+        return result
+
+
+def _ready(order, address):
+    """As `_study_of`, and the study's plugins are in use until `_alone`, which the caller holds, is given up."""
+    if json.loads(order.origin)["code"] == jit.source_digest():
+        with _refusing(address):
+            for name, text in order.plugins:
+                own.use_ordered(name, text)
+    return _study_of(order, address)
 
 
 @functools.lru_cache(maxsize=4)
@@ -171,17 +206,21 @@ def _study_of(order, address):
     """(the study, its cells) that are ordered. Raises UsageError where they would have other numbers here."""
     asked, here = json.loads(order.origin), {"code": jit.source_digest()}
     if here["code"] == asked["code"]:  # else the scenario may mean nothing here
-        try:
-            for name, text in order.plugins:
-                own.use_text(name, text) if text else own.use(name)
+        with _refusing(address):
             study = scenario.parse(order.text).with_changes(order.replications, order.seed)
             here = json.loads(_origin(study))
-        except UsageError as error:
-            raise UsageError(f"the worker at {address} cannot compute this: {error}") from None
     differ = [f"{name}: there {here[name]}, here {asked.get(name)}" for name in here if here[name] != asked.get(name)]
     if differ:
         raise UsageError(f"the worker at {address} would give other numbers; {'; '.join(differ)}; give it this simcore")
     return study, design.cells(study)
+
+
+@contextlib.contextmanager
+def _refusing(address):
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"the worker at {address} cannot compute this: {error}") from None
 
 
 def _origin(study):
@@ -198,5 +237,11 @@ def _refuse_others(client, order):
             raise UsageError(f"the worker at {address} cannot run simcore ({answer!r}); install this simcore there")
 
 
-def _able(order, dask_worker):
-    _study_of(order, dask_worker.address)
+async def _able(order, dask_worker):
+    """In a worker's event loop, which goes on while a block of another study, with plugins of its own, is computed."""
+    await asyncio.to_thread(_look_at, order, dask_worker.address)
+
+
+def _look_at(order, address):
+    with _alone:
+        _ready(order, address)

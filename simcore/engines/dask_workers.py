@@ -37,6 +37,7 @@ class Own:
         """Start them, and wait for the first. Raises UsageError where none comes."""
         self._cluster.scale(self._count)
         while not self.client.nthreads():
+            signals.check()
             if self._all_ended():
                 raise UsageError(
                     'engine: the worker processes do not start; a script that uses engine="dask" must do so under '

@@ -62,7 +62,7 @@ def use(source):
             raise UsageError(f"{path}: cannot be read ({error.strerror}); give the path of a Python file") from error
         found = use_text(path.name, text, str(path))
     else:
-        found = _use_package(str(source))
+        found = _adopt(*_of_package(str(source)))
     if str(source) not in errors.always:  # commands that people are told need it, too
         errors.always += ["--plugin", str(source)]
     return found
@@ -70,15 +70,35 @@ def use(source):
 
 def use_text(name, text, path=None):
     """Take in the plugins of a file of this name, whose bytes are given. path: where it stands, for messages."""
+    known = _of_bytes(hashlib.sha256(text).hexdigest())
+    return known.records if known else _adopt(*_of_text(name, text, path))
+
+
+def use_ordered(name, text):
+    """Take in what another process orders: the name and the bytes of a file, None of a package. Sources of earlier
+    orders give way, and a file of the same bytes goes by this name from here on. Raises UsageError."""
+    same = _of_bytes(hashlib.sha256(text).hexdigest()) if text else _sources.get(name)
+    if not same:
+        source, module = _of_text(name, text) if text else _of_package(name)
+        for other in [*_sources.values()]:
+            if other.name != name and other.defines & source.defines:
+                _drop(other)
+        _adopt(source, module)
+    elif same.name != name:
+        if name in _sources:
+            _drop(_sources[name])
+        _rename(same, name)
+
+
+def _of_text(name, text, path=None):
+    """(the Source of a file, the name of its module)."""
     digest = hashlib.sha256(text).hexdigest()
-    if known := _of_bytes(digest):
-        return known.records
     module = types.ModuleType(f"simcore_own_{digest[:16]}")  # by which machine code on disk finds it again
     module.__file__ = path or name
     with _blaming(module.__file__):
         sys.modules[module.__name__] = module
         exec(compile(text, module.__file__, "exec"), vars(module))
-    return _adopt(Source(name, digest, text, records.of_module(module, module.__file__)), module.__name__)
+    return Source(name, digest, text, records.of_module(module, module.__file__)), module.__name__
 
 
 def _of_bytes(digest):
@@ -121,7 +141,7 @@ def refuse_lacking(wanted, run):
     """
     for name, digest in wanted.items():
         if name not in _sources and (same := _of_bytes(digest)):
-            _sources[name] = dataclasses.replace(_sources.pop(same.name), name=name)
+            _rename(same, name)
     lacking = [name for name, digest in wanted.items() if name not in _sources or _sources[name].digest != digest]
     if lacking:
         told = ", ".join(f"{name}, SHA-256 {wanted[name][:12]}...{_instead(name)}" for name in lacking)
@@ -132,6 +152,10 @@ def refuse_lacking(wanted, run):
         if any(name in _sources for name in lacking):
             way = f"for other code, be it by a comment, give another --out, or the scenario another name; or {way}"
         raise UsageError(f"{run}: needs the plugins of {told}: {way}")
+
+
+def _rename(source, name):
+    _sources[name] = dataclasses.replace(_sources.pop(source.name), name=name)
 
 
 def _instead(name):
@@ -146,7 +170,8 @@ def blamed(error):
     return place and "{}:{}: in {}".format(*place) + f": {type(error).__name__}: {error}{hint}"
 
 
-def _use_package(name):
+def _of_package(name):
+    """(the Source of what an installed package offers under a name, the name of the package)."""
     offered = {entry.name: entry for entry in metadata.entry_points(group=GROUP)}
     if name not in offered:
         known = f"; {unknown(name, offered)}" if offered else "; no installed package offers any"
@@ -157,16 +182,15 @@ def _use_package(name):
     package = sys.modules[entry.module.partition(".")[0]]
     file, whole = Path(package.__file__), hasattr(package, "__path__")
     digest = jit.digest_of(file.parent) if whole else hashlib.sha256(file.read_bytes()).hexdigest()
-    known = _sources.get(name)
-    if known and known.digest == digest:
-        return known.records
     read = records.of_module if isinstance(found, types.ModuleType) else records.checked
-    return _adopt(Source(name, digest, None, read(found, entry.value)), package.__name__)
+    return Source(name, digest, None, read(found, entry.value)), package.__name__
 
 
 def _adopt(source, module):
     """Register what a source defines, over what it defined before."""
     old = _sources.get(source.name)
+    if old and old.digest == source.digest:
+        return old.records
     for kind, name in source.defines - (old.defines if old else set()):
         if name in plugins(kind):
             others = (other.name for other in _sources.values() if (kind, name) in other.defines)
@@ -181,6 +205,13 @@ def _adopt(source, module):
     if old:
         _forget()
     return source.records
+
+
+def _drop(source):
+    for kind, name in source.defines:
+        del plugins(kind)[name]
+    del _sources[source.name]
+    _forget()
 
 
 @contextlib.contextmanager
