@@ -16,7 +16,7 @@ import uuid
 from pathlib import Path
 
 system = os  # the calls of the operating system
-_PATIENCE = 5  # a temporary file may be cleared away by another process that has finished
+_PATIENCE = 100  # a temporary file may be cleared away by each other process that finishes
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 

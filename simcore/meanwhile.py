@@ -5,7 +5,7 @@ import functools
 
 from simcore.errors import DamagedError, IncompleteError, SimcoreError
 
-PATIENCE = 5  # attempts: each one fails only where another process does something at that moment
+PATIENCE = 20  # attempts: each one fails only where another process does something at that moment
 
 
 class Vanished(SimcoreError):

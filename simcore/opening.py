@@ -132,4 +132,6 @@ def _of_another(path, lines, hint=""):
 def _refuse_orphans(path):
     """Raise DamagedError where there are results of which nothing says what they are, OSError."""
     if any(files.names(path / name) for name in FOLDERS):
+        if there_is_a_run(path):
+            raise Changed(f"{path}: another process has just made it; run the same command again")
         raise DamagedError(f"{path}: has results, but no {RECORD}; {command('repair', path)} restores it")

@@ -101,6 +101,7 @@ def child(work):
         code = work() or 0
     except SimcoreError as error:
         code = error.exit_code
+        print(f"exit {code}: {error!s:.300}", file=sys.stderr)
     except SystemExit as error:
         code = error.code or 0
     except BaseException as error:

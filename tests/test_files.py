@@ -97,7 +97,7 @@ def test_a_folder_that_cannot_be_synced_is_none_of_our_business_but_an_error_is(
 
 def test_a_draft_that_another_process_clears_away_is_written_again(folder, system):
     def link(draft, path):
-        if len([name for name, _ in system.calls if name == "write"]) < 3:
+        if len([name for name, _ in system.calls if name == "write"]) < 30:  # as each of so many that finish may
             files.clear(folder / "temporary")
         os.link(draft, path)
 

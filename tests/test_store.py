@@ -268,6 +268,26 @@ def test_fewer_replications_than_before_are_refused(tmp_path):
         opening.create(tmp_path, study_with(replications=4999))
 
 
+@pytest.mark.parametrize("misses", [1, 5])
+def test_a_run_that_another_process_makes_at_this_moment(tmp_path, monkeypatch, misses):
+    """It is seen to be not there, and then to have results already: that is no damage."""
+    study, see = study_with(), opening.there_is_a_run
+    stored(tmp_path / "made", study, (0, 5000))
+    seen = []
+
+    def late(path):
+        seen.append(path)
+        return len(seen) % 2 == 0 and see(path) if len(seen) <= 2 * misses else see(path)
+
+    shutil.copytree(tmp_path / "made", tmp_path / "out")
+    monkeypatch.setattr(opening, "there_is_a_run", late)
+    folder = opening.create(tmp_path / "out", study)
+    assert rounds.missing(folder) == [] and len(seen) > 2 * misses
+    (folder.path / "run.json").unlink()
+    with pytest.raises(DamagedError, match="has results, but no run.json; simcore repair"):
+        opening.create(tmp_path / "out", study)
+
+
 @pytest.mark.parametrize("keep", [None, "estimates"])
 @pytest.mark.parametrize("n, most", [(4, 1 << 20), (37, 1 << 20), (4, 2048), (11, 1024), (5, 256)])
 def test_going_on_is_the_same_as_a_fresh_run(tmp_path, monkeypatch, n, most, keep):
