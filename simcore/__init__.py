@@ -25,7 +25,7 @@ _HOME = {
     "verify": ("audit", "verify"),
     "repair": ("repairs", "repair"),
     "plot": ("runs", "plot"),
-    "report": ("reporting.reports", "report"),
+    "report": ("runs", "report"),
     "export": ("exports", "export"),
     "Replication": ("replays", "Replication"),
     "replay": ("replays", "replay"),

@@ -304,6 +304,17 @@ def open_run(path):
     return Run(opening.open_folder(path))
 
 
+def report(run, path=None):
+    """Write a page about a finished run and return its path.
+
+    run: a Run or the path of a run directory. path: of the page, `report.html` in that directory by default. Raises
+    IncompleteError while blocks are missing, DamagedError, and UsageError where the page cannot be written.
+    """
+    from simcore.reporting.reports import Report
+
+    return Report.of(run if isinstance(run, Run) else open_run(run)).write(path)
+
+
 def plot(run, folder=None, kinds=None, measures=None, style="paper", progress=None):
     """Draw the figures that the factors of a run suit, as SVG, PNG and PDF; returns name -> matplotlib Figure.
 

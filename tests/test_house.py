@@ -34,6 +34,7 @@ KNOWS_NOTHING_OF = {
     "summaries": ("shelves", "store", "footprint", *WORKERS),
     "drawing": ("shelves", "store", "opening", "engines", "runs", "cli"),
     "figures": ("shelves", "store", "opening", "engines", "runs"),
+    "reporting": ("opening", "engines", "runs", "cli"),
 }
 
 

@@ -244,7 +244,7 @@ def test_the_figure_that_answers_is_the_first_and_captions_are_words(place):
     text = HOSTILE.replace("hostile", "three").replace('"cauchy" }', '"cauchy" }, { distribution = "laplace" }')
     (place / "three.toml").write_text(text.replace("replications = 2000", "replications = 100"))
     sc.run(place / "three.toml", out=place / "results")
-    reports.Report.of(folder).page(lambda done, count, name: kinds.append((done, count, name)))
+    reports.Report.of(sc.open(folder)).page(lambda done, count, name: kinds.append((done, count, name)))
     assert kinds[0][2].startswith("heatmap_") and [own[0] for own in kinds] == list(range(1, kinds[0][1] + 1))
 
 
@@ -275,7 +275,8 @@ def test_run_names_what_comes_next(place):
 
 def test_the_answer_is_what_run_and_show_print_last(place):
     """The same sentences as on the page; not below a part of the table, and never in JSON."""
-    told = [" ".join(sentence.split()) for sentence in reports.Report.of(place / "results" / "hostile").sentences]
+    answer = reports.Report.of(sc.open(place / "results" / "hostile"))
+    told = [" ".join(sentence.split()) for sentence in answer.sentences]
     for name in ("show", "merge"):
         lines = simcore(name, "results/hostile", cwd=place).stdout.split("\n\n")[-1]
         assert " ".join(lines.split()) == " ".join(f"{k}. {sentence}" for k, sentence in enumerate(told, 1)), name

@@ -115,9 +115,10 @@ def plot(run, out, kinds, measures, style, as_json):
 def report(run, out, as_json):
     """Write one HTML page about the finished RUN: the answer in three sentences, figures, numbers, provenance."""
     with Ticker(f"report {run}", "figures") as progress:
-        from simcore.reporting import reports
+        from simcore import runs
+        from simcore.reporting.reports import Report
 
-        found = reports.Report.of(run)
+        found = Report.of(runs.open_run(run))
         path = str(found.write(out, progress))
     if as_json:
         click.echo(json.dumps({"path": path, "sentences": found.sentences, "notes": found.notes}))

@@ -5,7 +5,6 @@ Use `Answer.of`.
 
 from dataclasses import dataclass
 
-from simcore import runs
 from simcore.registry import plugins
 from simcore.reporting import criteria, report_records, sentences, verdicts
 
@@ -20,8 +19,7 @@ class Answer:
 
     @classmethod
     def of(cls, run):
-        """The Answer of a Run, or of a run directory. Raises IncompleteError, DamagedError, UsageError."""
-        run = run if isinstance(run, runs.Run) else runs.open_run(run)
+        """The Answer of a Run. Raises IncompleteError, DamagedError, UsageError."""
         table, compared = run.summary(), {}
         if plugins("problems")[run.study.problem].exact is None:
             compared = {own.measure: run.comparisons(own.measure) for own in criteria.criteria(table)}

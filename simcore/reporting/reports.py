@@ -33,15 +33,6 @@ _KINDS = {  # kind -> what a figure of it shows
 }
 
 
-def report(run, path=None):
-    """Write a page about a finished run and return its path.
-
-    run: a Run or the path of a run directory. path: of the page, `report.html` in that directory by default. Raises
-    IncompleteError while blocks are missing, DamagedError, and UsageError where the page cannot be written.
-    """
-    return Report.of(run).write(path)
-
-
 class Report(Answer):
     """An Answer as a page."""
 
