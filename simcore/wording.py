@@ -39,22 +39,28 @@ def span(values):
 def between(low, high, least):
     """What is between two bounds, of which nothing is below `least`: "1.2 to 1.3", "at most 1.3", "at least 1.2"."""
     if math.isinf(high):
-        return f"at least {_rounded(low, 0.01 * low, math.floor)}"
+        return f"at least {rounded(low, 0.01 * low, math.floor)}"
     if low <= least:
-        return f"at most {_rounded(high, 0.1 * (high - least), math.ceil)}"
-    texts = [_rounded(own, high - low, how) for own, how in ((low, math.floor), (high, math.ceil))]
+        return f"at most {rounded(high, 0.1 * (high - least), math.ceil)}"
+    texts = [rounded(own, high - low, how) for own, how in ((low, math.floor), (high, math.ceil))]
     return texts[0] if texts[0] == texts[1] else f"{texts[0]} to {texts[1]}"
 
 
-def _rounded(number, width, how):
+def rounded(number, width, how):
     """A number, rounded down or up by `how` to the first digit of a width; of nothing, to six digits."""
     if not width > 1e-9 * abs(number):
         return f"{number:.6g}"
+    if abs(number) >= 1e6:
+        unit = 10.0 ** (math.floor(math.log10(abs(number))) - 2)
+        return f"{how(number / unit) * unit:.3g}"
     places = max(0, -math.floor(math.log10(width)))
     return f"{how(number * 10**places) / 10**places:.{places}f}"
 
 
-def percent(share):
+def percent(share, how=None):
+    """how: math.floor or math.ceil, of a bound."""
+    if how:
+        return f"{rounded(100 * share, 10 * share, how)} %"
     if share > 0.995:
         return "over 99 %"
     return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"

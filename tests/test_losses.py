@@ -196,11 +196,11 @@ BROKEN = {  # what is changed of a loss -> what is said of it, at its default pa
     "psi(1) = 1.0000000000000002: not odd, to the last bit": (
         HUBER, {"psi": lambda r, p: HUBER.psi(r, p) * np.where(r > 0, 1.0 + EPS, 1.0)}
     ),
-    "psi must have the sign of r: psi(-1) = 1": (HUBER, {"psi": lambda r, p: -HUBER.psi(r, p)}),
-    "must not be negative: weight(-1) = -1": (HUBER, {"weight": lambda r, p: -HUBER.weight(r, p)}),
+    "psi must have the sign of r: psi(1) = -1": (HUBER, {"psi": lambda r, p: -HUBER.psi(r, p)}),
+    "must not be negative: weight(1) = -1": (HUBER, {"weight": lambda r, p: -HUBER.weight(r, p)}),
     "rho decreases as r grows from 0: at r = 9": (TUKEY, {"rho": lambda r, p: TUKEY.rho(r, p) * (np.abs(r) < 9.0)}),
-    "psi is not finite at r = 0": (HUBER, {"psi": lambda r, p: HUBER.psi(r, p) * (r / r)}),
-    "weight is not finite": (HUBER, {"weight": lambda r, p: HUBER.psi(r, p) / r}),
+    "psi is not a number at r = 0: give another value there": (HUBER, {"psi": lambda r, p: HUBER.psi(r, p) * (r / r)}),
+    "weight is not a number at r = 0, whose limit there is": (HUBER, {"weight": lambda r, p: HUBER.psi(r, p) / r}),
     "rho(0) and psi(0) must be 0: rho(0) = 1": (HUBER, {"rho": lambda r, p: HUBER.rho(r, p) + 1.0}),
 }
 

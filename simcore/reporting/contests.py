@@ -91,6 +91,8 @@ class Contest:
         if criterion.loss:
             for row in summary[summary["measure"] == ROBUST].to_dict("records"):
                 self._keep((row["cell"], row["parameter"]), row)
+        own = rows_of(summary, criterion)
+        self._drawn = bool((own["truth"].isna() & own["value"].notna()).any())
         pairs = compared.to_dict("records")
         self._pairs = {(row["cell"], row["parameter"], row["estimator"], row["other"]): row for row in pairs}
 
@@ -129,9 +131,11 @@ class Contest:
         return next((own for own in found if own is not None), None)
 
     def infinite(self, case, measure):
-        """The estimators whose loss is infinite there, a tuple."""
+        """The estimators whose loss is infinite there, a tuple. It is undefined, too, where a true value is not known
+        that is not drawn anew."""
         names = self.judged(case)[0] if self.criterion.loss and self.alike(case) else ()
-        return tuple(name for name in names if self.of(case, name, measure)[2] == UNDEFINED)
+        known = (name for name in names if self._drawn or self._truths[case][name] is not None)
+        return tuple(name for name in known if self.of(case, name, measure)[2] == UNDEFINED)
 
     def by(self, case, measure):
         """The Standing by a measure; None where that cannot decide: there are too few errors, or the best may be one

@@ -9,7 +9,7 @@ import re
 
 from simcore.reporting import conditions
 from simcore.reporting.verdicts import ESTIMANDS
-from simcore.wording import between, counted, few, joined, listed, percent, some_of, unit
+from simcore.wording import between, counted, few, joined, listed, percent, rounded, some_of, unit
 
 _PLAIN = (("errors", "normal"), ("contamination", "none"))  # what people may be sure of
 
@@ -52,36 +52,43 @@ def _by(choice, verdict):
         return f"use {name}: {only} {has}; that says nothing of others"
     text = f"use {name}: {_at_worst(choice, name, verdict)}"
     text += f" ({choice.left:,} more cannot be judged by it)" if choice.left else ""
-    return text + _fails(verdict, name) + _unless(choice, name)
+    return text + _fails(verdict, name) + _unless(choice, name, verdict.cases[choice.criterion])
 
 
 def _fails(verdict, name):
     share = verdict.failed.get(name)
-    return f", but its fits failed in up to {percent(share)} of the replications of a condition" if share else ""
+    most = percent(share, math.ceil) if share else ""
+    return f", but its fits failed in up to {most} of the replications of a condition" if share else ""
 
 
 def _by_another(choice):
     """The clause on a further Choice, by a loss that may matter more to someone."""
     if len(choice.best) != 1:
         return f"by {_noun(choice)}, none can be told to be the best at worst"
-    return f"by {_noun(choice)}, use {choice.best[0]}, at worst {_size(choice, choice.worst[choice.best[0]])}"
+    own = choice.worst[choice.best[0]]
+    size = f"at worst {_size(choice, own)}" if own.high > choice.least else f"with the {_least(choice)} everywhere"
+    return f"by {_noun(choice)}, use {choice.best[0]}, {size}"
 
 
 def _at_worst(choice, name, verdict):
     """How an estimator does where it does worst, and that no other one does as well."""
     total, least = len(choice.cases), _least(choice)
-    where = conditions.worded([choice.worst[name].case], choice.cases)
-    cases = counted(total, unit(choice.cases), unit(choice.cases, total))
+    cases = _so_many(choice.cases)
     if choice.wins_all(name):
-        inside = f"all {cases}" if total > 1 else f"the only {unit(choice.cases)} that can be judged"
-        return f"in {inside} it has the {least} {_won_by(choice)}, beyond the error"
+        return f"in {'all ' * (total > 1)}{cases} it has the {least} {_won_by(choice)}, beyond the error"
     count, every = len(choice.worst), len(verdict.estimators)
     whose = "of both" if count == 2 else f"of all {count}"
     whose += " estimators" if count == every else f" (of {every}) that can be judged"
     size, rough = _size(choice, choice.worst[name]), " (by errors that are rough themselves)" * choice.rough
-    there = " there" * bool(where)
-    text = f"at worst{_aside(where)} its {_noun(choice)} is {size}{there}, the least worst case {whose} over {cases}"
-    return text + rough
+    where = conditions.worded([choice.worst[name].case], choice.cases) if total > 1 else None
+    most = f" (most {where})" if where else ""
+    return f"at worst its {_noun(choice)} is {size}{most}, the least worst case {whose} over {cases}{rough}"
+
+
+def _so_many(cases):
+    """How many cases have been judged, where they are not all that there are if it is only one."""
+    count = len(cases)
+    return f"the only {unit(cases)} that can be judged" if count == 1 else counted(count, unit(cases), unit(cases, 2))
 
 
 def _aside(where):
@@ -103,17 +110,22 @@ def _least(choice):
 
 def _size(choice, own):
     """How far an estimator is off at worst, by the bounds for all of them together."""
+    if own.high <= choice.least:
+        return f"the {_least(choice)}"
+    if own.low <= choice.least and math.isinf(own.high):
+        return f"not known well enough to be bounded in multiples of the {_least(choice)}"
     size = between(own.low, own.high, choice.least)
     return f"{size} times the smallest" if choice.multiples else f"{size} off the {_least(choice)}"
 
 
-def _unless(choice, name):
-    """Where another estimator wins, and what may be known beforehand: the level of a factor."""
+def _unless(choice, name, cases):
+    """Where another estimator wins all cases, and what may be known beforehand: the level of a factor."""
     found = []
     for factor, values in conditions.levels(choice.cases).items():
         for value in values if len(values) > 1 and factor != "parameter" else ():
             own = [case for case in choice.cases if conditions.place(case).get(factor) == value]
-            winners = {case.winner if case.measure == choice.measure else None for case in own}
+            every = [case for case in cases if conditions.place(case).get(factor) == value]
+            winners = {case.winner if case.measure == choice.measure else None for case in every}
             if len(winners) == 1 and not winners & {None, name} and (gain := _gain(own, name, choice)) > 0.0:
                 found.append(((factor, value) in _PLAIN, len(own), gain, own))
     if not found:
@@ -123,7 +135,7 @@ def _unless(choice, name):
     sure = "there is no contamination" if where == "without contamination" else f"all is {where}"
     sure = f"errors are {where[6:-7]}" if re.fullmatch(r"under \S+ errors", where) else sure
     better = "larger" if choice.criterion.larger else "smaller"
-    much = percent(gain) if choice.multiples else f"{gain:.2g}"
+    much = percent(gain, math.floor) if choice.multiples else rounded(gain, 0.1 * gain, math.floor)
     return f"; unless you are sure that {sure}, where that of {own[0].winner} is at least {much} {better}"
 
 
@@ -136,11 +148,10 @@ def _gain(cases, name, choice):
 def _several(choice):
     """The clause where the best cannot be told apart."""
     text = f"use one of {listed(some_of(choice.best), 'or')}: "
-    if len(choice.cases) == 1:
+    if len(choice.cases) == 1 and {*choice.cases[0].best} == {*choice.best}:
         only = f"the only {unit(choice.cases)}" + " that can be judged" * bool(choice.left)
         return f"{text}in {only} their {_noun(choice)}s are within the error of each other"
-    cases = counted(len(choice.cases), unit(choice.cases), unit(choice.cases, 2))
-    left = f" ({choice.left:,} more cannot be judged by it)" if choice.left else ""
+    cases, left = _so_many(choice.cases), f" ({choice.left:,} more cannot be judged by it)" if choice.left else ""
     first = choice.best[0]
     which = "it cannot be told, beyond the error, whose worst case is the least"
     at_worst = f"at worst the {_noun(choice)} of {first} is {_size(choice, choice.worst[first])}"
@@ -153,10 +164,10 @@ def _none(choice, verdict):
     if not choice.cases:
         different = all(case.why == ESTIMANDS for case in verdict.cases[choice.criterion])
         return f"{text}, as {'they estimate different values' if different else 'nothing can be compared'}"
-    cases = counted(len(choice.cases), unit(choice.cases), unit(choice.cases, 2))
-    if len(choice.worst) == 1:
-        return f"{text} for all of {cases}, as {next(iter(choice.worst))} alone can be judged everywhere"
-    return f"{text} for all of {cases}, as the {_noun(choice)} of each is infinite or without an error somewhere"
+    cases = "all of " * (len(choice.cases) > 1) + _so_many(choice.cases)
+    if len(choice.worst) == 1 and not math.isinf(next(iter(choice.worst.values())).low):
+        return f"{text} for {cases}, as {next(iter(choice.worst))} alone can be judged everywhere"
+    return f"{text} for {cases}, as the {_noun(choice)} of each is infinite or without an error somewhere"
 
 
 def _exact(verdict):

@@ -46,6 +46,11 @@ class Choice:
     rough: bool = False
     lows: dict = field(default_factory=dict)
 
+    @property
+    def finite(self):
+        """Whether the worst case of anyone is."""
+        return any(own.low < math.inf for own in self.worst.values())
+
     def wins_all(self, name):
         """Whether the tests of two estimators say so, by this measure."""
         return _wins(self.cases, name, self.measure)
@@ -62,10 +67,15 @@ class Choice:
 
 def choose(contest, cases, tests, level=LEVEL):
     """The Choice by a contest's criterion, or, where that leaves nobody with a finite worst case, or more cases without
-    a judgement, by the robust measure. tests: (cell, parameter) -> Tests of two estimators. level: of all bounds
-    together."""
-    found = [_choice(contest, measure, cases, tests, level) for measure in contest.measures]
-    return max(found, key=lambda own: (any(off.low < math.inf for off in own.worst.values()), len(own.cases)))
+    a judgement, by the robust measure; but that chooses nobody whose loss is infinite while others' are finite. tests:
+    (cell, parameter) -> Tests of two estimators. level: of all bounds together."""
+    first, *others = (_choice(contest, measure, cases, tests, level) for measure in contest.measures)
+    infinite = {name for name, own in first.worst.items() if math.isinf(own.low)}
+    for other in others:
+        more = len(other.cases) > len(first.cases) and not infinite & {*other.best}
+        if other.finite and (more or not first.finite) or other.cases and not first.cases:
+            return other
+    return first
 
 
 def _choice(contest, measure, cases, tests, level):
@@ -102,12 +112,12 @@ def _least(worst, cases, left, measure):
     """The estimators whose worst case cannot be told from the least: of a single case, or where one wins everywhere, as
     the tests of two say."""
     finite = {name: own for name, own in worst.items() if own.low < math.inf}
+    if (winner := next((name for name in finite if _wins(cases, name, measure)), None)) is not None:
+        return (winner,)
     if not finite or len(worst) == 1:  # nothing that it could be better than
         return ()
     if len(cases) == 1 and not left and cases[0].measure == measure and {*cases[0].best} <= finite.keys():
         return tuple(name for name in finite if name in cases[0].best)
-    if (winner := next((name for name in finite if _wins(cases, name, measure)), None)) is not None:
-        return (winner,)
     least = min(own.high for own in finite.values())
     return tuple(name for name, own in finite.items() if own.low <= least)
 
@@ -141,9 +151,8 @@ class _Field:
         """The Off of an estimator that has a number and an error here."""
         least, best = self.numbers[self.best][0], self.best
         apart = [self._less(name, other)[:2] for other in self.numbers]
-        low, high = (max(0.0, *(value + sign * z * error for value, error in apart)) for sign in (-1.0, 1.0))
-        size, _, rough = self._less(name, best)
-        rough = rough or self.numbers[name][2] or self.numbers[best][2]
+        low, size, high = (max(0.0, *(value + by * z * error for value, error in apart)) for by in (-1.0, 0.0, 1.0))
+        rough = self._less(name, best)[2] or self.numbers[name][2] or self.numbers[best][2]
         if not multiples:
             return Off(self.case, size, low, high, rough)
         over, under = self._smallest(z), min(self._at_least(other, z) for other in self.numbers)

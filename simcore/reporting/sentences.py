@@ -3,6 +3,7 @@
 Use `told` and `notes`. Nothing is decided here.
 """
 
+import math
 from collections import Counter
 
 from simcore.reporting import conditions
@@ -45,15 +46,15 @@ def notes(verdict, summary):
         shares = summary["n_failed"] / (summary["n_failed"] + summary["n_ok"])
         worst = summary.loc[shares.idxmax()]
         found.append(
-            f"Fits failed, at most {percent(shares.max())} of the replications of a cell ({worst['estimator']}, cell "
-            f"{worst['cell']}): two estimators are compared where both gave an estimate."
+            f"Fits failed, at most {percent(shares.max(), math.ceil)} of the replications of a cell "
+            f"({worst['estimator']}, cell {worst['cell']}): two estimators are compared where both gave an estimate."
         )
     for name, count in Counter(name for case in cases for name in case.silent).items():
         found.append(f"{name} gave too few estimates to be judged in {counted(count, unit(cases))}.")
     if verdict.unpaired:
         found.append(
-            "Of so many estimators only those with the reference were compared in pairs; between others both errors "
-            "are added up, so that small differences between them are not seen."
+            "Some estimators were not compared in pairs (of many, only those with the reference are): both errors are "
+            "then added up, so that small differences between them are not seen."
         )
     if "precision" in summary and (missed := int((summary["precision"] == "not_met").sum())):
         found.append(f"{counted(missed, 'number is', 'numbers are')} less precise than the scenario asks for.")
@@ -156,6 +157,8 @@ def _by_how_much(criterion, cases):
     if not criterion.loss:
         return f": by {span([difference for difference, _ in margins])}"
     shares = [difference / value for difference, value in margins if value > 0]
+    if not shares:
+        return ""
     least, most = percent(min(shares)), percent(max(shares))
     return f": {least if least == most else f'{least} to {most}'} below that of the next best"
 
@@ -178,7 +181,8 @@ def _of_one(verdict):
         texts = [_with_error(*own) for own in ends]
         text += f"; its {criterion.noun} is {texts[0] if len(known) == 1 else f'from {texts[0]} to {texts[1]}'}"
     wanting = len(cases) - len(known)
-    second = f"In {wanting:,} of {of_all(len(cases), cases)} its {criterion.noun} does not exist."
+    where = f"{wanting:,} of {of_all(len(cases), cases)}" if len(cases) > 1 else f"the only {unit(cases)}"
+    second = f"In {where} there is no {criterion.noun}: it does not exist, or too few fits succeeded."
     return [text + ".", second if wanting else f"Its {criterion.noun} exists in every {unit(cases)}."]
 
 

@@ -31,7 +31,7 @@ def _clauses(verdict, cases):
 
 _REASONS = {
     TIED: "no winner can be told, as the best are within the error of each other",
-    UNKNOWN: "no winner can be told, as what they would be compared by has no Monte Carlo error",
+    UNKNOWN: "no winner can be told, as what they would be compared by does not exist or has no Monte Carlo error",
     ESTIMANDS: "no winner is named, as errors are not symmetric and estimators estimate different values (estimand = "
     '"mean" or "median" in the scenario measures all against one)',
     SILENT: "no winner can be told, as there are too few good replications",

@@ -125,6 +125,8 @@ def _values(contest, case, measure):
 
 def _margin(winner, ordered, tests):
     """The next best of those that can be judged, and how far it is off the winner."""
+    if ordered[0] != winner:  # on samples that both have fits of; the values are of more
+        return {}
     second = next((name for name in ordered if name != winner), None)
     test = next((test for test in tests if {test.one, test.other} == {winner, second}), None)
     return {"next": second, "margin": (abs(test.difference), test.mcse), "rough": test.rough} if test else {}
