@@ -412,3 +412,9 @@ def test_conditions_are_said_in_words(columns, told):
     cases = [verdicts.Case(k, "theta", place, (), None, "mse", {}) for k, place in enumerate(places)]
     assert told in conditions.worded(cases[:2], cases)
     assert conditions.worded(cases[:1], cases[:1]).startswith("under ")
+
+
+def test_a_phrase_names_six_levels_at_most():
+    cases = [verdicts.Case(k, "theta", {"n": 10 + k}, (), None, "mse", {}) for k in range(8)]
+    assert conditions.worded(cases[:6], cases) == "at n = 10, 11, 12, 13, 14 or 15"
+    assert conditions.worded(cases[:7], cases) is None
