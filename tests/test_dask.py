@@ -186,9 +186,10 @@ def test_workers_of_its_own():
 
 def test_the_command_line(tmp_path):
     (tmp_path / "spread.toml").write_text(study_with().text)
-    with socket.socket() as taken, contextlib.suppress(OSError):
-        taken.bind(("127.0.0.1", 8787))  # where Dask would show its dashboard
-        taken.listen()
+    with socket.socket() as taken:
+        with contextlib.suppress(OSError):  # another has taken it already
+            taken.bind(("127.0.0.1", 8787))  # where Dask would show its dashboard
+            taken.listen()
         done = simcore("run", "spread.toml", "--engine", "dask", "--threads", 2, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     told, shown, after = done.stderr.splitlines()
