@@ -29,7 +29,7 @@ def export(run, target, out):
     run: a `runs.Run` or the path of one. target: of TARGETS. out: a path that ends in .csv or .parquet; a file there is
     replaced once the new one is whole. Raises UsageError, IncompleteError, DamagedError.
     """
-    run = run if isinstance(run, runs.Run) else runs.open_run(run)
+    run = runs.as_run(run)
     found, out = tables(run, target), Path(out)
     if out.suffix not in _WRITERS:
         raise UsageError(f"{out}: must end in {' or '.join(_WRITERS)}, which says what is written")

@@ -304,6 +304,11 @@ def open_run(path):
     return Run(opening.open_folder(path))
 
 
+def as_run(run):
+    """A Run as it is, or that of the path of a run directory. Raises as `open_run` does."""
+    return run if isinstance(run, Run) else open_run(run)
+
+
 def report(run, path=None):
     """Write a page about a finished run and return its path.
 
@@ -312,7 +317,7 @@ def report(run, path=None):
     """
     from simcore.reporting.reports import Report
 
-    return Report.of(run if isinstance(run, Run) else open_run(run)).write(path)
+    return Report.of(as_run(run)).write(path)
 
 
 def plot(run, folder=None, kinds=None, measures=None, style="paper", progress=None):
@@ -325,8 +330,7 @@ def plot(run, folder=None, kinds=None, measures=None, style="paper", progress=No
     from simcore.drawing import gallery
     from simcore.drawing.sources import Source
 
-    if not isinstance(run, Run):
-        run = open_run(run)
+    run = as_run(run)
     folder = Path(folder) if folder is not None else run.path / "figures"
     source = Source(run.summary(), run.study.title or run.study.name, run)
     return gallery.draw(source, folder, kinds, measures, style, progress)

@@ -16,6 +16,14 @@ def of_all(count, cases):
     return f"{count:,} {noun}" + " (a parameter in a condition)" * noun.startswith("case")
 
 
+def in_so_many(count, cases):
+    """How many of some cases, one or more: "in the only condition", "in all 9 conditions", "in 4 of 9 conditions"."""
+    if len(cases) == 1:
+        return f"in the only {unit(cases)}"
+    every = of_all(len(cases), cases)
+    return f"in all {every}" if count == len(cases) else f"in {count:,} of {every}"
+
+
 def counted(count, noun, several=None):
     return f"{count:,} {noun if count == 1 else several or noun + 's'}"
 
@@ -68,9 +76,8 @@ def percent(share, how=None):
 
 def named(names, times=True):
     """The most frequent of some names, a Counter, each with how often."""
-    some = few(dict(names.most_common()))
-    shown = [f"{name} in {count:,}" if times else name for name, count in some.items()]
-    return listed(shown + [f"{len(names) - len(some)} others"] * (len(some) < len(names)))
+    counts = dict(names.most_common())
+    return listed(some_of([f"{name} in {count:,}" if times else name for name, count in counts.items()]))
 
 
 def some_of(names):

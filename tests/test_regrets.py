@@ -14,9 +14,9 @@ from tests.test_verdicts import chosen, decided, made
 NAMES = ("a", "b", "c", "d")
 
 
-def table_of(random, larger):
-    """True values of some estimators in some cells, the errors of values and of differences, and values as they may be
-    seen: each value and each difference is off by at most z of its errors, which `Bonferroni` makes likely."""
+def table_of(random):
+    """True values of some estimators in some cells, and (value, mcse) as they may be seen: each value, and each
+    difference of two, is off by at most as many errors as the bounds allow for."""
     names = NAMES[: random.integers(2, 5)]
     cells, count = random.integers(1, 5), len(names) * (len(names) + 1) // 2
     z = NormalDist().inv_cdf(1.0 - 0.05 / (2.0 * count * cells))
@@ -43,7 +43,7 @@ def test_bounds_hold_whenever_no_error_is_larger_than_is_allowed(larger, paired)
     if larger:
         columns = {"problem": "classification", "parameter": "accuracy", "truth": None, "measure": "mean"}
     for _ in range(300):
-        truths, seen = table_of(random, larger)
+        truths, seen = table_of(random)
         summary, comparisons = made(*seen, pairs=None if paired else [], **columns)
         (table,) = comparisons.values()
         if len(table):

@@ -234,4 +234,4 @@ def _texts(y, mcse, status, digits):
     if pd.isna(mcse):
         return number, ""
     mcse = mcse if mcse > 1e-6 * abs(y) else 0.0
-    return number, f"{'~' * (status == ROUGH)}±{canvas.number(float(f'{mcse:.1g}'))}"
+    return number, f"{'~' * (status == ROUGH)}±{canvas.rounded(mcse, 1)}"

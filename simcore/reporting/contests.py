@@ -2,7 +2,7 @@
 
 One measure decides a case, a parameter in a cell: that of a `criteria.Criterion` where it can, from the paired
 differences of `comparisons`; a loss that is infinite is larger than any that is not, and an estimator whose loss has no
-error cannot be judged. Where fewer than two can, or one that cannot has the smallest loss of all, the median absolute
+error cannot be judged. Where fewer than two can, or one that cannot may have the smallest loss, the median absolute
 error decides. Errors of two that were not paired are added up: that is the most that the error of a difference can be.
 """
 
@@ -83,7 +83,9 @@ class Contest:
 
     def __init__(self, summary, compared, criterion):
         self.criterion, self.places, self.numbers, self._truths = criterion, {}, {}, {}
-        for row in rows_of(summary, criterion).to_dict("records"):
+        own = rows_of(summary, criterion)
+        self._drawn = bool((own["truth"].isna() & own["value"].notna()).any())
+        for row in own.to_dict("records"):
             case = row["cell"], row["parameter"]
             self.places.setdefault(case, place_of(row))
             self._truths.setdefault(case, {})[row["estimator"]] = or_none(row["truth"])
@@ -91,8 +93,6 @@ class Contest:
         if criterion.loss:
             for row in summary[summary["measure"] == ROBUST].to_dict("records"):
                 self._keep((row["cell"], row["parameter"]), row)
-        own = rows_of(summary, criterion)
-        self._drawn = bool((own["truth"].isna() & own["value"].notna()).any())
         pairs = compared.to_dict("records")
         self._pairs = {(row["cell"], row["parameter"], row["estimator"], row["other"]): row for row in pairs}
 

@@ -50,8 +50,7 @@ def _by(choice, verdict):
         only = f"in the only {unit(choice.cases)}{_aside(conditions.worded(choice.cases, choice.cases))}"
         has = f"it has the {_least(choice)} {_won_by(choice)}, beyond the error{_fails(verdict, name)}"
         return f"use {name}: {only} {has}; that says nothing of others"
-    text = f"use {name}: {_at_worst(choice, name, verdict)}"
-    text += f" ({choice.left:,} more cannot be judged by it)" if choice.left else ""
+    text = f"use {name}: {_at_worst(choice, name, verdict)}{_left(choice)}"
     return text + _fails(verdict, name) + _unless(choice, name, verdict.cases[choice.criterion])
 
 
@@ -89,6 +88,10 @@ def _so_many(cases):
     """How many cases have been judged, where they are not all that there are if it is only one."""
     count = len(cases)
     return f"the only {unit(cases)} that can be judged" if count == 1 else counted(count, unit(cases), unit(cases, 2))
+
+
+def _left(choice):
+    return f" ({choice.left:,} more cannot be judged by it)" if choice.left else ""
 
 
 def _aside(where):
@@ -151,11 +154,10 @@ def _several(choice):
     if len(choice.cases) == 1 and {*choice.cases[0].best} == {*choice.best}:
         only = f"the only {unit(choice.cases)}" + " that can be judged" * bool(choice.left)
         return f"{text}in {only} their {_noun(choice)}s are within the error of each other"
-    cases, left = _so_many(choice.cases), f" ({choice.left:,} more cannot be judged by it)" if choice.left else ""
     first = choice.best[0]
     which = "it cannot be told, beyond the error, whose worst case is the least"
     at_worst = f"at worst the {_noun(choice)} of {first} is {_size(choice, choice.worst[first])}"
-    return f"{text}over {cases}{left} {which}; {at_worst}"
+    return f"{text}over {_so_many(choice.cases)}{_left(choice)} {which}; {at_worst}"
 
 
 def _none(choice, verdict):

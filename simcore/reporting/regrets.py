@@ -12,7 +12,7 @@ from statistics import NormalDist
 
 from simcore.reporting.contests import LEVEL
 
-_EQUAL = 1e-9  # exact values but for rounding
+EQUAL = 1e-9  # exact values but for rounding, relative
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def choose_exact(criterion, cases, among):
             worst[name] = max(every, key=lambda one: one.size)
     worst = dict(sorted(worst.items(), key=lambda item: item[1].size))
     least = next((own.size for own in worst.values()), math.inf)
-    equal = [name for name, own in worst.items() if math.isclose(own.size, least, rel_tol=_EQUAL)]
+    equal = [name for name, own in worst.items() if math.isclose(own.size, least, rel_tol=EQUAL)]
     best = tuple(equal) if least < math.inf else ()
     return Choice(criterion, criterion.measure, judged, len(cases) - len(judged), worst, best)
 

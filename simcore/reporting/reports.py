@@ -1,8 +1,8 @@
 """A finished run as one page of HTML that needs nothing else: answer, figures, numbers, provenance, commands.
 
-Use `report`. The page is the same bytes whenever it is made: it holds no date. Its style and its script stand in
-`pages/`; without the script everything is there, unsorted. What the sections show is made in `report_tables` and
-`report_records`.
+Use `Report.of(run).write()`. The page is the same bytes whenever it is made: it holds no date. Its style and its script
+stand in `pages/`; without the script everything is there, unsorted. What the sections show is made in `report_tables`
+and `report_records`.
 """
 
 import base64

@@ -10,8 +10,9 @@ from simcore.reporting import conditions
 from simcore.reporting.contests import LEVEL
 from simcore.reporting.recommendation import recommended, worst_cases
 from simcore.reporting.undecided import undecided
+from simcore.reporting.verdicts import shares_failed
 from simcore.tables import with_error
-from simcore.wording import counted, few, joined, listed, named, of_all, percent, ranges, span, unit
+from simcore.wording import counted, few, in_so_many, joined, listed, named, of_all, percent, ranges, span, unit
 
 
 def told(verdict, replications):
@@ -43,7 +44,7 @@ def notes(verdict, summary):
         wins = counted(len(rough), "of the wins rests", "of the wins rest")
         found.append(f"{wins} on a difference to the next best whose error is itself rough ({_cells(rough)}).")
     if not verdict.exact and summary["n_failed"].any():
-        shares = summary["n_failed"] / (summary["n_failed"] + summary["n_ok"])
+        shares = shares_failed(summary)
         worst = summary.loc[shares.idxmax()]
         found.append(
             f"Fits failed, at most {percent(shares.max(), math.ceil)} of the replications of a cell "
@@ -70,7 +71,7 @@ def _winners(verdict, criterion, cases, opening=""):
         return _exact_winners(criterion, cases)
     wins = _by(cases, lambda case: case.winner if case.measure == criterion.measure else None)
     others = _by(cases, lambda case: case.winner if case.measure != criterion.measure else None)
-    total, parts = of_all(len(cases), cases), []
+    parts = []
     if wins:
         parts.append(_who(wins, cases, criterion, criterion.best))
     if others:
@@ -78,10 +79,10 @@ def _winners(verdict, criterion, cases, opening=""):
         parts.append(instead + _who(others, cases, criterion, "the smallest median absolute error", brief=True))
     none = sum(case.winner is None for case in cases)
     if none and parts:
-        parts.append(f"in {none:,} of {total} no one can be told to have it")
+        parts.append(f"{in_so_many(none, cases)} no one can be told to have it")
     elif none:
         no_one = "no estimator can" if len(cases) == 1 else "can one estimator"
-        where = f"in the only {unit(cases)}" if len(cases) == 1 else f"in none of {total}"
+        where = f"in the only {unit(cases)}" if len(cases) == 1 else f"in none of {of_all(len(cases), cases)}"
         parts, opening = [f"{where} {no_one} be told to have {criterion.best}"], ""
     if left := Counter(name for case in cases for name in case.unjudged):
         parts.append(f"not judged, for want of a Monte Carlo error: {named(left, len(cases) > 1)}")
@@ -103,7 +104,7 @@ def _who(wins, cases, criterion, best, brief=False):
 def _where(own, cases, brief):
     """Under which conditions some cases are, in words, and how many they are."""
     if len(own) == len(cases):
-        return f"in the only {unit(cases)}" if len(own) == 1 else f"in all {of_all(len(cases), cases)}"
+        return in_so_many(len(own), cases)
     count = f"{len(own):,} of {len(cases):,}"
     if brief:
         return f"in {count}"

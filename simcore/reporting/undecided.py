@@ -6,26 +6,27 @@ Use `undecided`.
 from collections import Counter
 
 from simcore.reporting.verdicts import ESTIMANDS, SILENT, TIED, UNKNOWN
-from simcore.wording import joined, named, of_all, unit
+from simcore.wording import in_so_many, joined, named
 
 
 def undecided(verdict):
     """A sentence on each kind of cases without a winner; of several criteria with which."""
     for criterion, cases in verdict.cases.items():
         by = [f"by {criterion.noun}"] if len(verdict.cases) > 1 else []
-        yield from (joined([", ".join([*by, clause])]) for clause in _clauses(verdict, cases))
+        yield from (joined([", ".join([*by, clause])]) for clause in _clauses(verdict, criterion, cases))
 
 
-def _clauses(verdict, cases):
+def _clauses(verdict, criterion, cases):
     """Clauses on the cases without a winner, and on estimators whose loss is infinite."""
     found = []
     for why, reason in _REASONS.items():
         own = [case for case in cases if case.why == why]
         if own and not (verdict.exact and why == TIED):
-            found.append(f"{_so_many(own, cases)} {reason}{_among(own, cases, len(verdict.estimators), why)}")
+            found.append(f"{in_so_many(len(own), cases)} {reason}{_among(own, len(verdict.estimators), why)}")
     if infinite := Counter(name for case in cases for name in case.infinite):
-        noun = next(own.noun for own, found in verdict.cases.items() if found is cases)
-        found.append(f"a {noun} that is infinite is larger than any other: that of {named(infinite, len(cases) > 1)}")
+        found.append(
+            f"a {criterion.noun} that is infinite is larger than any other: that of {named(infinite, len(cases) > 1)}"
+        )
     return found
 
 
@@ -38,17 +39,7 @@ _REASONS = {
 }
 
 
-def _so_many(own, cases):
-    if len(cases) == 1:
-        return f"in the only {unit(cases)}"
-    return (
-        f"in all {of_all(len(cases), cases)}"
-        if len(own) == len(cases)
-        else f"in {len(own):,} of {of_all(len(cases), cases)}"
-    )
-
-
-def _among(own, cases, count, why):
+def _among(own, count, why):
     """The estimators that are among the best in cases without a winner; where there are but two that is clear."""
     names = Counter(name for case in own for name in case.best)
     if count < 3 or why not in (TIED, UNKNOWN):

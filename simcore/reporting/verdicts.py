@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from simcore.registry import plugins
 from simcore.reporting.contests import LEVEL, Contest, beyond, or_none, place_of
 from simcore.reporting.criteria import criteria, rows_of
-from simcore.reporting.regrets import choose, choose_exact
+from simcore.reporting.regrets import EQUAL, choose, choose_exact
 from simcore.statuses import UNDEFINED
 
 # Why a case has no winner: the best are within the error; no measure has errors by which to compare them; estimators
 # estimate different values; there are too few good replications.
 TIED, UNKNOWN, ESTIMANDS, SILENT = "tied", "unknown", "estimands", "silent"
-_EQUAL = 1e-9  # exact values but for rounding, in scales of the errors where they are 0
 
 
 @dataclass(frozen=True)
@@ -86,9 +85,10 @@ def decide(summary, comparisons):
     }
     alone = sum(test.alone and id(test) not in sure for test in family)
     unpaired = any(not test.paired and not test.robust for test in family)
+    failed = shares_failed(summary).groupby(summary["estimator"]).max().to_dict()
     chosen = [k for k, own in enumerate(asked) if k == 0 or own.loss]
     choices = tuple(choose(contests[k], cases[asked[k]], tests[k], LEVEL / len(chosen)) for k in chosen)
-    return Verdict(estimators, cases, choices, len(family), alone, unpaired, failed=_failed(summary))
+    return Verdict(estimators, cases, choices, len(family), alone, unpaired, failed=failed)
 
 
 def _case(contest, case, tests, sure):
@@ -132,9 +132,9 @@ def _margin(winner, ordered, tests):
     return {"next": second, "margin": (abs(test.difference), test.mcse), "rough": test.rough} if test else {}
 
 
-def _failed(summary):
-    shares = summary["n_failed"] / (summary["n_failed"] + summary["n_ok"])
-    return shares.groupby(summary["estimator"]).max().to_dict()
+def shares_failed(summary):
+    """The share of the replications in which the fit failed, of each row of a summary: a Series."""
+    return summary["n_failed"] / (summary["n_failed"] + summary["n_ok"])
 
 
 def _exact_verdict(estimators, cases):
@@ -153,7 +153,7 @@ def _exact_cases(summary, criterion):
         own = own[own["outliers"] == own["outliers"].min()]
     for row in own.to_dict("records"):
         value = math.inf if row["status"] == UNDEFINED else or_none(row["value"])
-        value = 0.0 if value is not None and abs(value) <= _EQUAL * row["scale"] else value
+        value = 0.0 if value is not None and abs(value) <= EQUAL * row["scale"] else value
         place = place_of(row)
         key = (tuple(place.items()), row["parameter"])
         found.setdefault(key, (row["cell"], place, {}))[2][row["estimator"]] = value
@@ -164,7 +164,7 @@ def _exact_case(criterion, parameter, cell, place, values):
     known = {name: value for name, value in values.items() if value is not None}
     ordered = dict(sorted(known.items(), key=lambda item: item[1], reverse=criterion.larger))
     first = next(iter(ordered.values()), None)
-    best = tuple(name for name, value in ordered.items() if math.isclose(value, first, rel_tol=_EQUAL))
+    best = tuple(name for name, value in ordered.items() if math.isclose(value, first, rel_tol=EQUAL))
     shown = {name: (value, 0.0) for name, value in ordered.items()}
     silent = tuple(name for name in values if name not in known)
     why = SILENT if not best else TIED if len(best) > 1 else None
