@@ -1,7 +1,8 @@
 """SIGINT, SIGTERM, SIGHUP and SIGUSR1: work stops where it is, but not while a result is being stored.
 
 The handler raises in the main thread as soon as the interpreter has control again, from a compilation too. What it
-raises is a KeyboardInterrupt, which libraries let pass; `stoppable` turns it into `Stopped` unless it was Ctrl-C.
+raises is a KeyboardInterrupt, which libraries let pass; `stoppable` turns it into `Stopped` unless it was Ctrl-C. Where
+it came within a callback that lets nothing through, as the compiler has some, it comes again a moment later.
 """
 
 import contextlib
@@ -12,6 +13,7 @@ import threading
 from simcore.errors import Stopped
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+_AGAIN = 0.05  # seconds after which a stop that was lost comes again
 
 
 class _State:
@@ -38,6 +40,9 @@ def stoppable():
             raise
         raise Stopped from None
     finally:
+        if signal.getsignal(signal.SIGALRM) is _ask_again:
+            _set_alarm(0)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
         _State.installed, sys.unraisablehook = False, hook
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -76,18 +81,33 @@ def deaf():
 def check():
     """Stop now if a signal came and was not heard: while shielded, or within a callback that lets nothing through."""
     if _State.installed and _State.came is not None and threading.current_thread() is threading.main_thread():
+        _set_alarm(0)
         raise KeyboardInterrupt
 
 
 def _told_unless_stopped(hook):
-    """A hook for exceptions that callbacks, of weak references and the like, let not through: a stop waits for `check`
-    and is not printed."""
+    """A hook for exceptions that callbacks, of weak references and the like, let not through: a stop is not printed,
+    and comes again."""
 
     def tell(lost):
         if lost.exc_type is not KeyboardInterrupt or _State.came is None:
             hook(lost)
+        elif signal.getsignal(signal.SIGALRM) in (signal.SIG_DFL, _ask_again):
+            signal.signal(signal.SIGALRM, _ask_again)
+            _set_alarm(_AGAIN)
 
     return tell
+
+
+def _set_alarm(seconds):
+    """Unless alarms are somebody else's: then a stop that was lost waits for `check`."""
+    if signal.getsignal(signal.SIGALRM) is _ask_again:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def _ask_again(_number, _frame):
+    if not _State.shielded:
+        raise KeyboardInterrupt
 
 
 def _ask(number, _frame):

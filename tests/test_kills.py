@@ -87,7 +87,7 @@ def test_a_signal_while_kernels_are_compiled(tmp_path):
     process.terminate()
     asked = time.monotonic()
     _, messages = process.communicate(timeout=60)
-    assert time.monotonic() - asked < 2.0 and process.returncode == 75 and "Traceback" not in messages, messages
+    assert time.monotonic() - asked < 4.0 and process.returncode == 75 and "Traceback" not in messages, messages
     assert not any((tmp_path / "results" / "tiny" / "blocks").iterdir())
 
 

@@ -1,9 +1,11 @@
 """A signal stops work where it is, but waits while a result is being stored; a second Ctrl-C does not wait."""
 
+import ctypes
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -107,6 +109,65 @@ def test_a_signal_within_a_callback_is_heard_at_the_next_check_and_not_printed(m
         pytest.fail("it went on")
     Last(int, "no number")
     assert printed == [ValueError] * 2
+
+
+def swallow(number):
+    """A signal in a callback of C, as those of a compiler, which can let no exception through."""
+    ctypes.CFUNCTYPE(None)(lambda: send(number))()
+
+
+@pytest.mark.parametrize("number, raised", [(signal.SIGTERM, Stopped), (signal.SIGINT, KeyboardInterrupt)])
+def test_a_signal_that_a_callback_swallowed_comes_again(number, raised):
+    with pytest.raises(raised), signals.stoppable():
+        swallow(number)
+        time.sleep(10)
+        pytest.fail("it went on")
+    assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL and signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_a_signal_that_was_swallowed_again_comes_once_more():
+    with pytest.raises(Stopped), signals.stoppable():
+        swallow(signal.SIGTERM)
+        ctypes.CFUNCTYPE(None)(lambda: time.sleep(10))()
+        time.sleep(10)
+        pytest.fail("it went on")
+
+
+def test_a_signal_that_was_swallowed_waits_while_a_result_is_stored():
+    done = []
+    with pytest.raises(Stopped), signals.stoppable():
+        swallow(signal.SIGTERM)
+        with signals.shielded():
+            done.append(time.sleep(0.2))
+        pytest.fail("it went on")
+    assert done == [None]
+
+
+def test_a_stop_on_its_way_does_not_come_again():
+    done = []
+    with pytest.raises(Stopped), signals.stoppable():
+        swallow(signal.SIGTERM)
+        try:
+            signals.check()
+        finally:
+            done.append(time.sleep(0.2))
+    assert done == [None]
+
+
+def test_alarms_of_others_stay_theirs():
+    heard = []
+    before = signal.signal(signal.SIGALRM, lambda *_: heard.append(None))
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(Stopped), signals.stoppable():
+            swallow(signal.SIGTERM)
+            time.sleep(0.5)
+            heard.append("until here")
+            signals.check()
+            pytest.fail("it went on")
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert heard == [None, "until here"]
 
 
 ENDING = """
