@@ -4,6 +4,7 @@ With a precision, also how many replications each cell will need: the pilot then
 cell, as the run will.
 """
 
+import itertools
 import math
 import time
 from collections import Counter
@@ -21,13 +22,13 @@ _EXACT_BYTES = 10  # a row of the summary of an exact problem
 _EXACT_FILES = 3_000
 
 
-def forecast(study, threads=None, out="results", engine="local"):
+def forecast(study, threads=None, out="results", engine="local", progress=None):
     """Facts for JSON: cells, blocks, replications, seconds, memory and disk in bytes; of each cell with a precision,
     `without` being the labels of estimators that cannot have it there.
     to_compute: how many blocks are not stored in `out` yet, which the seconds are for.
 
     engine: of the run, "local" or "dask". refused: why a run in `out` cannot fit, see `footprint`, else None; then
-    nothing is tried out, and seconds are None.
+    nothing is tried out, and seconds are None. progress(done, total, None), if given, is called after each pilot.
     Raises UsageError where there are too many blocks.
     """
     used = jit.set_threads(threads)
@@ -39,15 +40,18 @@ def forecast(study, threads=None, out="results", engine="local"):
     own = footprint.of(study, used, workers=workers)
     why = footprint.refusal(own, Path(out) / study.name)
     counts, met, lacking, seconds = [study.replications] * len(cells), None, None, None
+    for_time = _stand_ins(cells, _pilot_key)
+    for_precision = _stand_ins(cells, lambda cell: cell.number) if study.precision else []
+    tell = _teller(progress, len(_numbers(for_precision)) + len(_numbers(for_time)))
     if study.precision and not why:
-        counts, met, lacking = _needed(study, cells)
+        counts, met, lacking = _needed(study, for_precision, tell)
         own = footprint.of(study, used, counts, workers)
     to_compute = _to_compute(study, counts, Path(out) / study.name)
     if not why:
         left = Counter()
         for block in to_compute:
             left[block.cell] += block.count
-        seconds = _seconds(study, cells, [left[cell.number] for cell in cells])
+        seconds = _seconds(study, cells, [left[cell.number] for cell in cells], for_time, tell)
     facts = {
         "study": study.name,
         "cells": len(cells),
@@ -169,20 +173,34 @@ def _stand_ins(cells, key):
     return [chosen[key(cell)] for cell in cells]
 
 
-def _seconds(study, cells, counts):
-    stand_ins = _stand_ins(cells, _pilot_key)
-    pilots = {cell.number: cell for cell in stand_ins}
+def _numbers(stand_ins):
+    """Those of the cells that are tried out, each once."""
+    return list({cell.number: None for cell in stand_ins})
+
+
+def _teller(progress, total):
+    """A function to call after each pilot."""
+    done = itertools.count(1)
+    return lambda: progress and progress(next(done), total, None)
+
+
+def _seconds(study, cells, counts, stand_ins, tell):
+    pilots, rates = _numbers(stand_ins), {}
     samples = _PILOT_SAMPLES // max(1, len(pilots) // 20)
-    rates = {number: _seconds_per_replication(study, cell, samples) / cell.size for number, cell in pilots.items()}
+    for number in pilots:
+        rates[number] = _seconds_per_replication(study, cells[number], samples) / cells[number].size
+        tell()
     own = zip(cells, counts, stand_ins, strict=True)
     return sum(rates[pilot.number] * cell.size * count for cell, count, pilot in own)
 
 
-def _needed(study, cells):
+def _needed(study, stand_ins, tell):
     """For each cell the replications that a precision will take, whether it will be met, and labels of estimators that
     cannot have it: three lists."""
-    stand_ins = _stand_ins(cells, lambda cell: cell.number)
-    found = {number: _needed_of(study, cells[number]) for number in {cell.number: None for cell in stand_ins}}
+    cells, found = {cell.number: cell for cell in stand_ins}, {}
+    for number, cell in cells.items():
+        found[number] = _needed_of(study, cell)
+        tell()
     return (list(own) for own in zip(*(found[cell.number] for cell in stand_ins), strict=True))
 
 

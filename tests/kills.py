@@ -2,8 +2,8 @@
 
     python -m tests.kills random 3000          kill -9 at random moments
     python -m tests.kills operations           kill -9 before every call that changes the disk, and within every write
-    python -m tests.kills failing              such a call fails with EIO once, or with ENOSPC from then on
-    python -m tests.kills failing-otherwise    or with ENOSPC once, or with EIO from then on
+    python -m tests.kills failing 0            such a call fails: by turns with EIO once, ENOSPC from then on, ENOSPC
+                                               once, EIO from then on; failing 1, 2, 3: another turn comes first
     python -m tests.kills reading              a call that reads fails with EIO
     python -m tests.kills signals 200          SIGTERM, SIGINT and SIGUSR1 at random moments
     python -m tests.kills together 10          so many processes start on one run, of one study or of two
@@ -215,18 +215,18 @@ def kill_at_random(count, seed=1):
     return found
 
 
-def each_call(fault, **options):
-    """A fault at each call in turn of every step; then the step is done."""
+def each_call(*faults, **options):
+    """A fault at each call in turn of every step; then the step is done. faults: for one call after the other, pairs
+    (function, whether all calls from then on fail)."""
     found, struck = Counter(faults=0), mmap.mmap(-1, 1)
 
-    def told(*call):
-        struck[0] = 1
-        fault(*call)
+    def told(fault):
+        return lambda *call: struck.__setitem__(0, 1) or fault(*call)
 
     for step in range(len(STEPS)):
-        for n in itertools.count(1):
+        for n, (fault, for_ever) in zip(itertools.count(1), itertools.cycle(faults), strict=False):
             struck[0], out = 0, Server.before(step)
-            code = ended(child(step_into(out, step, Faulty(n, told, **options))))
+            code = ended(child(step_into(out, step, Faulty(n, told(fault), for_ever=for_ever, **options))))
             found["tracebacks"] += code in (TRACEBACK, CRASHED)
             found["unnoticed"] += code == 0 and snapshot(out) != Server.expected[step]
             found["damaged"] += bool(damaged(out)) or bool(findings(out))
@@ -332,12 +332,12 @@ def added(counts, more):
 
 def main(what, count=0):
     eio, full = fail(errno.EIO), fail(errno.ENOSPC)
+    ways = [(eio, False), (full, True), (full, False), (eio, True)]
     work = {
         "random": lambda: kill_at_random(count),
-        "operations": lambda: added(each_call(die), each_call(die_within, kinds={"write"})),
-        "failing": lambda: added(each_call(eio), each_call(full, for_ever=True)),
-        "failing-otherwise": lambda: added(each_call(full), each_call(eio, for_ever=True)),
-        "reading": lambda: each_call(eio, kinds=READS),
+        "operations": lambda: added(each_call((die, False)), each_call((die_within, False), kinds={"write"})),
+        "failing": lambda: each_call(*ways[count:], *ways[:count]),
+        "reading": lambda: each_call((eio, False), kinds=READS),
         "signals": lambda: interrupt(count),
         "together": lambda: together(count),
         "clocks": clocks,

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -281,6 +282,7 @@ def test_list_names_every_plugin(place):
 def test_plan_writes_nothing(place, tmp_path):
     done = simcore("plan", place / "tiny.toml", cwd=tmp_path)
     assert done.returncode == 0 and "4 x 2 estimators" in done.stdout and "not stored" not in done.stdout
+    assert re.search(r"plan tiny: 4 of 4 pilots, \d+ s\n$", done.stderr)
     assert not list(tmp_path.iterdir())
 
 

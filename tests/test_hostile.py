@@ -226,10 +226,11 @@ STRANGE = {
 @pytest.fixture
 def patience():
     """No waiting."""
-    signal.signal(signal.SIGALRM, lambda *_: pytest.fail("waits"))
+    before = signal.signal(signal.SIGALRM, lambda *_: pytest.fail("waits"))
     signal.alarm(30)
     yield
     signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.mark.parametrize(("make", "said"), STRANGE.values(), ids=STRANGE)

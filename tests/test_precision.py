@@ -267,8 +267,9 @@ def test_the_plan_foretells_the_replications(tmp_path, measure, reduction):
 
 
 def test_the_plan_says_what_will_not_be_met(tmp_path):
-    study = study_of(0.0001, most=5000)
-    facts = forecast.forecast(study, threads=2)
+    study, told = study_of(0.0001, most=5000), []
+    facts = forecast.forecast(study, threads=2, progress=lambda done, total, _: told.append((done, total)))
+    assert told == [(done, 6) for done in range(1, 7)]  # of each cell its precision, then its time
     assert [(cell["replications"], cell["met"]) for cell in facts["precision"]] == [(5000, False)] * 3
     assert sum("not met" in text for _, text in forecast.sentences(study, facts)) == 3
     assert not any(tmp_path.iterdir())

@@ -111,21 +111,29 @@ def test_a_signal_within_a_callback_is_heard_at_the_next_check_and_not_printed(m
     assert printed == [ValueError] * 2
 
 
+@pytest.fixture
+def no_alarms():
+    """Nobody uses alarms, and nobody does afterwards."""
+    before = signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    yield
+    used = signal.signal(signal.SIGALRM, before)
+    assert used == signal.SIG_DFL and signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
 def swallow(number):
     """A signal in a callback of C, as those of a compiler, which can let no exception through."""
     ctypes.CFUNCTYPE(None)(lambda: send(number))()
 
 
 @pytest.mark.parametrize("number, raised", [(signal.SIGTERM, Stopped), (signal.SIGINT, KeyboardInterrupt)])
-def test_a_signal_that_a_callback_swallowed_comes_again(number, raised):
+def test_a_signal_that_a_callback_swallowed_comes_again(no_alarms, number, raised):
     with pytest.raises(raised), signals.stoppable():
         swallow(number)
         time.sleep(10)
         pytest.fail("it went on")
-    assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL and signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
 
-def test_a_signal_that_was_swallowed_again_comes_once_more():
+def test_a_signal_that_was_swallowed_again_comes_once_more(no_alarms):
     with pytest.raises(Stopped), signals.stoppable():
         swallow(signal.SIGTERM)
         ctypes.CFUNCTYPE(None)(lambda: time.sleep(10))()
@@ -133,7 +141,7 @@ def test_a_signal_that_was_swallowed_again_comes_once_more():
         pytest.fail("it went on")
 
 
-def test_a_signal_that_was_swallowed_waits_while_a_result_is_stored():
+def test_a_signal_that_was_swallowed_waits_while_a_result_is_stored(no_alarms):
     done = []
     with pytest.raises(Stopped), signals.stoppable():
         swallow(signal.SIGTERM)
@@ -143,7 +151,7 @@ def test_a_signal_that_was_swallowed_waits_while_a_result_is_stored():
     assert done == [None]
 
 
-def test_a_stop_on_its_way_does_not_come_again():
+def test_a_stop_on_its_way_does_not_come_again(no_alarms):
     done = []
     with pytest.raises(Stopped), signals.stoppable():
         swallow(signal.SIGTERM)

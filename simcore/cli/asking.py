@@ -127,8 +127,8 @@ def plan(scenario, out, replications, seed, threads, engine, as_json):
     study = options.load(scenario, replications, seed)
     from simcore import forecast
 
-    with Ticker(f"plan {study.name}", "pilots"):
-        facts = forecast.forecast(study, threads, out, engine)
+    with Ticker(f"plan {study.name}", "pilots") as progress:
+        facts = forecast.forecast(study, threads, out, engine, progress)
     lines = [f"{name:<14} {value}" for name, value in forecast.sentences(study, facts)]
     click.echo(json.dumps(facts, indent=2) if as_json else "\n".join(lines))
     if facts["refused"]:

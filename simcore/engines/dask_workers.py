@@ -24,6 +24,7 @@ _SCHEDULER = {"allowed_failures": _DEATHS - 1, "dashboard": False, "dashboard_ad
 _REPLACED = {"distributed.deploy.lost-worker-timeout": "1000 days"}  # else one that soon dies again is not replaced
 _ENDED = (distributed.Status.failed, distributed.Status.closed)
 _SECONDS = 10  # to reach a scheduler
+_CLOSING_SECONDS = 60  # after which a cluster of our own is left as it is, its workers killed
 _FOLDER = "simcore-dask-"
 
 
@@ -149,7 +150,7 @@ def _locked(folder):
 def _close(cluster, nannies):
     """Close a cluster at once: workers that are told to would first finish their blocks, or their start."""
     with signals.shielded(), futures.ThreadPoolExecutor(1) as pool:
-        closed = pool.submit(cluster.close)
+        closed = pool.submit(cluster.close, timeout=_CLOSING_SECONDS)
         while not closed.done():
             for nanny in [*nannies]:
                 nanny.kill_now()
