@@ -9,9 +9,10 @@ import pytest
 
 import simcore as sc
 from simcore import contracts
+from simcore.contracts import lacking
 from simcore.errors import UsageError
 from simcore.own import records, templates
-from simcore.registry import KIND_OF
+from simcore.registry import KIND_OF, plugins
 
 pytestmark = pytest.mark.usefixtures("no_plugins")
 
@@ -138,6 +139,38 @@ def test_check_says_where_and_what_helps(tmp_path, word, changes, said):
     (found,) = contracts.check(changed(tmp_path / "mine.py", word, *changes))
     told = [fault.what for fault in found.faults]
     assert len(told) == len(said) and all(map(re.fullmatch, said, told)), told
+
+
+@pytest.mark.parametrize(
+    "word, change, said",
+    [
+        ("loss", ("p[0]\n    return", "p[1]\n    return"), "15: in _share: IndexError: there is no p[1]: there is "),
+        ("distribution", ("log(u) / p[0]", "log(u) / p[1]"), "19: in draw: IndexError: there is no p[1]: "),
+        ("distribution", ("-(p[0]", "-(p[2]"), "25: in log_density: IndexError: there is no p[2]: "),
+        ("estimator", ("p[0]", "p[1]"), "13: in estimate: IndexError: there is no p[1]: "),
+        ("estimator", ("np.median", "middle"), "13: in estimate: NameError: name 'middle' is not defined"),
+    ],
+)
+def test_what_is_asked_for_in_vain_is_told_before_anything_runs(tmp_path, word, change, said):
+    """Compiled code would read 0 there."""
+    path = changed(tmp_path / "mine.py", word, change)
+    with pytest.raises(UsageError, match=re.escape(f"{path}:{said}")):
+        sc.use(path)
+    done = simcore("list", "--plugin", path.name, cwd=tmp_path)
+    assert done.returncode == 2 and done.stderr.startswith(f"mine.py:{said}"), done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("word", ["loss", "distribution", "estimator"])
+def test_what_fails_otherwise_is_for_others_to_tell(tmp_path, word):
+    old = {"loss": "p[0]\n    return", "distribution": "log(u) / p[0]", "estimator": "np.median(x)"}[word]
+    sc.use(changed(tmp_path / "mine.py", word, (old, f"(1 / 0) * {old}")))
+
+
+@pytest.mark.parametrize("kind", ["losses", "distributions", "estimators"])
+def test_none_of_ours_asks_in_vain(kind):
+    for record in plugins(kind).values():
+        lacking.refuse(record)
 
 
 CHARBONNIER = """from simcore.fmath import power

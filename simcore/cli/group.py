@@ -36,8 +36,11 @@ def _hint(error):
 
 
 def _use(_ctx, _option, sources):
-    for source in sources:
-        own.use(source)
+    if sources:
+        from simcore import contracts
+
+        for source in sources:
+            contracts.use(source)
 
 
 class Commands(click.Group):
