@@ -13,7 +13,8 @@ from simcore.registry import plugins, unknown
 from simcore.statuses import INSUFFICIENT, NO_MCSE, OK, ROUGH, UNDEFINED, worse
 from simcore.summaries import FEWEST, moments
 
-_SAME = 1e-9  # relative: estimands are worked out to ten digits
+_SAME = 1e-9  # scales of the errors: estimands are worked out to ten digits of these
+_ROUNDING = 1e-15  # of a true value: those of what is far from 0 are rounded so
 # What to compare by, and the moment that each needs: losses, and of quantities without a true value their means.
 ORDERS = {"mse": 2, "variance": 2, "mae": 1, "mean": 1}
 
@@ -68,7 +69,7 @@ def _cell_rows(study, cell, total, errors, measure):
             judged = _judged(*found, state, both)
             if state == UNDEFINED and measure != "mean" and not unknown:
                 judged["verdict"] = _INFINITE[states[i] == UNDEFINED, states[j] == UNDEFINED]
-            if _differ(truths[i], truths[j]):
+            if not same_truth(truths[i], truths[j], cell.errors.scale):
                 judged["verdict"] = judged["verdict"] and "different estimands"
             smaller, larger = int(sums["smaller"]), int(sums["larger"])
             told = measure != "mean" and not unknown
@@ -118,11 +119,11 @@ def _ingredients(measure, a, b, shared):
     return of, second, variances, shared.squares[place] - second[0] * second[1]
 
 
-def _differ(one, other):
-    """Whether two true values are different, or only one of them is known; rounding is no difference."""
-    if one is None or other is None:
-        return one is not other
-    return abs(one - other) > _SAME * max(abs(one), abs(other))
+def same_truth(one, other, scale):
+    """Whether two true values are the same, or neither is known; rounding is no difference. scale: of the errors."""
+    if pd.isna(one) or pd.isna(other):
+        return pd.isna(one) and pd.isna(other)
+    return abs(one - other) <= _SAME * scale + _ROUNDING * max(abs(one), abs(other))
 
 
 # Which of two losses are infinite -> the verdict

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from simcore.comparisons import same_truth
 from simcore.drawing.factors import spread
 from simcore.errors import command
 from simcore.registry import plugins
@@ -152,7 +153,8 @@ def _estimands(rows):
     told = []
     for parameter, own in rows.groupby("parameter", sort=False):
         truths = own.drop_duplicates("estimator").set_index("estimator")["truth"]
-        if truths.nunique(dropna=False) > 1:
+        first, *others = truths
+        if not all(same_truth(first, other, own["scale"].iloc[0]) for other in others):
             each = ", ".join(f"{name} {'?' if pd.isna(value) else f'{value:.4g}'}" for name, value in truths.items())
             why = " (?: none, or none that is known)" if truths.isna().any() else ""
             told.append(f"{parameter} against each one's own value at the errors' distribution: {each}{why}")

@@ -1,14 +1,17 @@
 """Paired comparisons of estimators against NumPy on the kept estimates; what people see of them."""
 
+import io
 import json
 import math
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 import simcore as sc
-from simcore import comparisons, design, execute, sums
+from simcore import comparisons, design, execute, summaries, sums, tables
 from simcore.errors import UsageError
+from simcore.reporting import verdicts
 from tests.test_cli import simcore
 
 REPLICATIONS = 4000
@@ -117,3 +120,21 @@ def test_means_of_what_has_no_truth_are_compared_in_pairs():
     assert row["mcse"] == pytest.approx(difference.std() / np.sqrt(511), rel=1e-9)
     with pytest.raises(UsageError, match="nothing to compare"):
         comparisons.compare(study_of({"distribution": "normal"}), [], "mean")
+
+
+@pytest.mark.parametrize("loc, scale", [(0.0, 1e-10), (0.0, 1.0), (3.0, 1e10), (1e6, 1e-3), (-1e9, 1.0)])
+@pytest.mark.parametrize("errors", [{"distribution": "lognormal", "sigma": 0.5}, {"distribution": "laplace"}])
+def test_whether_two_estimands_are_one_does_not_depend_on_the_unit(loc, scale, errors):
+    """To comparisons, to what is said of the best, and to the lines under a table alike."""
+    study = study_of(errors | {"loc": loc, "scale": scale})
+    (cell,) = design.cells(study)
+    result = execute.run_block(study, cell, design.Block(0, cell.key, 0, REPLICATIONS))
+    parts = [(cell, sums.total(result.nodes, design.chunk_size(cell.n)), None)]
+    summary, table = summaries.summarise(study, parts), comparisons.compare(study, parts)
+    verdict, skewed = verdicts.decide(summary, {"mse": table}), errors["distribution"] == "lognormal"
+    ((case,),) = verdict.cases.values()
+    assert (case.why == verdicts.ESTIMANDS) == skewed
+    assert set(table["verdict"] == "different estimands") == {skewed}
+    console = Console(file=io.StringIO(), width=160)
+    tables.print_summary(summary, None, study=study, console=console)
+    assert ("different estimands" in console.file.getvalue()) == skewed

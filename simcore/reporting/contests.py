@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from simcore.comparisons import same_truth
 from simcore.intervals import Z
 from simcore.registry import plugins
 from simcore.reporting.criteria import ROBUST, rows_of
 from simcore.statuses import INSUFFICIENT, OK, ROUGH, UNDEFINED
 
 LEVEL = 0.05
-_SAME = 1e-9  # estimands that are worked out to ten digits
 
 
 @dataclass(frozen=True)
@@ -82,13 +82,14 @@ class Contest:
     """
 
     def __init__(self, summary, compared, criterion):
-        self.criterion, self.places, self.numbers, self._truths = criterion, {}, {}, {}
+        self.criterion, self.places, self.numbers, self._truths, self._scales = criterion, {}, {}, {}, {}
         own = rows_of(summary, criterion)
         self._drawn = bool((own["truth"].isna() & own["value"].notna()).any())
         for row in own.to_dict("records"):
             case = row["cell"], row["parameter"]
             self.places.setdefault(case, place_of(row))
             self._truths.setdefault(case, {})[row["estimator"]] = or_none(row["truth"])
+            self._scales[case] = row["scale"]
             self._keep(case, row)
         if criterion.loss:
             for row in summary[summary["measure"] == ROBUST].to_dict("records"):
@@ -106,10 +107,8 @@ class Contest:
 
     def alike(self, case):
         """Whether all estimators are measured against the same value, or against one drawn anew."""
-        truths = [*self._truths[case].values()]
-        known = [truth for truth in truths if truth is not None]
-        same = all(math.isclose(known[0], truth, rel_tol=_SAME, abs_tol=_SAME) for truth in known)
-        return not known or len(known) == len(truths) and same
+        first, *others = self._truths[case].values()
+        return all(same_truth(first, other, self._scales[case]) for other in others)
 
     def judged(self, case):
         """The estimators of a case with good replications enough, and the others."""
