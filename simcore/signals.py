@@ -24,9 +24,9 @@ class _State:
 
 @contextlib.contextmanager
 def stoppable():
-    """Within, one of the signals raises Stopped, Ctrl-C KeyboardInterrupt; elsewhere than in the main thread, nothing
-    changes."""
-    if _State.installed or threading.current_thread() is not threading.main_thread():
+    """Within, one of the signals raises Stopped, Ctrl-C KeyboardInterrupt, at the end if it was not heard before;
+    elsewhere than in the main thread, nothing changes."""
+    if _State.installed or not _heard_here():
         yield
         return
     heard = [number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # as under nohup
@@ -35,6 +35,7 @@ def stoppable():
     _State.installed, _State.came = True, None
     try:
         yield
+        check()
     except KeyboardInterrupt:
         if _State.came in (None, signal.SIGINT):
             raise
@@ -50,7 +51,10 @@ def stoppable():
 
 @contextlib.contextmanager
 def shielded():
-    """Within, a signal waits until the end; a second Ctrl-C does not."""
+    """Within, a signal waits until the end; a second Ctrl-C does not. Threads that hear no signals need not wait."""
+    if not _heard_here():
+        yield
+        return
     outer, _State.shielded = _State.shielded, True
     try:
         yield
@@ -80,9 +84,14 @@ def deaf():
 
 def check():
     """Stop now if a signal came and was not heard: while shielded, or within a callback that lets nothing through."""
-    if _State.installed and _State.came is not None and threading.current_thread() is threading.main_thread():
+    if _State.installed and _State.came is not None and _heard_here():
         _set_alarm(0)
         raise KeyboardInterrupt
+
+
+def _heard_here():
+    """Whether this is the thread in which Python calls handlers."""
+    return threading.current_thread() is threading.main_thread()
 
 
 def _told_unless_stopped(hook):

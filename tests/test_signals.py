@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -176,6 +177,62 @@ def test_alarms_of_others_stay_theirs():
     finally:
         signal.signal(signal.SIGALRM, before)
     assert heard == [None, "until here"]
+
+
+def test_threads_that_store_neither_delay_a_stop_nor_hasten_it():
+    """Two that store for longer and shorter than this one."""
+    begun, end, done = threading.Barrier(2), threading.Event(), []
+
+    def store():
+        with signals.shielded():
+            begun.wait(10)
+            end.wait(10)
+
+    other = threading.Thread(target=store)
+    with pytest.raises(Stopped), signals.stoppable():
+        with signals.shielded():
+            other.start()
+            begun.wait(10)
+            end.set()
+            other.join()
+            send(signal.SIGTERM)  # the other one has ended
+            done.append("stored")
+        pytest.fail("it went on")
+    assert done == ["stored"]
+    begun, end = threading.Barrier(2), threading.Event()
+    other = threading.Thread(target=store)
+    with pytest.raises(Stopped), signals.stoppable():
+        other.start()
+        begun.wait(10)
+        try:
+            send(signal.SIGTERM)  # the other one is at work
+            pytest.fail("it went on")
+        finally:
+            end.set()
+            other.join()
+
+
+def test_after_threads_have_stored_in_turn_a_signal_is_heard():
+    within, leave = threading.Event(), threading.Event()
+
+    def store():
+        with signals.shielded():
+            within.set()
+            leave.wait(10)
+
+    other = threading.Thread(target=store)
+    other.start()
+    within.wait(10)
+    with signals.shielded():
+        leave.set()
+        other.join()
+    test_a_signal_stops_at_once(signal.SIGTERM)
+
+
+def test_a_signal_that_nobody_heard_is_heard_at_the_end(no_alarms, monkeypatch):
+    monkeypatch.setattr(signals, "_AGAIN", 1000.0)
+    with pytest.raises(Stopped), signals.stoppable():
+        swallow(signal.SIGTERM)
 
 
 ENDING = """
