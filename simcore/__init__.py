@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 _HOME = {
     "Study": ("scenario", "Study"),
     "load": ("scenario", "load"),
-    "use": ("contracts", "use"),
+    "use": ("own", "use"),
     "check": ("contracts", "check"),
     "Run": ("runs", "Run"),
     "run": ("runs", "run"),

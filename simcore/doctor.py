@@ -17,6 +17,7 @@ from importlib import metadata
 from pathlib import Path
 
 from simcore import __version__, code_cache, footprint, jit, limits
+from simcore.errors import UsageError
 
 _LIBRARIES = ("numba", "llvmlite", "numpy", "pandas", "pyarrow", "matplotlib")
 _LITTLE_DISK = 100_000_000  # bytes
@@ -42,8 +43,11 @@ def examine(out="results", threads=None):
     versions = _versions()
     if versions[1] == "wrong":  # what is missing or too old cannot be asked for more
         return [Check(*versions)]
+    of_threads = _threads(threads)
+    if of_threads[1] == "wrong":  # then Numba does not even start
+        return [Check(*versions), Check(*of_threads)]
     parts = (
-        *(versions, _kernels(), _threads(threads), _threading_layer(), _temporary(), _cache()),
+        *(versions, _kernels(), of_threads, _threading_layer(), _temporary(), _cache()),
         *(_folder(place, out), _disk(place), _memory(), _slurm()),
     )
     return [Check(*part) for part in parts]
@@ -77,11 +81,8 @@ def _threads(threads):
     """Threads of a run against the CPUs that this process has by affinity, control groups and Slurm."""
     try:
         most = jit.threads_of()
-    except ValueError:
-        most = 0
-    if most < 1:
-        number = os.environ["NUMBA_NUM_THREADS"]
-        return "threads", "wrong", f"NUMBA_NUM_THREADS is {number!r}, no number of threads", "unset it"
+    except UsageError as error:
+        return "threads", "wrong", *str(error).split("; ")
     wanted = most if threads is None else threads
     allowed = dict(_cpus())
     source = min(allowed, key=allowed.get)
@@ -95,10 +96,10 @@ def _threads(threads):
 
 
 def _threading_layer():
-    layer = jit.threading_layer()
-    if layer is None:
-        found = "none of those that NUMBA_THREADING_LAYER allows can be loaded"
-        return "threading", "wrong", found, "unset NUMBA_THREADING_LAYER, or install what it names (pip install tbb)"
+    try:
+        layer = jit.threading_layer()
+    except UsageError as error:
+        return "threading", "wrong", *str(error).split("; ")
     if layer == "workqueue":
         found = "workqueue, which ends a program that calls simcore from two Python threads at once"
         return "threading", "warning", found, "where yours does: pip install tbb"

@@ -32,6 +32,7 @@ starters statuses store study_checks summaries surfaces tables tails tidying tom
 FACES = frozenset(_FACES.split())  # modules and folders that decide no stored number
 _NUMBA_OPTIONS = ("CPU_NAME", "CPU_FEATURES", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX", "BOUNDSCHECK")
 _LAYERS = {"tbb": "tbbpool", "omp": "omppool", "workqueue": "workqueue"}  # Numba's modules
+_LAYERS_OF = {"safe": ("tbb",), "threadsafe": ("tbb", "omp"), "forksafe": ("tbb", "workqueue")}
 _lane_functions, _inlined, _lowerings = [], set(), []
 _FAILED = re.compile(r"(\w*Error: )|Failed in ")
 _passes = []  # of Numba's compiler, that are running
@@ -180,21 +181,28 @@ def enabled():
 
 
 def set_threads(threads):
-    """Use `threads` threads (at most those Numba started with); None: every CPU this process may use."""
+    """Use `threads` threads (at most those Numba started with); None: every CPU this process may use. Raises
+    UsageError."""
+    threads = threads_of(threads)
     if not enabled():
-        return 1
+        return threads
     numba = _numba()
-    most = numba.config.NUMBA_NUM_THREADS
-    numba.set_num_threads(most if threads is None else min(threads, most))
+    try:
+        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+    except ValueError as error:
+        threading_layer()
+        raise UsageError(f"Numba does not start threads: {error}") from error
     return numba.get_num_threads()
 
 
 def threads_of(threads=None):
-    """How many threads `set_threads` will take, without starting Numba."""
+    """How many threads `set_threads` will take, without starting Numba. Raises UsageError."""
     if not enabled():
         return 1
-    most = int(os.environ.get("NUMBA_NUM_THREADS") or len(os.sched_getaffinity(0)))
-    return most if threads is None else min(threads, most)
+    text = os.environ.get("NUMBA_NUM_THREADS") or str(len(os.sched_getaffinity(0)))
+    if not re.fullmatch("0*[1-9][0-9]{0,6}", text):
+        raise UsageError(f"NUMBA_NUM_THREADS: must be a number of threads (got {text!r}); unset it")
+    return int(text) if threads is None else min(threads, int(text))
 
 
 def threads():
@@ -203,14 +211,18 @@ def threads():
 
 
 def threading_layer():
-    """The library that will run the threads of drivers: tbb, omp or workqueue; None where none can be loaded."""
+    """The library that will run the threads of drivers: tbb, omp or workqueue. Raises UsageError where none can be
+    loaded."""
     config = _numba().config
-    named = [config.THREADING_LAYER] if config.THREADING_LAYER in _LAYERS else config.THREADING_LAYER_PRIORITY
-    for name in named:
+    wanted = str(config.THREADING_LAYER).lower()
+    for name in config.THREADING_LAYER_PRIORITY if wanted == "default" else _LAYERS_OF.get(wanted, [wanted]):
         with contextlib.suppress(ImportError, KeyError):
             importlib.import_module(f"numba.np.ufunc.{_LAYERS[name]}")
             return name
-    return None
+    raise UsageError(
+        "NUMBA_THREADING_LAYER: none of those that it allows can be loaded; "
+        "unset it, or install what it names (pip install tbb)"
+    )
 
 
 @functools.cache

@@ -5,7 +5,7 @@ import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
-from simcore import design, engines, failures, footprint, opening, rounds, scenario, shards, signals, tidying
+from simcore import design, engines, failures, footprint, opening, own, rounds, scenario, shards, signals, tidying
 from simcore.errors import DamagedError, IncompleteError, SimcoreError, UsageError
 from simcore.meanwhile import Vanished, settled
 from simcore.registry import plugins
@@ -190,8 +190,8 @@ def run(
         file, study = study, scenario.load(study)
     if replications is not None or seed is not None:
         study = study.with_changes(replications, seed)
-    shard = shards.parse(shard) if isinstance(shard, str) else shard
     if shard is not None:
+        shard = shards.parse(shard)
         shards.refuse_exact(study, "--shard")
     _refuse(study, out, threads, engine)
     with signals.stoppable(), engines.opened(engine, threads) as engine:
@@ -236,8 +236,13 @@ def extend(study, out="results", threads=None, replications=None, progress=None)
 
 def _refuse(study, out, threads, engine="local"):
     """Refuse what cannot be meant or cannot fit, before anything is written."""
-    if threads is not None and threads < 1:
-        raise UsageError(f"threads: must be at least 1 (got {threads})")
+    if threads is not None and not (isinstance(threads, int) and threads >= 1):
+        raise UsageError(f"threads: must be a whole number, at least 1 (got {threads!r})")
+    for source in own.needed(study):
+        from simcore.contracts import lacking
+
+        for record in source.records:
+            lacking.refuse(record)
     design.count_blocks(study)
     footprint.refuse(study, threads, Path(out) / study.name, engines.workers(engine, threads))
 

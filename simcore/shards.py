@@ -27,8 +27,10 @@ class Shard(NamedTuple):
 
 
 def parse(text):
-    """The Shard of a text such as "3/64". Raises UsageError."""
-    found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text, re.ASCII)
+    """The Shard of a text such as "3/64", or the one that is given. Raises UsageError."""
+    if isinstance(text, Shard):
+        return text
+    found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text, re.ASCII) if isinstance(text, str) else None
     shard = Shard(*map(int, found.groups())) if found else None
     if shard is None or not 1 <= shard.number <= shard.count:
         raise UsageError(f'--shard: must be I/N with I from 1 to N (got {text!r}), such as "3/64"')

@@ -5,11 +5,13 @@ import importlib
 import importlib.metadata
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 
 from simcore import doctor, jit, limits
-from tests.test_cli import simcore
+from tests.test_cli import TINY, simcore
 
 NAMES = ["versions", "kernels", "threads", "threading", "temporary", "cache", "results", "disk", "memory", "slurm"]
 CPUS = len(os.sched_getaffinity(0))
@@ -129,8 +131,8 @@ def test_kept_kernels_are_counted_and_damaged_ones_told(look):
         ({}, 1, "ok", f"1 (CPUs: {CPUS} by affinity", None),
         ({}, 4000, "warning", f"4000 threads share {CPUS} CPUs", f"give --threads {CPUS}"),
         ({"NUMBA_NUM_THREADS": "4000"}, None, "warning", f"4000 threads share {CPUS} CPUs", f"give --threads {CPUS}"),
-        ({"NUMBA_NUM_THREADS": "many"}, None, "wrong", "NUMBA_NUM_THREADS is 'many'", "unset it"),
-        ({"NUMBA_NUM_THREADS": "0"}, None, "wrong", "NUMBA_NUM_THREADS is '0'", "unset it"),
+        ({"NUMBA_NUM_THREADS": "many"}, None, "wrong", "NUMBA_NUM_THREADS: must be", "unset it"),
+        ({"NUMBA_NUM_THREADS": "0"}, None, "wrong", "NUMBA_NUM_THREADS: must be", "unset it"),
         ({"SLURM_CPUS_PER_TASK": "1"}, CPUS + 1, "warning", f"{CPUS + 1} threads share 1 CPUs", "give --threads 1"),
     ],
 )
@@ -139,6 +141,25 @@ def test_threads_are_held_against_cpus(look, monkeypatch, environment, threads, 
         monkeypatch.setenv(name, value)
     found = look("threads", threads=threads)
     assert (found.level, found.remedy) == (level, remedy) and found.found.startswith(told)
+
+
+@pytest.mark.parametrize(
+    "setting, said",
+    [
+        ("NUMBA_NUM_THREADS=many", "NUMBA_NUM_THREADS: must be a number of threads (got 'many'); unset it"),
+        ("NUMBA_NUM_THREADS=0", "NUMBA_NUM_THREADS: must be a number of threads (got '0'); unset it"),
+        ("NUMBA_THREADING_LAYER=none", "NUMBA_THREADING_LAYER: none of those that it allows can be loaded; unset it"),
+    ],
+)
+def test_a_run_and_the_doctor_say_the_same_of_settings_of_numba(tmp_path, setting, said):
+    (tmp_path / "tiny.toml").write_text(TINY)
+    environment = os.environ | dict([setting.split("=")])
+    for words, exit_code in ((["run", "tiny.toml"], 2), (["doctor"], 1)):
+        command = [sys.executable, "-W", "ignore", "-m", "simcore", *words]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert done.returncode == exit_code and "Traceback" not in done.stderr, done.stderr
+        told = done.stderr if words[0] == "run" else done.stdout
+        assert all(part in told for part in said.split("; "))
 
 
 def test_the_affinity_and_control_groups_of_a_process_count(look, tmp_path, monkeypatch):

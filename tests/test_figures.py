@@ -350,8 +350,17 @@ def test_a_kind_that_cannot_be_drawn_says_why(summed):
         of_table(made(), "heatmaps")
     with pytest.raises(UsageError, match="style: unknown style"):
         of_table(made(), "lolly", style="poster")
-    with pytest.raises(UsageError, match="--measure: unknown measure"):
+    with pytest.raises(UsageError, match="measure: is unknown here"):
         of_table(made(), "lolly", measures=["varance"])
+    assert of_table(made(), "lolly", measures="bias").keys() == of_table(made(), "lolly", measures=["bias"]).keys()
+
+
+def test_figures_that_cannot_be_written_say_so(summed, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="file: cannot be written .*; choose another --out"):
+        sc.plot(summed, tmp_path / "file", "lolly", "bias")
+    done = CliRunner().invoke(main, ["plot", str(summed.path), "--out", str(tmp_path / "file"), "--kind", "lolly"])
+    assert done.exit_code == 2 and "cannot be written" in done.stderr
 
 
 def test_the_command_draws_what_is_asked_for(summed, tmp_path):

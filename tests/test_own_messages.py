@@ -9,7 +9,7 @@ import pytest
 
 import simcore as sc
 from simcore import contracts
-from simcore.contracts import lacking
+from simcore.contracts import lacking, studies
 from simcore.errors import UsageError
 from simcore.own import records, templates
 from simcore.registry import KIND_OF, plugins
@@ -154,17 +154,29 @@ def test_check_says_where_and_what_helps(tmp_path, word, changes, said):
 def test_what_is_asked_for_in_vain_is_told_before_anything_runs(tmp_path, word, change, said):
     """Compiled code would read 0 there."""
     path = changed(tmp_path / "mine.py", word, change)
+    (record,) = sc.use(path)
     with pytest.raises(UsageError, match=re.escape(f"{path}:{said}")):
-        sc.use(path)
-    done = simcore("list", "--plugin", path.name, cwd=tmp_path)
-    assert done.returncode == 2 and done.stderr.startswith(f"mine.py:{said}"), done.stderr
-    assert len(done.stderr.splitlines()) == 1
+        sc.run(studies.of(record), tmp_path / "results")
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def test_a_function_that_numba_compiles_is_looked_at_without_compiling_it(tmp_path, monkeypatch):
+    """Nor what it calls: that would take seconds each time."""
+    changes = [("def estimate", "from numba import njit\n@njit\ndef half(x, p):\n    return p[0]\n@njit\ndef estimate")]
+    (record,) = sc.use(changed(tmp_path / "mine.py", "estimator", *changes, ("p[0]", "half(x, p)")))
+    lacking.refuse(record)
+    assert not record.scalar.signatures and not record.scalar.py_func.__globals__["half"].signatures
+    changes[0] = changes[0][0], changes[0][1].replace("return p[0]", "return p[1]")
+    (record,) = sc.use(changed(tmp_path / "other.py", "estimator", *changes, ("p[0]", "half(x, p)")))
+    with pytest.raises(UsageError, match=r"other.py:\d+: in half: IndexError: there is no p\[1\]"):
+        lacking.refuse(record)
 
 
 @pytest.mark.parametrize("word", ["loss", "distribution", "estimator"])
 def test_what_fails_otherwise_is_for_others_to_tell(tmp_path, word):
     old = {"loss": "p[0]\n    return", "distribution": "log(u) / p[0]", "estimator": "np.median(x)"}[word]
-    sc.use(changed(tmp_path / "mine.py", word, (old, f"(1 / 0) * {old}")))
+    (record,) = sc.use(changed(tmp_path / "mine.py", word, (old, f"(1 / 0) * {old}")))
+    lacking.refuse(record)
 
 
 @pytest.mark.parametrize("kind", ["losses", "distributions", "estimators"])

@@ -151,10 +151,24 @@ def test_merging_what_is_not_there(tmp_path):
         sc.merge(run)
 
 
-@pytest.mark.parametrize("text", ["", "0/3", "4/3", "1/0", "-1/3", "1", "1/2/3", "a/b", "1.0/2", f"1/{10**10}"])
+NO_SHARDS = ["", "0/3", "4/3", "1/0", "-1/3", "1", "1/2/3", "a/b", "1.0/2", f"1/{10**10}", (1, 3), 2]
+
+
+@pytest.mark.parametrize("text", NO_SHARDS)
 def test_what_is_no_shard(text):
     with pytest.raises(UsageError, match="--shard: must be I/N with I from 1 to N"):
         shards.parse(text)
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, "2"])
+def test_what_is_no_number_of_threads(tmp_path, threads):
+    said = "threads: must be a whole number, at least 1 .got"
+    with pytest.raises(UsageError, match=said):
+        sc.run(study_with(), tmp_path, threads=threads)
+    assert not any(tmp_path.iterdir())
+    sc.run(study_with(), tmp_path)
+    with pytest.raises(UsageError, match=said):
+        sc.extend(study_with(), tmp_path, threads=threads)
 
 
 def test_what_is_not_random_is_not_shared_out(tmp_path, monkeypatch, capsys):

@@ -36,11 +36,8 @@ def _hint(error):
 
 
 def _use(_ctx, _option, sources):
-    if sources:
-        from simcore import contracts
-
-        for source in sources:
-            contracts.use(source)
+    for source in sources:
+        own.use(source)
 
 
 class Commands(click.Group):
@@ -80,7 +77,7 @@ class Commands(click.Group):
         except BrokenPipeError:  # whoever read our output has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except OSError as error:
-            click.echo(f"{error.filename or 'files'}: {error.strerror or error}", err=True)
+            click.echo(f"{error.filename or 'output'}: {error.strerror or error}", err=True)
             ctx.exit(1)
         except MemoryError:
             click.echo("out of memory; finished blocks are kept: give it more, or fewer --threads", err=True)

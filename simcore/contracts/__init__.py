@@ -7,13 +7,10 @@ from simcore import jit, own
 from simcore.contracts import contamination, distributions, efficiency, estimators, losses, measures, studies
 from simcore.contracts.compiling import explained
 from simcore.contracts.faults import Fault
-from simcore.contracts.lacking import use
 from simcore.errors import UsageError
 from simcore.registry import KIND_OF
 
-__all__ = [
-    "Checked", "Fault", "check", "contamination", "distributions", "estimators", "faults", "losses", "measures", "use",
-]  # fmt: skip
+__all__ = ["Checked", "Fault", "check", "contamination", "distributions", "estimators", "faults", "losses", "measures"]
 _ROUNDING = 1e5  # eps that functions of a user's loss may be off
 _REQUIRED = {  # functions of a record, with how many arguments each is called
     "losses": {"rho": 2, "psi": 2, "psi_prime": 2, "weight": 2},

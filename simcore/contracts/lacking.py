@@ -1,10 +1,12 @@
 """What functions of a user's plugin ask for in vain: numbers p[k] of no parameter, names that nobody defines.
 
-Compiled code reads 0 for the one, and is not told the line of the other. So before a plugin is used at all, its
-functions are called once as plain Python.
+Compiled code reads 0 for the one, and is not told the line of the other. So before anything is computed with a plugin,
+its functions are called once as plain Python.
 """
 
 import contextlib
+import dataclasses
+import types
 
 import numpy as np
 
@@ -15,18 +17,6 @@ from simcore.contracts.losses import VERBS
 from simcore.errors import UsageError
 from simcore.lanes import WIDTH
 from simcore.registry import KIND_OF
-
-
-def use(source):
-    """Take in the plugins of a Python file, or those that an installed package offers under a name: their records.
-
-    source: a path that ends in .py, or the name of an entry point of the group "simcore.plugins". A file that has
-    changed since it was used takes the place of what it was. Raises UsageError.
-    """
-    records = own.use(source)
-    for record in records:
-        refuse(record)
-    return records
 
 
 def refuse(record):
@@ -49,15 +39,30 @@ def _calls(record):
     with contextlib.suppress(Exception):
         values = cases(record)[0]
         if kind == "losses":
-            yield from (_of(getattr(record, verb), ones, counted(values.values())) for verb in VERBS)
+            yield from (_call(getattr(record, verb), ones, counted(values.values())) for verb in VERBS)
         elif kind == "distributions" and record.problem is None:
-            p = counted(record.numbers(values))
-            yield lambda: draws(record, values, 1, 2, compiled=False)
-            yield from (_of(f, ones, p) for f in (record.from_normal, record.score, record.log_density) if f)
+            plain, p = dataclasses.replace(record, draw=_plain(record.draw)), counted(record.numbers(values))
+            yield lambda: draws(plain, values, 1, 2, compiled=False)
+            yield from (_call(f, ones, p) for f in (record.from_normal, record.score, record.log_density) if f)
         elif kind == "estimators" and record.scalar:
             sample = np.random.default_rng(1).standard_normal(12)
-            yield _of(record.scalar, sample, *([counted(record.numbers(12, values))] if values else []))
+            yield _call(record.scalar, sample, *([counted(record.numbers(12, values))] if values else []))
 
 
-def _of(function, *arguments):
-    return lambda: getattr(function, "py_func", function)(*arguments)
+def _call(function, *arguments):
+    return lambda: _plain(function)(*arguments)
+
+
+def _plain(function):
+    """A copy of a function that calls copies of the functions of its module, none of which Numba compiles."""
+    own = getattr(function, "py_func", function)
+    names = dict(own.__globals__)
+
+    def copy(one):
+        return types.FunctionType(one.__code__, names, one.__name__, one.__defaults__, one.__closure__)
+
+    for name, value in own.__globals__.items():
+        plain = getattr(value, "py_func", value)
+        if isinstance(plain, types.FunctionType) and plain.__globals__ is own.__globals__:
+            names[name] = copy(plain)
+    return copy(own)

@@ -108,7 +108,7 @@ def measures_of(table, names):
     for name in names:
         own = labelled(name, labels)
         if not own:
-            raise UsageError(f"--measure: unknown measure (got {name!r}), {unknown(name, labels)}")
+            raise UsageError(f"measure: is unknown here (got {name!r}), {unknown(name, labels)}")
         found += own
     return found
 

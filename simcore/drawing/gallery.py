@@ -16,16 +16,21 @@ def draw(source, folder, kinds=None, measures=None, style="paper", progress=None
     """Draw the figures of a `sources.Source` and write them to folder; returns name -> matplotlib Figure.
 
     kinds: names in `sources.KINDS`, "all" for those that can be drawn; None: those that suit the factors at hand.
-    measures: those to show, by name; None: those that are most looked at. style: in `sizes.PAGES`. progress: called
-    with (figures written, all figures, name) after each. Raises UsageError.
+    measures: a name or several, those to show; None: those that are most looked at. style: in `sizes.PAGES`. progress:
+    called with (figures written, all figures, name) after each. Raises UsageError.
     """
     page, drawn = sizes.page_of(style), {}
+    measures = [measures] if isinstance(measures, str) else measures
     measures = factors.measures_of(source.table, measures) if measures else None
     with canvas.style():
         for kind, picture in planned(source, kinds, measures, page):
             drawn[picture.name] = fitted(kind, picture, page)
         for done, (name, (figure, own)) in enumerate(drawn.items(), 1):
-            canvas.write(figure, name, Path(folder), own)
+            try:
+                canvas.write(figure, name, Path(folder), own)
+            except OSError as error:
+                why = error.strerror or error
+                raise UsageError(f"{folder}: cannot be written ({why}); choose another --out") from error
             if progress is not None:
                 progress(done, len(drawn), name)
     return {name: figure for name, (figure, _) in drawn.items()}

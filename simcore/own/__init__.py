@@ -47,7 +47,11 @@ class Source:
 
 
 def use(source):
-    """Take in the plugins of a file or a package, as `contracts.use`, without a look at what their functions do."""
+    """Take in the plugins of a Python file, or those that an installed package offers under a name: their records.
+
+    source: a path that ends in .py, or the name of an entry point of the group "simcore.plugins". A file that has
+    changed since it was used takes the place of what it was. Raises UsageError.
+    """
     if Path(source).suffix == ".py":
         path = Path(source)
         try:
