@@ -51,25 +51,32 @@ def explained_matrix(study, cell):
     return None if r is None else joint.explained_matrix(r, score.information)
 
 
-def carried_by(study, cell, choice):
-    """How many bad observations carry an estimator away in a cell; None where theory is silent."""
+def carried_by(study, cell, choice, at_most=False):
+    """How many bad observations carry an estimator away in a cell; None where theory is silent. at_most: where it does
+    not know how many, as contamination changes the design, it may know how many are enough in some samples."""
     if cell.simulation:
         return None
     if cell.model is None:
         return problem_of(study).carried_by(choice, cell.n)
     if plugins("designs")[cell.design.name].recur:
         return None  # a bad response is a regressor later on
-    bad = _bad_responses(study.seed, cell, _fingerprint(cell))
-    return problem_of(study).carried_by(choice, *bad, cell.n, normal_square(choice))
+    bad, best = _bad_responses(study.seed, cell, _fingerprint(cell))
+    contamination = plugins("contamination")[cell.contamination.name]
+    if contamination.moves_design:
+        bad = contamination.bad_at_most(bad, len(cell.model.beta), cell.contamination.values) if at_most else None
+    return problem_of(study).carried_by(choice, bad, best, cell.n, normal_square(choice))
 
 
-def design_index(cell):
-    """Tail index that a random design alone gives the estimates, inf where it is given: with n - p + 1 rows too many,
-    chances that columns nearly depend on each other fall so fast. An autoregression starts with a row of zeros."""
+def design_index(cell, choice):
+    """Tail index that a random design alone gives an estimator, inf where it is given: see `registry.Estimator`. An
+    autoregression starts with a row of zeros."""
     if cell.model is None or not _is_random(cell):
         return math.inf
-    spare = cell.n - len(cell.model.beta) + 1
-    return max(1, spare - 1 if plugins("designs")[cell.design.name].recur else spare)
+    n = cell.n - 1 if plugins("designs")[cell.design.name].recur else cell.n
+    p = len(cell.model.beta)
+    if choice.loss is not None:
+        return max(1, n - p + 1)
+    return max(1, plugins("estimators")[choice.name].design_index(n, p, choice.values))
 
 
 def _is_random(cell):
@@ -78,13 +85,13 @@ def _is_random(cell):
 
 @functools.lru_cache(maxsize=64)
 def _bad_responses(seed, cell, _fingerprint):
-    """`breakdown.bad_responses`, None where the design is not known, and `breakdown.bad_responses_at_best`."""
+    """`breakdown.bad_responses`, which is 1 where the design is random, for then any row may be the one that counts,
+    None where columns depend on each other, and `breakdown.bad_responses_at_best`."""
     n, p = cell.n, len(cell.model.beta)
     x, r = (None, None) if _is_random(cell) else given_design(seed, cell)
     if r is None:
-        return None, max(1, (n - p + 2) // 2)
-    moved = plugins("contamination")[cell.contamination.name].moves_design
-    return None if moved else breakdown.bad_responses(x), breakdown.bad_responses_at_best(x)
+        return 1 if _is_random(cell) else None, max(1, (n - p + 2) // 2)
+    return breakdown.bad_responses(x), breakdown.bad_responses_at_best(x)
 
 
 def simulate(cell, compiled=True):

@@ -232,12 +232,15 @@ class Contamination(Plugin):
     apply_design(stream, e, x, n, p, first, q): in place of `apply`, for regression alone: turn n standard errors e into
     contaminated ones and contaminate the design x (n * p, WIDTH), of which columns first..p-1 are not the intercept; q
     holds the scale and then the parameters.
+    bad_at_most(bad, p, values): of one that changes the design, how many bad responses carry a bounded fit away at
+    most, as may happen with some probability, however small, where `bad` do on the design as it was; None: not known.
     problem: the only problem that it is for. It then contaminates finished data sets, not errors: x holds the rows of
     those, and p the settings of the problem before the parameters.
     """
 
     apply: Callable = None
     apply_design: Callable | None = None
+    bad_at_most: Callable = field(default=lambda bad, p, values: None)
     random: bool = True
     components: Callable | None = None
     outliers: Callable | None = None
@@ -305,6 +308,8 @@ class Estimator(Plugin):
     numbers(n, values): the array p of the kernel for samples of n, from the parameter values by name.
     carried_by(n, values): how many of n observations must go bad to carry the estimate away; of regression,
     carried_by(best): how many responses, `best` being the most that any estimator can bear. None: not known.
+    design_index(n, p, values): of regression, the tail index that a random design alone gives it, for n rows and p
+    columns: where so many rows less p - 1 are decisive, chances that their columns depend on each other fall so fast.
     equivariant: it moves along with the data, as the control variate needs.
     scaled: it has a scale of the residuals.
     drawn: of location, it sees the sample as it was drawn, a copy that it may overwrite, not sorted.
@@ -322,6 +327,7 @@ class Estimator(Plugin):
     scalar: Callable | None = None
     numbers: Callable = field(default=lambda n, values: tuple(values.values()))
     carried_by: Callable | None = None
+    design_index: Callable = field(default=lambda n, p, values: n - p + 1)
     equivariant: bool = False
     scaled: bool = True
     drawn: bool = False

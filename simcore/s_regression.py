@@ -37,6 +37,12 @@ _NEAR = 0.06  # a Newton step is short if it changes residuals by this, in units
 _MOST_STEPS = 500
 
 
+def decisive_rows(n, p):
+    """Fewest rows near one plane that leave a small scale where all others are far off: their rho is no more than the
+    target."""
+    return (n + p) // 2 + 1
+
+
 @lane
 def rho_sum(r, n, v):
     """Sum of rho over the residuals."""

@@ -4,6 +4,7 @@ import functools
 import itertools
 import math
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -276,23 +277,38 @@ def _precision(rule, measure, numbers):
 
 def moments(study, cell, all_views):
     """The status of the moments 0, 1 and 2 of each target of a cell, as dicts; all_views: of each target, in order."""
-    bad_needed = [recipes.carried_by(study, cell, choice) for choice in study.estimators]
+    known = [_known(study, cell, choice) for choice in study.estimators]
     light = [quantity.light for quantity in cell.quantities]
     return [
-        {order: OK if light[t] else _exists(cell, bad_needed[place], order, views) for order in (0, 1, 2)}
+        {order: OK if light[t] else _exists(cell, known[place], order, views) for order in (0, 1, 2)}
         for (place, t), views in zip(design.targets(study), all_views, strict=True)
     ]
 
 
-def _exists(cell, bad_needed, order, views):
+class _Known(NamedTuple):
+    """What theory knows of an estimator in a cell. bad_needed, bad_at_most: how many bad observations carry it away,
+    and how many may; None where that is not known. design_index: as `recipes.design_index`."""
+
+    bad_needed: int | None
+    bad_at_most: int | None
+    design_index: float
+
+
+def _known(study, cell, choice):
+    bad = (recipes.carried_by(study, cell, choice, at_most) for at_most in (False, True))
+    return _Known(*bad, recipes.design_index(cell, choice))
+
+
+def _exists(cell, known, order, views):
     """The status that theory gives a moment of the estimates; where it is silent, a warning from their tail."""
     if order == 0:
         return OK
-    return worse(_of_errors(cell, bad_needed, order, views), status(order, recipes.design_index(cell)))
+    return worse(_of_errors(cell, known, order, views), status(order, known.design_index))
 
 
-def _of_errors(cell, bad_needed, order, views):
+def _of_errors(cell, known, order, views):
     """What the errors leave of a moment, whatever the design."""
+    bad_needed = known.bad_needed
     light = cell.tail_index is not None and math.isinf(cell.tail_index)  # then every moment exists
     stretched = plugins("distributions")[cell.errors.name].stretched(**cell.errors.values)
     if light and (bad_needed is None or stretched):
@@ -300,6 +316,8 @@ def _of_errors(cell, bad_needed, order, views):
         if not stretched or cell.contamination.name != "none" and bad_needed != 1:
             state = min(state, ROUGH, key=FROM_GOOD_TO_BAD.index)  # samples that break down make a bounded tail
     elif cell.tail_index is None or bad_needed is None:
+        if cell.tail_index is not None and known.bad_at_most and order >= cell.tail_index * known.bad_at_most:
+            return UNDEFINED
         return min(_seen(order, views), NO_MCSE, key=FROM_GOOD_TO_BAD.index)
     else:
         state = status(order, cell.tail_index * bad_needed)

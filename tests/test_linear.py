@@ -232,6 +232,52 @@ def test_a_random_design_has_few_moments_in_small_samples():
     assert table["l2", "beta1", "variance"] == "ok"
 
 
+def test_estimators_have_moments_of_their_own_on_a_random_design():
+    """A price on slopes leaves all moments; of h or so many rows near each other, LTS and S see no others."""
+    plan, ridge = {"design": "gaussian", "redrawn": True}, {"estimator": "ridge", "penalty": 1.0}
+    estimators = [{"loss": "l1"}, {"estimator": "lts"}, {"estimator": "s"}, ridge, ridge | {"penalty": 0.0}]
+    expected = {3: ["undefined"] * 3 + ["ok", "undefined"], 4: ["mcse_undefined", "undefined", "mcse_undefined", "ok"]}
+    for n, own in expected.items():
+        study = study_of(plan, n=n, beta=[1.0, 2.0], predict=None, replications=1000, estimators=estimators)
+        table = result_of(study)[1]["status"].xs(("beta1", "variance"), level=("parameter", "measure"))
+        assert table.tolist()[: len(own)] == own
+
+
+@pytest.mark.parametrize("n, lts, s, l1", [(4, 2, 3, 3), (7, 4, 4, 6)])
+def test_the_tails_on_a_random_design_are_those_that_moments_go_by(n, lts, s, l1):
+    """By Hill's estimator from the largest of 2^17 slopes; far from the end tails look lighter or heavier by a half."""
+    estimators = [{"estimator": "lts"}, {"estimator": "s"}, {"loss": "l1"}]
+    plan = {"design": "gaussian", "redrawn": True}
+    study = study_of(plan, n=n, beta=[1.0, 2.0], predict=None, replications=1 << 17, estimators=estimators)
+    (cell,) = design.cells(study)
+    _, _, result = result_of(study)
+    good = result.states % ITERATION < FIRST_FAILURE
+    for row, (choice, index) in enumerate(zip(study.estimators, (lts, s, l1), strict=True)):
+        assert recipes.design_index(cell, choice) == index
+        sizes = np.sort(np.abs(result.estimates[2 * row + 1] - 2.0)[good[2 * row + 1]])[::-1]
+        found = 300 / np.log(sizes[:300] / sizes[300]).sum()
+        assert index - 0.9 < found < index + 0.6, (choice.label, found)
+
+
+def test_infinite_moments_are_not_shown_where_one_row_may_count_alone():
+    """On a random design, with leverage points: a psi that is bounded then bounds nothing."""
+    losses, more = [{"loss": "l1"}, {"loss": "huber"}, {"loss": "l2"}], {"beta": [1.0, 2.0], "predict": None}
+    plan, bad = {"design": "gaussian", "redrawn": True}, {"kind": "leverage", "distance": 10.0, "size": 0.0}
+    cauchy, t2 = {"distribution": "cauchy"}, {"distribution": "student_t", "df": 2}
+
+    def states(measure, *arguments):
+        study = study_of(*arguments, estimators=losses, n=8, replications=2000, **more)
+        table = result_of(study)[1]["status"].xs(("beta1", measure), level=("parameter", "measure"))
+        return set(table)
+
+    assert states("bias", plan, cauchy) == states("variance", plan, t2) == {"undefined"}
+    assert states("bias", plan, t2) == {"mcse_undefined"}
+    assert states("bias", "gaussian", cauchy, bad | {"fraction": 0.1}) == {"undefined"}
+    assert states("variance", "gaussian", t2, bad | {"fraction": 0.01}) == {"undefined"}
+    few = {"kind": "growing", "rate": 0.5}
+    assert states("variance", "uniform", t2, few) == {"undefined", "mcse_undefined"}  # that of l2, and of the others
+
+
 def test_bad_leverage_points_stand_where_they_should():
     bad = {"kind": "leverage", "fraction": 0.2, "distance": 8.0, "size": -5.0}
     y, x = samples_of(study_of(bad=bad))

@@ -18,4 +18,5 @@ PLUGIN = Contamination(
     "Goldfeld & Quandt (1965)",
     (Parameter("rate", "growth of the error's scale for each unit of the regressor", Interval(low=0.0, high=1e6)),),
     apply_design=apply_design,
+    bad_at_most=lambda bad, p, values: bad,
 )

@@ -17,6 +17,13 @@ def apply_design(stream, e, x, n, p, first, q):
             store(x, i * p + j, select(bad, splat(distance), load(x, i * p + j)))
 
 
+def _bad_at_most(bad, p, values):
+    """Where all rows but p - 1 have moved to one point, each of these alone decides along some direction."""
+    if values["fraction"] == 0.0:
+        return bad
+    return None if values["fraction"] == 1.0 else 1 if p > 1 else bad
+
+
 PLUGIN = Contamination(
     "leverage",
     "with probability `fraction` all regressors are replaced by `distance`, and `size` is added to the error",
@@ -27,4 +34,5 @@ PLUGIN = Contamination(
         Parameter("size", "what is added to the error: how far the point is off the plane"),
     ),
     apply_design=apply_design,
+    bad_at_most=_bad_at_most,
 )

@@ -124,6 +124,7 @@ PLUGIN = Estimator(
     problem="linear",
     fit=fit,
     carried_by=lambda best: best,
+    design_index=lambda n, p, values: half(n, p) - p + 1,
     equivariant=True,
     scaled=False,
     work=lambda q: 100 * q * q,

@@ -8,7 +8,7 @@ from simcore.codes import NOT_CONVERGED
 from simcore.jit import lane
 from simcore.lanes import select, splat_u64
 from simcore.registry import POSITIVE, Estimator, Parameter
-from simcore.s_regression import S_TUNING, descend, s_estimate, scale
+from simcore.s_regression import S_TUNING, decisive_rows, descend, s_estimate, scale
 from simcore.subsets import SUBSETS, number_of_starts
 
 
@@ -28,6 +28,7 @@ PLUGIN = Estimator(
     problem="linear",
     fit=fit,
     carried_by=lambda best: best,
+    design_index=lambda n, p, values: decisive_rows(n, p) - p + 1,
     equivariant=True,
     loss="tukey",
     work=lambda q: 60 * q * q,

@@ -1,5 +1,7 @@
 """Ridge regression (Hoerl & Kennard 1970): least squares with a price on large slopes, the remedy for collinearity."""
 
+import math
+
 from simcore.codes import NOT_CONVERGED, OK
 from simcore.dense import cholesky_solve
 from simcore.jit import lane
@@ -44,6 +46,7 @@ PLUGIN = Estimator(
     problem="linear",
     fit=fit,
     carried_by=lambda best: 1,
+    design_index=lambda n, p, values: math.inf if values["penalty"] > 0.0 else n - p + 1,
     scaled=False,
     estimand=lambda population, values: population.mean,
     work=lambda q: 4 * q,
