@@ -5,11 +5,11 @@ import contextlib
 from dataclasses import replace
 from pathlib import Path
 
-from simcore import files, nearest, provenance
+from simcore import files, nearest, own, provenance
 from simcore.errors import DamagedError, UsageError, command
 from simcore.meanwhile import Changed, Vanished, settled
 from simcore.shelves import series
-from simcore.store import FOLDERS, RECORD, SUMMARY, RunFolder, there_is_a_run, writing
+from simcore.store import FOLDERS, RECORD, SCENARIO, SUMMARY, RunFolder, there_is_a_run, writing
 
 
 @settled(Vanished, Changed)
@@ -55,8 +55,7 @@ def open_folder(path):
     if not there_is_a_run(path):
         with contextlib.suppress(OSError):
             _refuse_orphans(path)
-        hint = nearest.run_directory(path) or "give results/<study name>"
-        raise UsageError(f"{path}: not a run directory (no {RECORD}); {hint}")
+        raise no_run(path)
     record, written = provenance.read(path / RECORD)
     study = provenance.study_of(record, path / RECORD)
     origin = {name: record[name] for name in provenance.ORIGIN if name in record}
@@ -64,6 +63,26 @@ def open_folder(path):
     if lines:
         raise _of_another(path, lines)
     return RunFolder(path, study, origin, {name: frozenset(record["earlier"][name]) for name in FOLDERS}, written)
+
+
+def no_run(path):
+    """The UsageError where there is no run, with what helps: a run that has lost its record and has no blocks, as that
+    of an exact problem, is made again from its scenario. Raises UsageError where that needs plugins."""
+    hint = nearest.run_directory(path) or "give results/<study name>"
+    if (path / SCENARIO).is_file():
+        own.refuse_lacking(copies(path), path)
+        out = (path if path.name else path.absolute()).parent
+        hint = f"{command('run', path / SCENARIO, '--out', out)} makes it again"
+    return UsageError(f"{path}: not a run directory (no {RECORD}); {hint}")
+
+
+def copies(path):
+    """The copies of users' plugins in a run directory, as far as they can be read: name -> SHA-256."""
+    found = {}
+    for copy in sorted((path / "plugins").glob("*.py")):
+        with contextlib.suppress(OSError):
+            found[copy.name] = files.sha256(files.read(copy))
+    return found
 
 
 def _new(path, study):

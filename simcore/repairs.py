@@ -4,6 +4,7 @@ from pathlib import Path
 
 from simcore import audit, engines, files, opening, restoring, rounds, signals, tidying
 from simcore.findings import QUARANTINE, Repair
+from simcore.meanwhile import Vanished
 from simcore.runs import Run, compute, rendered
 from simcore.shelves import Broken
 from simcore.store import FOLDERS, SUMMARY, writing
@@ -42,6 +43,8 @@ def _moved(folder, found):
         if found.what.startswith("is damaged"):
             folder.shelves[path.parent.name].read(path.name)
             return False
+    except Vanished:
+        return False
     except Broken:
         pass
     try:

@@ -8,19 +8,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from simcore import design, files, provenance, scenario
-from simcore.errors import DamagedError, SimcoreError, UsageError, command
+from simcore import design, files, own, provenance, scenario
+from simcore.errors import DamagedError, SimcoreError, command
 from simcore.findings import QUARANTINE
+from simcore.meanwhile import Vanished, settled
+from simcore.opening import copies, no_run
 from simcore.shelves import Broken, Shelf, places_in, series, stamp_of
 from simcore.store import FOLDERS, RECORD, SCENARIO, SUMMARY, RunFolder, there_is_a_run, writing
 
 
+@settled(Vanished)
 def restore(path):
     """Restore run.json where it needs it: what it says now, in words, or None. Replications are those of the summary;
     without one, those of the scenario, or that are there if they are more.
 
-    Raises UsageError where there is no run, DamagedError where scenario.toml does not say what the results are of,
-    IncompleteError.
+    Raises UsageError where there is no run or plugins that it needs are not in use, DamagedError where scenario.toml
+    does not say what the results are of, IncompleteError.
     """
     try:
         provenance.read(path / RECORD)
@@ -56,11 +59,11 @@ def _stamps(path):
     found = {name: {} for name in FOLDERS}
     for name, stamps in found.items():
         shelf = Shelf(path / name, path / "temporary", b"", frozenset())
-        for own in shelf.listing().strange:
+        for entry in shelf.listing().strange:
             with contextlib.suppress(Broken):
-                stamp = stamp_of(shelf.read(own))
+                stamp = stamp_of(shelf.read(entry))
                 if _origin(stamp):
-                    stamps.setdefault(stamp, []).append(own)
+                    stamps.setdefault(stamp, []).append(entry)
     if found["blocks"]:
         return found
     if there_is_a_run(path):
@@ -68,7 +71,7 @@ def _stamps(path):
             f"{path}: {RECORD} is damaged, and no result beside it is whole; there is nothing to save: remove that "
             "directory and run the scenario again"
         )
-    raise UsageError(f"{path}: not a run directory; give results/<study name>")
+    raise no_run(path)
 
 
 def _folder(path, stamps):
@@ -83,6 +86,7 @@ def _folder(path, stamps):
             if provenance.stamps(seeded, origin)["blocks"] == stamp:
                 found.append((seeded, origin))
     except SimcoreError as error:
+        own.refuse_lacking(copies(path), path)  # which may be what is unknown in it
         raise DamagedError(
             f"{path}: neither {RECORD} nor {SCENARIO} can be read; copy the scenario file there as {SCENARIO}, and "
             f"{command('repair', path)} goes on\n{error}"
@@ -98,6 +102,9 @@ def _folder(path, stamps):
             "move those of the others away"
         )
     ((study, origin),) = found
+    data = {choice.label for choice in (*study.errors, *study.design)}
+    plugins = {name: digest for name, digest in origin.get("inputs", {}).items() if name not in data}
+    own.refuse_lacking(plugins, path)
     return RunFolder(path, study, origin, {name: _before(path / name, study, origin, stamps[name]) for name in FOLDERS})
 
 

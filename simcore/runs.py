@@ -28,7 +28,6 @@ class Run:
     def study(self):
         return self.folder.study
 
-    @settled(Vanished)
     def summary(self, measure=None, *, plain=False):
         """The long table of the results, a pandas.DataFrame: one row per cell x estimator x parameter x measure.
 
@@ -54,13 +53,8 @@ class Run:
         """
         if not self.study.keep:
             raise UsageError(f'{self.path}: kept no estimates; write keep = "estimates" into the scenario')
-        present = self.folder.present()
-        self.refuse_incomplete(present)
-        for cell in design.cells(self.study):
-            own = present[cell.key]
-            yield cell, *self.folder.read_kept(cell, own, design.reach(cell, own))
+        yield from self.by_cell(lambda cell, *own: (cell, *self.folder.read_kept(cell, *own)))
 
-    @settled(Vanished)
     def comparisons(self, measure="mse"):
         """Paired differences of loss between any two estimators of a cell, a pandas.DataFrame: see `comparisons`."""
         from simcore import comparisons
@@ -97,7 +91,6 @@ class Run:
             table, why = None, str(error)
         return first_look.card(self.study, self.path, table, why)
 
-    @settled(Vanished)
     def _first_cells(self, count):
         """The summary of so many cells; None of an exact problem, whose numbers are curves and take long."""
         from simcore import summaries
@@ -113,17 +106,37 @@ class Run:
         other; none of exact problems."""
         from simcore import sums
 
-        if self._exact:
-            return
+        def read(cell, *own):
+            total = sums.total(self.folder.read_nodes(cell, *own), design.chunk_size(cell.size))
+            return cell, total, self.folder.read_errors(cell, *own) if self.study.keep else None
+
+        if not self._exact:
+            yield from self.by_cell(read, only)
+
+    def by_cell(self, read, only=None):
+        """Yields read(cell, own, stop) of each cell, or of those of certain numbers: own is what `RunFolder.present`
+        says of the cell, stop how many replications it has. Raises as `refuse_incomplete`.
+
+        A cell of which a file has vanished is read again from its beginning, from the files that are there now: all
+        that is read of it is of one moment.
+        """
+        latest = []
+
+        @settled(Vanished)
+        def of(cell):
+            present = latest.pop() if latest else self._whole()
+            own = present[cell.key]
+            found = read(cell, own, design.reach(cell, own))
+            latest.append(present)  # for the next cell, unless a file has vanished
+            return found
+
+        yield from (of(cell) for cell in design.cells(self.study) if only is None or cell.number in only)
+
+    def _whole(self):
+        """What `RunFolder.present` says, where nothing is missing."""
         present = self.folder.present()
         self.refuse_incomplete(present)
-        for cell in design.cells(self.study):
-            if only is not None and cell.number not in only:
-                continue
-            own = present[cell.key]
-            reached = design.reach(cell, own)
-            total = sums.total(self.folder.read_nodes(cell, own, reached), design.chunk_size(cell.size))
-            yield cell, total, self.folder.read_errors(cell, own, reached) if self.study.keep else None
+        return present
 
     def refuse_incomplete(self, present=None):
         """Raise IncompleteError where blocks are missing, DamagedError where they were there once. present: what the

@@ -127,7 +127,9 @@ class Shelf:
 
 def _gone(path):
     """What to raise where a file that was listed is not found."""
-    return Broken("it is a link to nothing") if os.path.islink(path) else Vanished(f"{path}: was there, and is gone")
+    if os.path.islink(path):
+        return Broken("it is a link to nothing")
+    return Vanished(f"{path}: was there, and is gone; once no other process works on that run, do the same again")
 
 
 def _written(places):

@@ -35,13 +35,13 @@ def lacking(run, what):
 
 def growing(run, cell, names):
     """Rows of the summary of the first replications of a cell, of measures of these names: pairs (count, rows)."""
-    present, folded = run.folder.present()[cell.key], None
     if not run.study.keep:
-        for node in _nodes(run, cell, present):
+        folded = None
+        for node in _nodes(run, cell):
             folded = node if folded is None else folded.followed_by(node)
             yield folded.count, _rows(run, cell, folded, names)
         return
-    estimates, states = _kept(run, cell, present)
+    estimates, states = _kept(run, cell)
     total = estimates.shape[1]
     size = _rounded(total / FINEST)
     errors, paired = regrouping.grouped(run.study, cell, estimates, states, size)
@@ -57,11 +57,10 @@ def growing(run, cell, names):
 
 def batches(run, cell, names):
     """Rows of the summary of each of many equally large batches of a cell: a list of lists."""
-    present = run.folder.present()[cell.key]
     if not run.study.keep:
-        common, nodes = set(_commonest(_stored(cell, present))), _nodes(run, cell, present)
-        return [_rows(run, cell, node, names) for node in nodes if (node.first, node.count) in common]
-    estimates, states = _kept(run, cell, present)
+        parts = {(node.first, node.count): node for node in _nodes(run, cell)}
+        return [_rows(run, cell, parts[part], names) for part in _commonest(parts)]
+    estimates, states = _kept(run, cell)
     count = min(BATCHES, estimates.shape[1] // LEAST)
     size = estimates.shape[1] // count // WIDTH * WIDTH
     used = count * size
@@ -91,12 +90,14 @@ def _rounded(size):
     return max(WIDTH, -(-int(np.ceil(size)) // WIDTH) * WIDTH)
 
 
-def _kept(run, cell, present):
-    return run.folder.read_kept(cell, present, design.reach(cell, present))
+def _kept(run, cell):
+    (found,) = run.by_cell(run.folder.read_kept, [cell.number])
+    return found
 
 
-def _nodes(run, cell, present):
-    return run.folder.read_nodes(cell, present, design.reach(cell, present))
+def _nodes(run, cell):
+    (found,) = run.by_cell(lambda *own: [*run.folder.read_nodes(*own)], [cell.number])
+    return found
 
 
 def _stored(cell, present):
