@@ -16,6 +16,7 @@ from simcore.lanes import WIDTH
 from simcore.wording import cannot_have
 
 _PILOT_SAMPLES = 1 << 20
+_PILOT_SECONDS = 2.0  # of all pilots together, at least
 _PRECISION_SAMPLES = 1 << 24  # for a precision: the MCSE it gives is then known to some per cent
 _MOST_PILOTS = 100  # of more cells, each is taken to be like one a little before it
 _EXACT_BYTES = 10  # a row of the summary of an exact problem
@@ -186,9 +187,9 @@ def _teller(progress, total):
 
 def _seconds(study, cells, counts, stand_ins, tell):
     pilots, rates = _numbers(stand_ins), {}
-    samples = _PILOT_SAMPLES // max(1, len(pilots) // 20)
+    samples, seconds = _PILOT_SAMPLES // max(1, len(pilots) // 20), _PILOT_SECONDS / len(pilots)
     for number in pilots:
-        rates[number] = _seconds_per_replication(study, cells[number], samples) / cells[number].size
+        rates[number] = _seconds_per_replication(study, cells[number], samples, seconds) / cells[number].size
         tell()
     own = zip(cells, counts, stand_ins, strict=True)
     return sum(rates[pilot.number] * cell.size * count for cell, count, pilot in own)
@@ -228,13 +229,17 @@ def _pilot_key(cell):
     return cell.n, cell.settings, cell.errors, cell.contamination.name, cell.design
 
 
-def _seconds_per_replication(study, cell, samples):
-    count = max(WIDTH, min(cell.cut.block, samples // cell.size))
-    block = design.Block(cell.number, cell.key, 0, count)
-    execute.run_block(study, cell, design.Block(cell.number, cell.key, 0, WIDTH))
-    start = time.perf_counter()
-    execute.run_block(study, cell, block)
-    return (time.perf_counter() - start) / count
+def _seconds_per_replication(study, cell, samples, seconds):
+    """From so many samples, and so many more that they take these seconds, but no more than a block: few replications
+    leave threads without work, and wait for the slowest lane."""
+    execute.run_block(study, cell, design.Block(cell.number, cell.key, 0, WIDTH))  # which compiles
+    count, taken = max(WIDTH, samples // cell.size // 4), 0.0
+    while not taken or taken < seconds and count < cell.cut.block:
+        count = min(4 * count, cell.cut.block)
+        start = time.perf_counter()
+        execute.run_block(study, cell, design.Block(cell.number, cell.key, 0, count))
+        taken = time.perf_counter() - start
+    return taken / count
 
 
 def _duration(seconds):

@@ -266,6 +266,23 @@ def test_the_plan_foretells_the_replications(tmp_path, measure, reduction):
         assert words in lines["replications"]
 
 
+@pytest.mark.parametrize("n, blocks", [(1, [8, 65536]), (10**6, [8, 32, 128, 512])])
+def test_a_pilot_grows_until_it_takes_long_enough_or_is_a_block(monkeypatch, n, blocks):
+    """Clock: a microsecond for each observation, and a hundredth of a second for each call."""
+    study, ran, now = study_of(0.01, factors={"n": [n], "errors": ERRORS[:1]}), [], [0.0]
+    (cell,) = design.cells(study)
+    cell = dataclasses.replace(cell, cut=cell.cut._replace(block=65536))
+
+    def run_block(_study, _cell, block):
+        ran.append(block.count)
+        now[0] += 0.01 + 1e-6 * block.count * n
+
+    monkeypatch.setattr(forecast.execute, "run_block", run_block)
+    monkeypatch.setattr(forecast.time, "perf_counter", lambda: now[0])
+    rate = forecast._seconds_per_replication(study, cell, 1 << 20, 200.0)
+    assert ran == blocks and rate == pytest.approx(1e-6 * n + 0.01 / ran[-1])
+
+
 def test_the_plan_says_what_will_not_be_met(tmp_path):
     study, told = study_of(0.0001, most=5000), []
     facts = forecast.forecast(study, threads=2, progress=lambda done, total, _: told.append((done, total)))
