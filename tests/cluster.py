@@ -6,7 +6,7 @@
 Programs of Debian's packages munge, slurmctld, slurmd and slurm-client, without systemd, control groups or accounting,
 on the loopback and on ports that are free: any number of clusters may stand side by side. All that belongs to one lies
 in its folder. Whoever uses a shared one holds a lock on it; the last to leave stops it, and what killed users have left
-is cleared away when the next one starts.
+is cleared away when the next one starts, of whatever checkout; what cannot be is named, and left.
 """
 
 import contextlib
@@ -190,7 +190,7 @@ def shared(name, within="/tmp", **options):
     home.mkdir(mode=0o755, exist_ok=True)
     cluster = Cluster(home / name, **options)
     with _locked(home / "lock"):
-        _sweep(home)
+        _sweep(home, cluster.folder)
         cluster.folder.mkdir(exist_ok=True)
         using = open(cluster.folder / "users", "w")  # noqa: SIM115 - closed by the last lines
         fcntl.flock(using, fcntl.LOCK_SH)
@@ -200,16 +200,22 @@ def shared(name, within="/tmp", **options):
     finally:
         with _locked(home / "lock"):
             using.close()
-            _sweep(home)
+            _sweep(home, cluster.folder)
 
 
-def _sweep(home):
-    """Stop and remove every cluster that nobody uses."""
+def _sweep(home, own):
+    """Stop and remove every cluster that nobody uses. One that does not end is named and left; where it is that in the
+    folder `own`, raises ClusterError."""
     for folder in [entry for entry in home.iterdir() if entry.is_dir()]:
         with open(folder / "users", "a") as users, contextlib.suppress(BlockingIOError):
             fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            Cluster(folder).stop()
-            shutil.rmtree(folder)
+            try:
+                Cluster(folder).stop()
+                shutil.rmtree(folder)
+            except (ClusterError, OSError) as error:
+                if folder == own:
+                    raise
+                print(f"a cluster that nobody uses is left: {error}", file=sys.stderr)
 
 
 @contextlib.contextmanager

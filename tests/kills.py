@@ -22,6 +22,7 @@ import json
 import mmap
 import os
 import random
+import re
 import shutil
 import signal
 import sys
@@ -35,7 +36,7 @@ from types import SimpleNamespace
 import simcore as sc
 from simcore import audit, cli, files, jit, provenance, runs
 from simcore.errors import DamagedError, SimcoreError
-from tests.running import cut_small
+from tests.running import cut_small, paused
 
 NORMAL, CAUCHY = {"distribution": "normal"}, {"distribution": "cauchy"}
 ENTRIES = {"name": "tiny", "problem": "location", "seed": 5, "keep": "estimates"}
@@ -134,6 +135,11 @@ def snapshot(out):
     """Every file of the run but those of writers that were killed, and its SHA-256."""
     found = (path for path in Path(out).rglob("*") if path.is_file() and path.parent.name != "temporary")
     return {str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+
+
+def stored(out):
+    """How many files of blocks there are."""
+    return len([*Path(out).glob("*/blocks/*")])
 
 
 def unlike(one, other):
@@ -239,8 +245,15 @@ def each_call(*faults, **options):
     return found
 
 
+def hears(pid):
+    """Whether a child handles signals as commands do."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return bool(int(re.search(r"SigCgt:\s*(\w+)", status)[1], 16) & 1 << signal.SIGUSR1 - 1)
+
+
 def interrupt(count, seed=1):
-    """Signals to the command line itself: it ends soon, with its exit code and without a traceback."""
+    """Signals to the command line itself: it ends with its exit code and without a traceback, and before it has stored
+    more than the file that was under way. "slowest": seconds, which other processes may make many."""
     found, chance, slowest = Counter(signals=0), random.Random(seed), 0.0
     text = Server.scratch / "tiny.toml"
     text.write_text(study_of(2).text)
@@ -257,11 +270,19 @@ def interrupt(count, seed=1):
             cli.main(["run", str(text), "--out", str(out), "--threads", "1"])
 
         pid = child(work)
-        time.sleep(chance.uniform(0.03, 1.2 * seconds))
-        os.kill(pid, number)
+        while not hears(pid):
+            time.sleep(0.001)
+        time.sleep(chance.uniform(0, 1.2 * seconds))
+        with paused(pid):
+            before, heard = stored(out), hears(pid)  # which it does no more at the end
+            os.kill(pid, number if heard else signal.SIGCONT)
         asked = time.perf_counter()
         code = ended(pid)
+        if not heard:
+            shutil.rmtree(out)
+            continue
         slowest = max(slowest, time.perf_counter() - asked)
+        found["late"] += stored(out) > before + 1
         found["signals"] += 1
         found[f"exit {code}"] += 1
         found["wrong exit"] += code not in (0, 130 if number == signal.SIGINT else 75)

@@ -1,9 +1,11 @@
 """Running lane functions and draws in tests, in both modes: compiled, and as the plain Python that they are; and
-commands without a process of their own."""
+commands without a process of their own, and processes that stand still for a moment."""
 
 import contextlib
 import functools
 import io
+import os
+import signal
 from types import SimpleNamespace
 
 import numpy as np
@@ -138,3 +140,17 @@ def typed(*words, cwd):
 def cut_small(patch, chunks):
     """Cut studies into blocks of so many chunks, and store each block in a file of its own."""
     patch.setattr(design, "LIMITS", design.Limits(kept=1, summed=1, least=chunks, work=1))
+
+
+@contextlib.contextmanager
+def paused(pid):
+    """Within, a child stands still, and a signal that it is sent waits: it comes before the child does anything else.
+
+    Gives whether it was still alive.
+    """
+    os.kill(pid, signal.SIGSTOP)
+    found = os.waitid(os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+    try:
+        yield found.si_code == os.CLD_STOPPED
+    finally:
+        os.kill(pid, signal.SIGCONT)

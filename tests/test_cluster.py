@@ -82,6 +82,27 @@ def test_users_share_a_cluster_and_the_last_one_stops_it_unless_it_is_killed(slu
     assert [path.name for path in (folder / f"simcore-slurm-{os.getuid()}").iterdir()] == ["lock"]
 
 
+def test_a_cluster_of_others_that_does_not_end_hinders_nobody(slurm, folder, monkeypatch, capsys):
+    stop = cluster.Cluster.stop
+
+    def fail(self):
+        if self.folder.name == "stale":
+            raise cluster.ClusterError(f"{self.folder}: processes [1] do not end")
+        stop(self)
+
+    monkeypatch.setattr(cluster.Cluster, "stop", fail)
+    home = folder / f"simcore-slurm-{os.getuid()}"
+    (home / "stale").mkdir(parents=True)
+    with cluster.shared("own", folder) as own:
+        pid = own.pid("slurmctld")
+        assert runs(pid)
+    assert not runs(pid) and sorted(path.name for path in home.iterdir()) == ["lock", "stale"]
+    assert capsys.readouterr().err.count(f"nobody uses is left: {home}/stale: processes [1] do not end") == 2
+    with pytest.raises(cluster.ClusterError, match="do not end"), cluster.shared("stale", folder):
+        pytest.fail("it is used")
+    monkeypatch.undo()
+
+
 def test_daemons_that_were_killed_are_started_again(slurm):
     with cluster.shared(f"harmed-{os.getpid()}") as own:
         before = own.pid("slurmd-w1"), own.pid("slurmd-w2")
