@@ -65,7 +65,9 @@ def shielded():
 
 
 def leave():
-    """From now on, while this process ends for a signal, others do not hinder it; Ctrl-C kills it at once."""
+    """From now on, while this process ends for a signal, others do not hinder it; Ctrl-C kills it at once. What
+    libraries then say of objects that they were making is not printed."""
+    sys.unraisablehook = lambda _lost: None
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_DFL if number == signal.SIGINT else signal.SIG_IGN)
     exec("")  # else `python -m` ends by SIGINT, whatever its exit code, where the signal came within an exec of text
@@ -96,12 +98,12 @@ def _heard_here():
 
 def _told_unless_stopped(hook):
     """A hook for exceptions that callbacks, of weak references and the like, let not through: a stop is not printed,
-    and comes again."""
+    nor what comes of it, and comes again."""
 
     def tell(lost):
-        if lost.exc_type is not KeyboardInterrupt or _State.came is None:
+        if _State.came is None:
             hook(lost)
-        elif signal.getsignal(signal.SIGALRM) in (signal.SIG_DFL, _ask_again):
+        elif lost.exc_type is KeyboardInterrupt and signal.getsignal(signal.SIGALRM) in (signal.SIG_DFL, _ask_again):
             signal.signal(signal.SIGALRM, _ask_again)
             _set_alarm(_AGAIN)
 

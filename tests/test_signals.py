@@ -105,6 +105,7 @@ def test_a_signal_within_a_callback_is_heard_at_the_next_check_and_not_printed(m
     with pytest.raises(Stopped), signals.stoppable():
         Last(int, "no number")
         Last(send, signal.SIGTERM)
+        Last(int, "a number that the stop has left half made")
         assert printed == [ValueError]
         signals.check()
         pytest.fail("it went on")
@@ -240,6 +241,11 @@ import os, sys
 from simcore import signals
 from simcore.errors import Stopped
 
+class Half:
+    def __del__(self):
+        raise AttributeError("half made")
+
+half = Half()
 try:
     with signals.stoppable():
         exec("os.kill(os.getpid(), 15)\\npass")
@@ -250,8 +256,10 @@ except Stopped:
 
 
 def test_the_exit_code_where_a_signal_came_within_an_exec(tmp_path):
-    """As in the making of a dataclass, while modules are imported."""
+    """As in the making of a dataclass, while modules are imported; and nothing is said of what was being made."""
     (tmp_path / "ending.py").write_text(ENDING)
     places = [str(tmp_path), str(Path(sc.__file__).parents[1])]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(places)}
-    assert subprocess.run([sys.executable, "-m", "ending"], cwd=tmp_path, env=environment).returncode == 75
+    command = [sys.executable, "-m", "ending"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (75, "")
