@@ -9,7 +9,7 @@ from simcore import block_tables, design, execute, files, jit, opening, rounds, 
 from simcore.errors import DamagedError
 from simcore.findings import Finding, Report
 from simcore.meanwhile import Changed, Vanished, settled
-from simcore.runs import Run, rendered
+from simcore.results import Run, rendered
 from simcore.shelves import by_place
 from simcore.store import FOLDERS, SCENARIO, SUMMARY
 

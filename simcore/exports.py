@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from simcore import codes, design, files, registry, runs, summaries
+from simcore import codes, design, files, registry, results, summaries
 from simcore.errors import UsageError
 
 TARGETS = {
@@ -26,10 +26,10 @@ _AT_ONCE = 50_000  # replications
 def export(run, target, out):
     """Write a table of a run to a file, and return its path.
 
-    run: a `runs.Run` or the path of one. target: of TARGETS. out: a path that ends in .csv or .parquet; a file there is
-    replaced once the new one is whole. Raises UsageError, IncompleteError, DamagedError.
+    run: a `results.Run` or the path of one. target: of TARGETS. out: a path that ends in .csv or .parquet; a file there
+    is replaced once the new one is whole. Raises UsageError, IncompleteError, DamagedError.
     """
-    run = runs.as_run(run)
+    run = results.as_run(run)
     found, out = tables(run, target), Path(out)
     if out.suffix not in _WRITERS:
         raise UsageError(f"{out}: must end in {' or '.join(_WRITERS)}, which says what is written")
@@ -65,7 +65,7 @@ def tables(run, target):
     if target == "rsimsum":
         _refuse_without_estimates(run)
         return _estimates(run)
-    table = run.to_arrow() if target == "csv" else runs.as_arrow(run.wide())
+    table = run.to_arrow() if target == "csv" else results.as_arrow(run.wide())
     return iter([table])
 
 

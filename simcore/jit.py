@@ -26,7 +26,7 @@ _FACES = """
 __init__ __main__ audit block_tables breakdown cards checks choices cli comparisons contracts describe doctor
 drawing engines errors exports failures figures files findings first_look fitting footprint forecast intervals
 joint json_schema limits meanwhile measures nearest opening own progress provenance rarity refinement repairs
-replay_tables replays reporting restoring runs scenario scenario_checks selecting shards shelves signals slurm
+replay_tables replays reporting restoring results runs scenario scenario_checks selecting shards shelves signals slurm
 starters statuses store study_checks summaries surfaces tables tails tidying toml_text uncertainty wide wording
 """
 FACES = frozenset(_FACES.split())  # modules and folders that decide no stored number

@@ -5,7 +5,8 @@ from pathlib import Path
 from simcore import audit, engines, files, opening, restoring, rounds, signals, tidying
 from simcore.findings import QUARANTINE, Repair
 from simcore.meanwhile import Vanished
-from simcore.runs import Run, compute, rendered
+from simcore.results import Run, rendered
+from simcore.runs import compute
 from simcore.shelves import Broken
 from simcore.store import FOLDERS, SUMMARY, writing
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simcore import codes, design, jit, linear_kernels, populations, recipes, runs, scenario, scenario_checks
+from simcore import codes, design, jit, linear_kernels, populations, recipes, results, scenario, scenario_checks
 from simcore.errors import UsageError
 from simcore.fitting import checked_whole
 from simcore.lanes import WIDTH
@@ -104,10 +104,10 @@ def _study_of(source):
     """(the Study, a note) of what stands for it."""
     if isinstance(source, scenario.Study):
         return source, ""
-    if not isinstance(source, runs.Run):
+    if not isinstance(source, results.Run):
         if not Path(source).is_dir():
             return scenario.load(source), ""
-        source = runs.open_run(source)
+        source = results.open_run(source)
     return source.study, "" if source.folder.origin["code"] == jit.source_digest() else _OTHER_CODE
 
 

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import simcore as sc
-from simcore import audit, repairs, runs
+from simcore import audit, repairs, results
 from simcore.errors import DamagedError
 from simcore.shelves import by_place
 from tests.kills import snapshot
@@ -125,7 +125,7 @@ def test_a_repair_gives_every_byte_back(whole, tmp_path):
 
 def first_block(path, name):
     """The shelf, (place, name of the file) and table of the first block."""
-    shelf = runs.open_run(path).folder.shelves[name]
+    shelf = results.open_run(path).folder.shelves[name]
     place, (own,) = min(by_place(shelf.listing().own).items())
     return shelf, (place, own), shelf.read(own)
 
@@ -145,7 +145,7 @@ def test_numbers_that_are_not_what_they_should_be(run, kept):
     shelf.put([place], changed(table, column))
     (run / name / own).unlink()
     (run / "summary.parquet").unlink()
-    runs.open_run(run).write_summary()
+    results.open_run(run).write_summary()
     assert findings(run) == []
     (found,) = audit.verify(run, sample=2).findings
     assert found.name.startswith(name) and found.what == "is not what it is when computed anew"

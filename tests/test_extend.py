@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import simcore as sc
-from simcore import design, execute, forecast, rounds, runs
+from simcore import design, execute, forecast, results, rounds, runs
 from simcore.errors import DamagedError, IncompleteError, UsageError
 from tests.kills import snapshot, unlike
 from tests.running import cut_small, typed
@@ -246,7 +246,7 @@ def test_numbers_of_before_are_compared_whatever_was_done_since(tmp_path, change
     with pytest.MonkeyPatch.context() as patch:
         cut_small(patch, 2)
         path = sc.run(study_with(factors=LESS, replications=3000), tmp_path, threads=1).path
-        shelf = runs.open_run(path).folder.shelves["blocks"]
+        shelf = results.open_run(path).folder.shelves["blocks"]
         if changed_at == 1:
             sc.run(study_with(factors=LESS, replications=5000), tmp_path, threads=1)
         shelf, (place, name), table = first_block(path, "blocks")

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 import simcore as sc
-from simcore import design, execute, rarity, rounds, runs, summaries, sums
+from simcore import design, execute, rarity, results, rounds, summaries, sums
 from simcore.histograms import DROPPED_BITS
 from simcore.registry import plugins
 
@@ -83,7 +83,7 @@ def stored(study):
     for cell in design.cells(study) if study.problem == "location" else ():
         nodes = execute.run_block(study, cell, design.Block(cell.number, cell.key, 0, 24)).nodes
         parts.append((cell, sums.total(nodes, design.chunk_size(cell.n)), None))
-    return runs.rendered(summaries.summarise(study, parts))
+    return results.rendered(summaries.summarise(study, parts))
 
 
 def study_with(**changes):

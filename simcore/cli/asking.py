@@ -93,9 +93,9 @@ def describe(scenario, full, as_json):
     from pathlib import Path
 
     if Path(scenario).is_dir():
-        from simcore import runs
+        from simcore import results
 
-        study = runs.open_run(scenario).study
+        study = results.open_run(scenario).study
     else:
         study = options.load(scenario, None, None)
     from simcore import describe

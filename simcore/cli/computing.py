@@ -109,9 +109,9 @@ def summarise(run, as_json):
 
     Writes summary.parquet; simulates nothing. Exit code 3 where blocks are missing, 4 where some are damaged.
     """
-    from simcore import runs
+    from simcore import results
 
-    opened = runs.open_run(run)
+    opened = results.open_run(run)
     output.print_summary(opened, opened.write_summary(), as_json)
 
 

@@ -35,9 +35,9 @@ def export(run, target, out):
     rsimsum takes every estimate by itself, so the scenario needs keep = "estimates"; simsum of Stata reads the same
     file. Without --out the table goes to stdout. A file at --out is replaced once the new one is whole.
     """
-    from simcore import exports, runs
+    from simcore import exports, results
 
-    opened = runs.open_run(run)
+    opened = results.open_run(run)
     if out:
         click.echo(str(exports.export(opened, target, out)))
     else:

@@ -37,16 +37,16 @@ def show(run, as_json, measures, plain, **selection):
     Each value comes with its Monte Carlo standard error, or with why there is none. Reads what is stored and writes
     nothing. Exit code 3 where blocks are missing, 4 where some are damaged.
     """
-    from simcore import runs, selecting, summaries
+    from simcore import results, selecting, summaries
 
-    opened = runs.open_run(run)
+    opened = results.open_run(run)
     chosen = [label for name in measures for label in summaries.measures_named(name, opened.study)]
     table = selecting.selected(opened.summary(plain=plain), **selection)
     if chosen:
         table = table[table["measure"].isin(chosen)]
     output.print_summary(opened, table, as_json, chosen, plain)
     if not as_json and not chosen and not any(selection.values()):
-        output.print_answer(runs.Run(opened.folder, table))
+        output.print_answer(results.Run(opened.folder, table))
 
 
 @main.command(
@@ -64,9 +64,9 @@ def compare(run, as_json, measure, **selection):
 
     Differences are taken data set by data set, so that what estimators have in common cancels. Writes nothing.
     """
-    from simcore import runs, selecting, tables
+    from simcore import results, selecting, tables
 
-    table = selecting.selected(runs.open_run(run).comparisons(measure), **selection)
+    table = selecting.selected(results.open_run(run).comparisons(measure), **selection)
     if as_json:
         output.print_json(table)
     else:
@@ -93,12 +93,12 @@ def plot(run, out, kinds, measures, style, as_json):
     """
     from pathlib import Path
 
-    from simcore import runs
+    from simcore import results
 
-    opened = runs.open_run(run)
+    opened = results.open_run(run)
     folder = Path(out) if out else opened.path / "figures"
     with Ticker(f"plot {run}", "figures") as progress:
-        drawn = runs.plot(opened, folder, kinds or None, measures or None, style, progress)
+        drawn = results.plot(opened, folder, kinds or None, measures or None, style, progress)
     files = [str(folder / f"{name}.{kind}") for name in drawn for kind in ("svg", "png", "pdf")]
     click.echo(json.dumps(files) if as_json else "\n".join(files))
 
@@ -115,10 +115,10 @@ def plot(run, out, kinds, measures, style, as_json):
 def report(run, out, as_json):
     """Write one HTML page about the finished RUN: the answer in three sentences, figures, numbers, provenance."""
     with Ticker(f"report {run}", "figures") as progress:
-        from simcore import runs
+        from simcore import results
         from simcore.reporting.reports import Report
 
-        found = Report.of(runs.open_run(run))
+        found = Report.of(results.open_run(run))
         path = str(found.write(out, progress))
     if as_json:
         click.echo(json.dumps({"path": path, "sentences": found.sentences, "notes": found.notes}))

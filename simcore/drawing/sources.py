@@ -8,7 +8,7 @@ KINDS = ("curves", "lolly", "heatmap", "nested", "zip", "convergence", "distribu
 
 @dataclass(frozen=True)
 class Source:
-    """A summary table and what it is called; of a run also `runs.Run`, for the sums of its cells."""
+    """A summary table and what it is called; of a run also `results.Run`, for the sums of its cells."""
 
     table: object  # a pandas.DataFrame
     title: str
