@@ -3,9 +3,9 @@
 # starts by itself. In the folder where simcore is to run, with simcore on the PATH:
 #
 #   sbatch scripts/slurm_array.sh
-#   simcore status results/quickstart --indices          # later: which tasks have not done their share
-#   sbatch --array=3,17-19 scripts/slurm_array.sh        # those again
-#   simcore merge results/quickstart                     # in the end
+#   simcore status results/quickstart --shards 64 --indices    # later: which tasks have not done their share
+#   sbatch --array=3,17-19%16 scripts/slurm_array.sh           # those again
+#   simcore merge results/quickstart                           # in the end
 #
 # Tasks of the array, 16 of them at a time; what each may use; where what it says goes, a log for each.
 #SBATCH --job-name=quickstart
@@ -25,8 +25,9 @@ scenario=scenarios/quickstart.toml
 run=results/quickstart
 shards=64 # as many as the whole array has tasks, also when only some are submitted
 
-# Compiled kernels stay on the node. Where nodes share a fast folder, that saves each of them some seconds.
-export SIMCORE_CACHE_DIR="/tmp/simcore-cache-$UID"
+# Compiled kernels stay on the node. Where nodes share a fast folder, to export SIMCORE_CACHE_DIR=FOLDER before sbatch
+# saves each of them some seconds.
+export SIMCORE_CACHE_DIR="${SIMCORE_CACHE_DIR:-/tmp/simcore-cache-$UID}"
 export NUMBA_NUM_THREADS="$SLURM_CPUS_PER_TASK"
 
 # SIGUSR1: the time is nearly up. SIGTERM: cancelled or preempted, and Slurm knows what comes next. Both go on to
@@ -43,7 +44,7 @@ while kill -0 "$child" 2>/dev/null; do wait "$child"; done # a signal ends the w
 wait "$child"
 status=$?
 
-if [[ -z $cancelled && $status == 75 ]]; then
+if [[ -z $cancelled && ($status == 75 || $status == 138) ]]; then # 138: before simcore could hear the signal
     if [[ ${SLURM_RESTART_COUNT:-0} -gt 0 && $(stored) == "$before" ]]; then # nor would the next start
         echo "nothing was stored since start $SLURM_RESTART_COUNT: the time is too short for one block, raise --time"
         exit 1

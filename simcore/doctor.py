@@ -157,7 +157,7 @@ def _disk(place):
 
 
 def _memory():
-    have, source = limits.memory()
+    have, source = min([limits.memory(), *_granted()])
     found = f"{source} {footprint.told(have)}"
     if have < footprint.LEAST:
         remedy = f"allow {footprint.told(footprint.BASE)} and what simcore plan says"
@@ -183,6 +183,13 @@ def _slurm():
         found = f"job {job} has {granted} CPUs for each task, this process may use {has} of them"
         return "slurm", "warning", found, f"start it with srun --cpus-per-task={granted}, and look at --cpu-bind"
     return "slurm", "ok", f"job {job}, {granted} CPUs for each task"
+
+
+def _granted():
+    """(bytes of memory that Slurm has granted this job on this node, what says so), where it is in one that says it."""
+    granted = os.environ.get("SLURM_MEM_PER_NODE", "")  # in MiB; 0 is all that there is
+    if granted.isdecimal() and int(granted):
+        yield int(granted) << 20, "Slurm has granted"
 
 
 def _no_controller():

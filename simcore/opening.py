@@ -13,8 +13,9 @@ from simcore.store import FOLDERS, RECORD, SCENARIO, SUMMARY, RunFolder, there_i
 
 
 @settled(Vanished, Changed)
-def create(out, study, file="SCENARIO"):
-    """The folder `out/<study name>`, new or of the same content. file: of the scenario, for messages.
+def create(out, study, file="SCENARIO", option=None):
+    """The folder `out/<study name>`, new or of the same content. file: of the scenario, option: of the command at hand
+    that has `extend` called instead, both for messages.
 
     Raises DamagedError where it belongs to another study, UsageError where it cannot be made or has more replications
     already, IncompleteError where it cannot be written.
@@ -23,8 +24,8 @@ def create(out, study, file="SCENARIO"):
     folder = open_folder(path) if there_is_a_run(path) else _new(path, study)
     lines, adds = _differences(folder, study)
     if lines:
-        extend = f"add what is new with {command('extend', file, '--out', out)}, or " if adds else ""
-        raise _of_another(path, lines, extend)
+        ways = " or ".join(filter(None, (option, command("extend", file, "--out", out))))
+        raise _of_another(path, lines, f"add what is new with {ways}, or " if adds else "")
     return _recorded(folder, study)
 
 

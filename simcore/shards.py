@@ -2,13 +2,13 @@
 
 The bundles of the whole study are dealt, in the order of their first replications and of those the costliest first,
 each to the shard that has least so far. So any process finds the same shards, one that is started again has its own,
-and what an extension adds is as even as the whole. With a precision, whole cells are dealt.
+and what an extension adds is as even as the whole. With a precision whole cells are dealt, by the cost of their first
+replications: that of the others is not known yet.
 """
 
 import hashlib
 import heapq
 import re
-from dataclasses import replace
 from typing import NamedTuple
 
 from simcore import design, rounds
@@ -56,14 +56,13 @@ def unfinished(study, count, blocks):
 
 
 def most(study):
-    """How many shards can have something to compute, at most: pieces of some seconds of work are dealt whole."""
+    """How many shards can have something to compute, at most: bundles, or with a precision cells, are dealt whole."""
     return len(set(map(_dealt_with(study), design.missing(study, {}))))
 
 
 def _dealt_with(study):
-    """A function: Block -> what names the piece of work that it is dealt with."""
-    number = design.bundle_numbers(study)
-    return lambda block: number(replace(block, first=0) if study.precision else block)
+    """A function: Block -> what names the piece of work that it is dealt with, a pair of numbers."""
+    return (lambda block: (block.cell, 0)) if study.precision else design.bundle_numbers(study)
 
 
 def dealt(study, count):

@@ -6,6 +6,7 @@ What is read back is what was written, or the reader is told. See `opening` for 
 
 import contextlib
 import functools
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -270,7 +271,11 @@ class RunFolder:
         """How to finish an unfinished run, in words."""
         path = self.path.absolute().with_name(self.study.name)
         rename = f"name that directory {self.study.name} again, and " if path.name != self.path.absolute().name else ""
-        return f"{rename}finish with: {command('extend', path if rename else self.path)}"
+        path = path if rename else self.path
+        if (self.path / "slurm").is_dir():
+            submit = shlex.join(["bash", str(path / "slurm" / "submit.sh")])
+            return f"{rename}see what is left with: {command('status', path)}; when no task is at work: {submit}"
+        return f"{rename}finish with: {command('extend', path)}"
 
     def remedy(self, what):
         """What a repair does, in words."""

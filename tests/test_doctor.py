@@ -178,6 +178,23 @@ def test_the_affinity_and_control_groups_of_a_process_count(look, tmp_path, monk
 
 
 @pytest.mark.parametrize(
+    "granted, level, told",
+    [
+        ("100", "wrong", "Slurm has granted 105 MB; a run takes"),
+        ("1024", "ok", "Slurm has granted 1.1 GB"),
+        ("0", "ok", "this machine has 8.0 GB"),
+        ("10000", "ok", "this machine has 8.0 GB"),
+    ],
+)
+def test_memory_that_slurm_grants_is_counted(look, monkeypatch, granted, level, told):
+    """In MiB; 0 is all that the node has."""
+    monkeypatch.setattr(limits, "memory", lambda: (8_000_000_000, "this machine has"))
+    monkeypatch.setenv("SLURM_MEM_PER_NODE", granted)
+    found = look("memory")
+    assert found.level == level and found.found.startswith(told), found
+
+
+@pytest.mark.parametrize(
     "environment, level, told",
     [
         ({"SLURM_JOB_ID": "7", "SLURM_CPUS_ON_NODE": "64"}, "warning", "job 7 does not say how many CPUs a task has"),

@@ -2,7 +2,9 @@
 
 import json
 import random
+import re
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -77,6 +79,20 @@ def test_how_many_shards_have_work_at_most():
         assert shards.most(study) == sum(map(bool, found.values())) == (4 if study.precision else 12)
 
 
+def test_with_a_precision_cells_are_dealt_one_by_one(monkeypatch):
+    """Though all of their first rounds together are one piece of work."""
+    monkeypatch.setattr(design, "LIMITS", design.Limits())
+    factors = ENTRIES["factors"] | {"n": [*range(5, 35)]}
+    study = study_with(precision=PRECISION, factors=factors, replications=1024)
+    assert shards.most(study) == 60 and shards.most(study_with(factors=factors, replications=1024)) == 1
+    assert [len(own) for own in dealt(study, 60).values()] == [1] * 60
+    cells, owner = design.cells(study), shards.dealt(study, 7)
+    costs = [[design.cost(cells[block.cell], block) for block in own] for own in dealt(study, 7).values()]
+    loads = [*map(sum, costs)]
+    assert max(loads) - min(loads) <= max(map(max, costs))
+    assert all(owner(replace(block, first=1024)) == owner(block) for block in design.missing(study, {}))
+
+
 def test_cells_of_one_kind_do_not_all_go_to_the_same_shard():
     """Of as many shards as there are kinds of errors, in a grid where each has blocks of the same cost."""
     errors = [{"distribution": "student_t", "df": df} for df in (3, 4, 5, 6)]
@@ -142,6 +158,11 @@ def test_merging_what_is_not_there(tmp_path):
     run = sc.run(study_with(), tmp_path, threads=1, shard="1/2").path
     with pytest.raises(IncompleteError, match=r"missing: 6 blocks \(.*finish with: simcore extend"):
         sc.merge(run)
+    (run / "slurm").mkdir()
+    left = f"see what is left with: simcore status {run}; when no task is at work: bash {run}/slurm/submit.sh"
+    with pytest.raises(IncompleteError, match=re.escape(left)):
+        sc.merge(run)
+    (run / "slurm").rmdir()
     sc.run(study_with(), tmp_path, threads=1, shard="2/2")
     sc.merge(run)
     before = snapshot(run)
@@ -208,7 +229,9 @@ def test_the_command_line(tmp_path, monkeypatch):
     assert done.returncode == 3 and "blocks are missing, of shards 1 of 2" in done.stdout
     assert typed("status", "results/split", "--shards", 2, "--indices", cwd=tmp_path).stdout == "1\n"
     done = typed("status", "results/split", "--indices", cwd=tmp_path)
-    assert done.returncode == 2 and "--shards N" in done.stderr
+    assert done.returncode == 2 and "no scripts in results/split/slurm, give --shards N" in done.stderr
+    done = typed("status", "results/splot", "--indices", cwd=tmp_path)
+    assert done.returncode == 2 and done.stderr.startswith("results/splot: not a run directory"), done.stderr
     assert typed("merge", "results/split", cwd=tmp_path).returncode == 3
     done = typed("run", "split.toml", "--shard", "1/2", "--json", cwd=tmp_path)
     assert "; all blocks of the run are stored; summarise it with: simcore merge results/split\n" in done.stderr

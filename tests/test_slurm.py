@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 from dataclasses import replace
@@ -12,6 +13,9 @@ import pytest
 import simcore as sc
 from simcore import slurm
 from simcore.errors import UsageError
+from simcore.slurm.batch import seconds_of
+from tests.kills import snapshot
+from tests.running import typed
 from tests.test_cli import TINY, simcore
 
 GOLDEN = Path(__file__).parent / "slurm"
@@ -77,12 +81,35 @@ def test_words_reach_simcore_as_they_are():
         ({"account": "a\n#SBATCH --uid=0"}, "--account: must be a name (got 'a\\n#SBATCH --uid=0') of letters"),
         ({"sbatch": ("qos=high",)}, "--sbatch: must be one long option of sbatch (got 'qos=high'), such as"),
         ({"sbatch": ("--qos=high\nrm",)}, "--sbatch: must be one long option of sbatch (got '--qos=high\\nrm')"),
+        ({"sbatch": ("--qos high",)}, "--sbatch: must be one long option of sbatch (got '--qos high'), such as"),
+        ({"sbatch": ("--qos=high --hold",)}, "--sbatch: must be one long option of sbatch (got '--qos=high --hold')"),
+        ({"sbatch": ("--array=1-3",)}, "--sbatch: give --tasks and --array-limit instead (got '--array=1-3')"),
+        ({"sbatch": ("--arr=1-3",)}, "--sbatch: give --tasks and --array-limit instead (got '--arr=1-3')"),
+        ({"sbatch": ("--cpus-per-task=2",)}, "--sbatch: give --cpus instead (got '--cpus-per-task=2')"),
+        ({"sbatch": ("--time=5",)}, "--sbatch: give --time instead (got '--time=5')"),
+        ({"sbatch": ("--mem-per-cpu=1G",)}, "--sbatch: give --memory instead (got '--mem-per-cpu=1G')"),
+        *(
+            ({"sbatch": (option,)}, f"--sbatch: simcore sets that itself (got '{option}')")
+            for option in ("--output=x", "--no-requeue", "--signal=INT", "--depend=singleton", "--chdir=/", "--job=x")
+        ),
+        ({"out": Path("/tmp/%A")}, "--out: Slurm puts numbers in place of % in the names of logs (got /tmp/%A/tiny)"),
     ],
 )
 def test_what_slurm_would_not_take_is_refused(changes, message):
     with pytest.raises(UsageError) as caught:
         slurm.check(replace(PLAIN, **changes))
     assert str(caught.value).startswith(message)
+
+
+def test_an_option_of_sbatch_stays_one_word():
+    """As Slurm reads a directive: quotes as a shell does, but backslashes within them too."""
+    given = ("--comment=it's my \\ study", "--time-min=5", "--qos=a")
+    slurm.check(replace(PLAIN, sbatch=given))
+    for text in list(slurm.scripts(replace(PLAIN, sbatch=given)).values())[:2]:
+        lines = text.splitlines()
+        (comment,) = [line for line in lines if "comment" in line]
+        assert shlex.split(comment)[1:] == [given[0].replace("\\", "\\\\")]
+        assert "#SBATCH --time-min=5" in lines and "#SBATCH --qos=a" in lines
 
 
 def test_all_mistakes_are_told_at_once_and_the_cluster_has_the_last_word():
@@ -98,7 +125,7 @@ def test_all_mistakes_are_told_at_once_and_the_cluster_has_the_last_word():
     [("5", 300), ("5:01", 301), ("1:00:01", 3601), ("2-1", 176_400), ("2-1:30", 178_200), ("2-1:30:05", 178_205)],
 )
 def test_every_form_of_a_time_limit_is_understood(time, seconds):
-    assert slurm._seconds(time) == seconds
+    assert seconds_of(time) == seconds
 
 
 def test_the_command_line_writes_them_beside_the_run(tmp_path):
@@ -124,6 +151,41 @@ def test_the_command_line_writes_them_beside_the_run(tmp_path):
     again = simcore("slurm", "tiny.toml", *options, "--json", cwd=folder)
     assert json.loads(again.stdout) == {"scripts": done.stdout.split("\n")[:-1], "jobs": {}}
     assert (place / "array.sbatch").read_text() == text
+
+
+def test_with_a_precision_tasks_share_cells(tmp_path):
+    (tmp_path / "tiny.toml").write_text(f"{TINY}[precision]\nmeasure = 'mae'\nrelative_mcse = 0.01\n")
+    done = typed("slurm", "tiny.toml", "--tasks", 6, cwd=tmp_path)
+    told = "--tasks: the study has 4 cells, of which a precision lets no two tasks share one, so 2 of 6 tasks have noth"
+    assert done.returncode == 0 and done.stderr.startswith(told), done.stderr
+    assert "--tasks:" not in typed("slurm", "tiny.toml", "--tasks", 4, cwd=tmp_path).stderr
+
+
+def test_new_cells_and_estimators_are_added_by_an_array(tmp_path):
+    (tmp_path / "tiny.toml").write_text(TINY)
+    more = TINY.replace("n = [5, 8]", "n = [5, 8, 13]") + '[[estimators]]\nloss = "huber"\n'
+    (tmp_path / "more.toml").write_text(more)
+    words, run = ("slurm", "more.toml", "--tasks", 2), tmp_path / "results" / "tiny"
+    done = typed(*words, "--extend", cwd=tmp_path)
+    assert done.returncode == 2 and done.stderr == f"--extend: there is no run {run} to extend; leave it out\n"
+    for out in ("results", "alone"):
+        sc.run(tmp_path / "tiny.toml", tmp_path / out, threads=1)
+    before = snapshot(run)
+    refused = typed(*words, cwd=tmp_path)
+    told = f"add what is new with --extend or simcore extend more.toml --out {run.parent}, or choose another --out"
+    assert refused.returncode == 4 and told in refused.stderr and snapshot(run) == before, refused.stderr
+
+    done = typed(*words, "--extend", cwd=tmp_path)
+    assert done.returncode == 0 and (run / "slurm" / "submit.sh").exists(), done.stderr
+    assert sc.status(run).missing and snapshot(run)["scenario.toml"] != before["scenario.toml"]
+    kept = {name: own for name, own in before.items() if name.startswith("blocks")}
+    assert kept.items() <= snapshot(run).items()
+    for number in (2, 1):
+        sc.run(run / "scenario.toml", run.parent, threads=1, shard=f"{number}/2")  # as the tasks do
+    sc.merge(run)
+    shutil.rmtree(run / "slurm")
+    alone = sc.extend(tmp_path / "more.toml", tmp_path / "alone", threads=1)
+    assert snapshot(run) == snapshot(alone.path)
 
 
 def test_a_time_limit_that_a_block_may_not_end_in_is_told(tmp_path):

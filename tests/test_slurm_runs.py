@@ -32,7 +32,12 @@ LONG = SMALL | {  # six blocks of some seconds
     "factors": {"n": [1000], "errors": [{"distribution": "student_t", "df": 3}]},
 }
 LOST = LONG | {"name": "lost", "replications": 8 << 18, "estimators": [{"loss": "l2"}]}  # eight of a second
-STUDIES = {study["name"]: study for study in (SMALL, LONG, LOST)}
+PRECISE = SMALL | {  # four cells, of which one has many rounds
+    "name": "precise",
+    "replications": 1024,
+    "precision": {"measure": "mae", "relative_mcse": 0.01, "max_replications": 50_000},
+}
+STUDIES = {study["name"]: study for study in (SMALL, LONG, LOST, PRECISE)}
 
 
 class Array:
@@ -81,18 +86,19 @@ def serial(tmp_path_factory):
     return functools.cache(lambda name: snapshot(sc.run(sc.Study(**STUDIES[name]), out, threads=2).path))
 
 
-def test_an_array_is_one_serial_run(slurm, tmp_path, serial):
-    array = Array(slurm, tmp_path, SMALL, 3)
-    array.submit()
+@pytest.mark.parametrize("entries, tasks", [(SMALL, ["1-3"]), (PRECISE, [])], ids=["all", "what is left"])
+def test_an_array_is_one_serial_run(slurm, tmp_path, serial, entries, tasks):
+    array = Array(slurm, tmp_path, entries, 3)
+    array.submit(*tasks)
     assert array.ended() == ["COMPLETED"] * 4, array.told()
-    assert results(array.run) == serial("small")
+    assert results(array.run) == serial(entries["name"])
 
 
 def test_two_arrays_at_once_on_one_run(slurm, tmp_path, serial):
     arrays = []
     for tasks in (3, 4):
         arrays.append(Array(slurm, tmp_path, SMALL, tasks))
-        arrays[-1].submit()
+        arrays[-1].submit(f"1-{tasks}")
     assert [*arrays[0].ended(), *arrays[1].ended()] == ["COMPLETED"] * 9, arrays[0].told()
     assert results(arrays[0].run) == serial("small")
 
@@ -107,11 +113,11 @@ def test_a_task_is_killed_another_told_to_stop_and_what_is_left_is_submitted(slu
     assert re.search("shard 2 of 2.*start 0.*stopped by a signal.*shard 2 of 2.*start 1", array.told(), re.DOTALL)
     done = simcore("status", array.run, "--indices", cwd=tmp_path)
     assert done.stdout == "1\n" and done.returncode == 3
-    array.submit(done.stdout.strip())
+    array.submit()
     assert array.ended() == ["COMPLETED", "COMPLETED"], array.told()
     assert results(array.run) == serial("long")
     assert simcore("status", array.run, "--indices", cwd=tmp_path).stdout == "none\n"
-    assert "nothing" in slurm.ask("bash", array.script, "none")
+    assert "nothing" in slurm.ask("bash", array.script) and "nothing" in slurm.ask("bash", array.script, "none")
 
 
 def test_a_slurmd_is_killed_and_one_of_its_tasks(own_slurm, tmp_path, serial):

@@ -130,7 +130,7 @@ def report(run, out, as_json):
     epilog=examples(
         "simcore status results/my_study",
         "simcore status results/my_study --shards 64 --indices",
-        "bash results/my_study/slurm/submit.sh $(simcore status results/my_study --indices)",
+        "simcore status results/my_study --indices  # the tasks that submit.sh would submit",
     )
 )
 @options.run
@@ -148,9 +148,9 @@ def status(ctx, run, shards, indices, as_json):
     from simcore.wording import ranges
 
     shards = shards or slurm.tasks_of(run)
-    if indices and not shards:
-        raise UsageError("--indices: of how many shards? there are no scripts in RUN/slurm, give --shards N")
     found = progress.status(run, shards)
+    if indices and not shards:
+        raise UsageError(f"--indices: of how many shards? there are no scripts in {run}/slurm, give --shards N")
     if indices:
         click.echo(ranges(found.unfinished) or "none")
     elif as_json:

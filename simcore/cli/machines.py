@@ -8,7 +8,6 @@ import click
 from simcore.cli import options
 from simcore.cli.group import main
 from simcore.cli.guidance import examples
-from simcore.wording import counted
 
 
 @main.command(
@@ -42,6 +41,7 @@ def doctor(ctx, out, threads, as_json):
     epilog=examples(
         "simcore slurm my_study.toml --tasks 64 --cpus 4 --time 1:00:00",
         "simcore slurm my_study.toml --tasks 8 --partition short --sbatch=--qos=long --submit",
+        "simcore slurm more_cells.toml --tasks 64 --extend",
         "simcore status results/my_study            # how far is it?",
     )
 )
@@ -57,17 +57,18 @@ def doctor(ctx, out, threads, as_json):
 @options.out
 @options.replications
 @options.seed
+@click.option("--extend", "extending", is_flag=True, help="Add what SCENARIO has more to the run that is there.")
 @click.option("--submit", "submitting", is_flag=True, help="Hand the scripts to Slurm at once.")
 @options.as_json
-def slurm(scenario, out, replications, seed, submitting, as_json, **wanted):
+def slurm(scenario, out, replications, seed, extending, submitting, as_json, **wanted):
     """Write batch scripts that compute SCENARIO as a job array, then merge it, into the run directory.
 
     Prints the paths of the scripts, in results/NAME/slurm. Submit them with the submit.sh among them, or with --submit.
-    They may be edited.
+    They may be edited. Exit code 4 where the directory holds something else, or less and there is no --extend.
     """
     from pathlib import Path
 
-    from simcore import own, shards, slurm
+    from simcore import own, slurm
 
     study = options.load(scenario, replications, seed)
     wanted["memory"] = wanted["memory"] or slurm.memory(study, wanted["cpus"])
@@ -75,17 +76,15 @@ def slurm(scenario, out, replications, seed, submitting, as_json, **wanted):
     plugins = tuple(own.words(study, places["out"] / study.name))
     batch = slurm.Batch(study.name, replications=replications, seed=seed, plugins=plugins, **places, **wanted)
     slurm.check(batch, slurm.most_tasks() if submitting else None)
-    *scripts, submit = map(str, slurm.write(batch, study))
-    if (busy := shards.most(study)) < batch.tasks:
-        pieces = counted(busy, "piece of work of some seconds", "pieces of work of some seconds")
-        idle = f"so {batch.tasks - busy} of {batch.tasks} tasks have nothing to do; ask for --tasks {busy}"
-        click.echo(f"--tasks: the study makes {pieces}, {idle}", err=True)
-    if told := slurm.too_short(batch, study):
+    *scripts, submit = map(str, slurm.write(batch, study, scenario, extending))
+    for told in filter(None, (slurm.idle(batch, study), slurm.too_short(batch, study))):
         click.echo(told, err=True)
     jobs = slurm.submit(submit) if submitting else {}
     if as_json:
         click.echo(json.dumps({"scripts": [*scripts, submit], "jobs": jobs}))
         return
     click.echo("\n".join([*scripts, submit, *(f"{name} {job}" for name, job in jobs.items())]))
-    if not jobs:
+    if submitting and not jobs:
+        click.echo("--submit: all shards are done, there is nothing to submit", err=True)
+    elif not submitting:
         click.echo(f"submit with: bash {shlex.quote(submit)}", err=True)
