@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import gc
 import json
 import os
 import shlex
@@ -612,6 +613,10 @@ def test_a_script_that_would_start_itself_again(tmp_path):
     [
         *((engine, 'engine: must be "local", "dask", the address of a scheduler') for engine in ("spark", "", None, 5)),
         ("nonsense://here", "engine: no scheduler of Dask answers at nonsense://here"),
+        *(
+            (f"tcp://{place}", "engine: no scheduler of Dask is at tcp://.*; give the port, such as tcp://host:8786")
+            for place in ("here", "127.0.0.1", "here:", "[::1]")
+        ),
     ],
 )
 def test_what_is_no_engine(tmp_path, engine, told):
@@ -627,6 +632,32 @@ def test_a_scheduler_that_does_not_answer_is_told_by_its_option(tmp_path, monkey
         cli.main(["run", "spread.toml", "--engine", "dask", "--scheduler", "nonsense://here"])
     assert ended.value.code == 2
     assert capsys.readouterr().err.startswith("--scheduler: no scheduler of Dask answers at nonsense://here")
+
+
+def test_a_scheduler_that_nobody_named_is_not_this_machine(tmp_path, monkeypatch, capsys):
+    """As by a variable of the shell that is not set."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "spread.toml").write_text(study_with().text)
+    for engine, told in (("dask", "--scheduler: is empty; write an address"), ("local", "--scheduler: needs --engine")):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["run", "spread.toml", "--engine", engine, "--scheduler", ""])
+        assert ended.value.code == 2 and capsys.readouterr().err.startswith(told)
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_client_that_reaches_nobody_leaves_nothing_behind(monkeypatch, tmp_path):
+    """Neither a wait when Python clears it away, nor what Python then says it ignores."""
+    from simcore.engines import dask_workers
+
+    monkeypatch.setattr(dask_workers, "_SECONDS", 0.2)
+    ignored, begun = [], time.monotonic()
+    monkeypatch.setattr(sys, "unraisablehook", ignored.append)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        with pytest.raises(UsageError, match="no scheduler of Dask answers at tcp://127.0.0.1:"):
+            sc.run(study_with(), tmp_path, engine=f"tcp://127.0.0.1:{nobody.getsockname()[1]}")
+    gc.collect()
+    assert not ignored and time.monotonic() - begun < 10
 
 
 def test_what_goes_with_no_engine(client, tmp_path):
