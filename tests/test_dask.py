@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import functools
-import gc
 import json
 import os
+import re
 import shlex
 import signal
 import socket
@@ -645,19 +645,29 @@ def test_a_scheduler_that_nobody_named_is_not_this_machine(tmp_path, monkeypatch
     assert not (tmp_path / "results").exists()
 
 
-def test_a_client_that_reaches_nobody_leaves_nothing_behind(monkeypatch, tmp_path):
-    """Neither a wait when Python clears it away, nor what Python then says it ignores."""
-    from simcore.engines import dask_workers
+def test_a_client_that_cannot_start_says_one_line_and_ends(tmp_path):
+    """Without the wait for it, and without what Python says that it ignores, when it is cleared away."""
+    (tmp_path / "spread.toml").write_text(study_with().text)
+    begun = time.monotonic()
+    for address in ("inproc://here", "tls://127.0.0.1:1"):
+        done = simcore("run", "spread.toml", "--engine", "dask", "--scheduler", address, cwd=tmp_path)
+        told = rf"--scheduler: no scheduler of Dask answers at {address} \(.*\); start one\n"
+        assert done.returncode == 2 and re.fullmatch(told, done.stderr), done.stderr
+    assert time.monotonic() - begun < 15
 
-    monkeypatch.setattr(dask_workers, "_SECONDS", 0.2)
-    ignored, begun = [], time.monotonic()
-    monkeypatch.setattr(sys, "unraisablehook", ignored.append)
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))  # and does not listen
-        with pytest.raises(UsageError, match="no scheduler of Dask answers at tcp://127.0.0.1:"):
-            sc.run(study_with(), tmp_path, engine=f"tcp://127.0.0.1:{nobody.getsockname()[1]}")
-    gc.collect()
-    assert not ignored and time.monotonic() - begun < 10
+
+def test_what_answers_is_something_else(tmp_path):
+    """As a server of pages: its first bytes are then read as numbers and sizes."""
+    def answer(server):
+        with server.accept()[0] as visitor:
+            visitor.sendall(b"HTTP/1.1 400 Bad Request\r\n" * 100)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        answering = threading.Thread(target=answer, args=(server,))
+        answering.start()
+        with pytest.raises(UsageError, match="engine: what answers at tcp://.* is no scheduler of Dask; give the port"):
+            sc.run(study_with(), tmp_path, engine=f"tcp://127.0.0.1:{server.getsockname()[1]}")
+        answering.join()
 
 
 def test_what_goes_with_no_engine(client, tmp_path):

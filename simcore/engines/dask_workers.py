@@ -181,7 +181,9 @@ def connected(address):
     try:
         distributed.comm.registry.get_backend(kind)
         client = _Client(address, timeout=_SECONDS, set_as_default=False)
-    except (OSError, ValueError) as error:
+    except MemoryError as error:  # for frames of a size that is none
+        raise UsageError(f"engine: what answers at {address} is no scheduler of Dask; give the port of one") from error
+    except (OSError, ValueError, TypeError) as error:
         raise UsageError(f"engine: no scheduler of Dask answers at {address} ({error}); start one") from error
     with client:
         yield Others(client)
