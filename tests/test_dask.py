@@ -658,6 +658,7 @@ def test_a_client_that_cannot_start_says_one_line_and_ends(tmp_path):
 
 def test_what_answers_is_something_else(tmp_path):
     """As a server of pages: its first bytes are then read as numbers and sizes."""
+
     def answer(server):
         with server.accept()[0] as visitor:
             visitor.sendall(b"HTTP/1.1 400 Bad Request\r\n" * 100)
