@@ -15,7 +15,9 @@ _RANDOM_DESIGN = (
     Parameter("correlation", "of any two columns, by a common part", BELOW_ONE, 0.0),
     Parameter("redrawn", "a new design in every replication, not one for the cell", Flag(), False),
 )
-_RESIDUAL_SCALE = Parameter("scale", "the scale of the residuals", SIZE, "mad", ("mad", "proposal2"))
+_RESIDUAL_SCALE = Parameter(
+    "scale", "the scale of the residuals, proposal2 in regression alone", SIZE, "mad", ("mad", "proposal2")
+)
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,9 @@ from simcore.intervals import Z, difference_error, share
 from simcore.outcomes import CellOutcomes
 from simcore.registry import plugins, unknown
 from simcore.statuses import INSUFFICIENT, NO_MCSE, OK, ROUGH, UNDEFINED, worse
-from simcore.summaries import FEWEST, moments
+from simcore.summaries import FEWEST, ROUNDING, moments, same
 
 _SAME = 1e-9  # scales of the errors: estimands are worked out to ten digits of these
-_ROUNDING = 1e-15  # of a true value: those of what is far from 0 are rounded so
 # What to compare by, and the moment that each needs: losses, and of quantities without a true value their means.
 ORDERS = {"mse": 2, "variance": 2, "mae": 1, "mean": 1}
 
@@ -27,7 +26,8 @@ def compare(study, parts, measure="mse"):
     where both are; "different estimands" where the two are measured against
     different values, so that none is better; null where nothing is known. closer: of the
     samples in which one was nearer to the truth (Pitman 1937), the share in which `estimator` was, closer_mcse its
-    error; null where none was. truth, other_truth: what the two are measured against.
+    error; null where none was. Of two that were the same in every sample but for rounding the difference is 0, with the
+    error 0, and neither was nearer. truth, other_truth: what the two are measured against.
     """
     if measure not in ORDERS:
         raise UsageError(f"measure: cannot be compared (got {measure!r}), {unknown(measure, ORDERS)}")
@@ -61,18 +61,19 @@ def _cell_rows(study, cell, total, errors, measure):
             one, other, state = study.estimators[place], study.estimators[targets[j][0]], worse(states[i], states[j])
             adjusted = measure not in ("mae", "mean") and not views[i].why and not views[j].why
             own = [view.adjusted if adjusted else view.plain for view in (views[i], views[j])]
-            found, both = _difference(measure, *own, outcomes.shared(i, j, adjusted)), int(sums["both"])
+            alike = same(views[i].plain, views[j].plain, outcomes.shared(i, j), truths[i], cell.errors.scale)
+            found = (0.0, 0.0, 0.0) if alike else _difference(measure, *own, outcomes.shared(i, j, adjusted))
             if views[i].plain.failed or views[j].plain.failed:
                 state = worse(state, ROUGH)  # not quite the same samples
             unknown = None in (truths[i], truths[j]) and measure in ("mse", "mae") and not quantities[parameter].drawn
             state = UNDEFINED if unknown else state
-            judged = _judged(*found, state, both)
+            judged = _judged(*found, state, int(sums["both"]))
             if state == UNDEFINED and measure != "mean" and not unknown:
                 judged["verdict"] = _INFINITE[states[i] == UNDEFINED, states[j] == UNDEFINED]
             if not same_truth(truths[i], truths[j], cell.errors.scale):
                 judged["verdict"] = judged["verdict"] and "different estimands"
             smaller, larger = int(sums["smaller"]), int(sums["larger"])
-            told = measure != "mean" and not unknown
+            told = measure != "mean" and not unknown and not alike
             closer, closer_mcse, *_ = share(smaller, smaller + larger) if told else (None, None)
             yield {
                 "cell": cell.number,
@@ -91,6 +92,12 @@ def _cell_rows(study, cell, total, errors, measure):
                 "closer": closer,
                 "closer_mcse": closer_mcse,
             }
+
+
+def equal(row):
+    """Whether the two estimators of a row of the table were the same in every sample, but for rounding."""
+    no_difference = pd.notna(row["difference"]) and row["difference"] == 0.0 and pd.isna(row["closer"])
+    return bool(no_difference and (row["measure"] != "mean" or row["mcse"] == 0.0))
 
 
 def _difference(measure, a, b, shared):
@@ -123,7 +130,7 @@ def same_truth(one, other, scale):
     """Whether two true values are the same, or neither is known; rounding is no difference. scale: of the errors."""
     if pd.isna(one) or pd.isna(other):
         return pd.isna(one) and pd.isna(other)
-    return abs(one - other) <= _SAME * scale + _ROUNDING * max(abs(one), abs(other))
+    return abs(one - other) <= _SAME * scale + ROUNDING * max(abs(one), abs(other))
 
 
 # Which of two losses are infinite -> the verdict

@@ -42,17 +42,18 @@ def _aims(study):
         return
     yield (
         f"To compare {counted(len(study.estimators), 'estimator')} of {problem.meaning} under "
-        + ", ".join(counted(len(factor), noun) for factor, noun in _factors(study))
+        + ", ".join(counted(len(factor), *noun) for factor, *noun in _factors(study))
         + f". Reference: {study.reference}."
     )
 
 
 def _factors(study):
-    """The factors that a study has, and what one level of each is called."""
-    named = [(study.n, "sample size"), *((values, name) for name, values in study.settings if len(values) > 1)]
+    """The factors that a study has, and what one level of each is called, and several where that is not with an s."""
+    several = ((name, values) for name, values in study.settings if len(values) > 1)
+    named = [(study.n, "sample size"), *((values, f"value of {name}", f"values of {name}") for name, values in several)]
     named += (study.design, "design"), (study.errors, "error distribution")
     bad = [choice for choice in study.contamination if choice.name != "none"]
-    return [(factor, noun) for factor, noun in (*named, (bad, "contamination")) if factor]
+    return [own for own in (*named, (bad, "contamination")) if own[0]]
 
 
 def _mechanisms(study):

@@ -4,6 +4,7 @@ from simcore import design
 from simcore.cards import MOST_ROWS, Card
 from simcore.registry import plugins
 from simcore.tables import number_text
+from simcore.wording import counted
 
 _HINT = "summary() has every measure, wide() a column for each, comparisons() tells estimators apart"
 
@@ -16,7 +17,7 @@ def cells_shown(study):
 def card(study, path, table, why=""):
     """table: the summary of the first cells, or None where there is none to show, and why."""
     cells = design.cells(study)
-    each = f" x {study.replications:,} replications" if study.replications else ""
+    each = f" x {counted(study.replications, 'replication')}" if study.replications else ""
     of = f"{path}: {study.problem}, {len(cells):,} cells{each}, {len(study.estimators)} estimators"
     if table is None:
         return Card(study.heading, (of, why))

@@ -12,6 +12,7 @@ from simcore.choices import Choice, EstimatorChoice, Model, Precision, canonical
 from simcore.registry import plugins
 from simcore.scenario_checks import DEFAULT_MOST_REPLICATIONS, ESTIMATOR_KINDS, MOST_PAIRED
 from simcore.study_checks import StudyChecks
+from simcore.wording import counted
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -58,7 +59,7 @@ class Study:
         lists = {name: getattr(self, name) for name in ("errors", "contamination", "design", "n")} | dict(self.settings)
         lists |= {"estimators": self.estimators, "measures": self.measures}
         rows = tuple((name, ", ".join(map(short, values))) for name, values in lists.items() if values)
-        each = f"{self.replications:,} replications per cell" if self.replications else "nothing is random"
+        each = f"{counted(self.replications, 'replication')} per cell" if self.replications else "nothing is random"
         about = f"{self.problem}, seed {self.seed}, {each}, efficiencies relative to {self.reference}"
         return Card(self.heading, (about,), ("", ""), rows, left=2)
 

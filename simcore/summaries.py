@@ -12,7 +12,7 @@ import pandas as pd
 from simcore import design, joint, recipes, robustness
 from simcore.choices import labelled
 from simcore.errors import UsageError
-from simcore.intervals import Z
+from simcore.intervals import Z, difference_error
 from simcore.outcomes import CellOutcomes
 from simcore.rarity import ENOUGH, swept_away
 from simcore.registry import plugins, unknown
@@ -25,6 +25,8 @@ LOOSE_ROWS = 1 << 14  # rows that are not yet in columns, at most: they take twi
 _LEFT_OUT = "it is left out"
 _PLAIN = ("plain_value", "plain_mcse")
 EXACT = 1e-13  # of a value or its unit: a smaller error is rounding, where a control variate has taken all else
+ROUNDING = 1e-15  # of a true value: estimates, and true values, that are far from 0 are rounded so
+_EQUAL = (1.0, 0.0, 1.0, 1.0)  # what measures say that compare two that were the same in every sample
 UNITS = {"bias": 1, "empirical_se": 1, "rmse": 1, "variance": 2, "mse": 2}  # powers of the data's unit, if any
 
 
@@ -107,6 +109,20 @@ def measured(choice, outcome):
     return value, mcse, *interval
 
 
+def same(one, other, shared, truth, scale):
+    """Whether two `outcomes.Outcome`s were the same in every sample, but for rounding: so are their means, sizes and
+    squares, and no more is left of e - f, or so little that rounding hides it. shared: their `pairs.Pair` of plain
+    errors; scale: of the data's errors."""
+    a, b = one.plain, other.plain
+    if not a.exact or not b.exact or not one.good == other.good == shared.count >= FEWEST:
+        return False
+    size = np.min([scale, math.sqrt(a.central[2]), math.sqrt(b.central[2])])  # NaN where rounding has left no spread
+    rounding = EXACT * size + ROUNDING * abs(truth or 0.0)
+    apart = (a.mean - b.mean, one.mean_size - other.mean_size, (a.raw[2] - b.raw[2]) / (math.sqrt(a.raw[2]) or 1.0))
+    left = difference_error(a.central[2], b.central[2], shared.product - a.mean * b.mean)
+    return all(abs(x) <= rounding for x in apart) and not shared.error("values", left, 1.0)[0] > rounding
+
+
 def cell_rows(study, cell, total, errors=None, only=None, plain=False):
     """The rows of a cell as dicts, of all measures or only of those of certain names; plain: without the control
     variate."""
@@ -117,6 +133,7 @@ def cell_rows(study, cell, total, errors=None, only=None, plain=False):
     if plain:
         all_views = [replace(views, adjusted=None, why=_LEFT_OUT, why_not_compared=_LEFT_OUT) for views in all_views]
     states, truths = moments(study, cell, all_views), design.truths(study, cell)
+    equal = [_as_reference(own.plain, truth, cell.errors.scale) for own, truth in zip(all_views, truths, strict=True)]
     unknown = [truth is None and not quantities[t].drawn for (_, t), truth in zip(targets, truths, strict=True)]
     for row, ((place, parameter), views, own, truth) in enumerate(zip(targets, all_views, states, truths, strict=True)):
         choice, quantity = study.estimators[place], quantities[parameter]
@@ -129,7 +146,7 @@ def cell_rows(study, cell, total, errors=None, only=None, plain=False):
             if plugin.compares:
                 other = UNDEFINED if against and unknown[reference] else states[reference][plugin.order]
                 state = _compared(state, other, views.plain)
-            numbers = _numbers(measure, views, state, cell.errors.scale)
+            numbers = _numbers(measure, views, state, cell.errors.scale, plugin.compares and equal[row])
             yield common | {
                 "parameter": quantity.name,
                 "truth": truth,
@@ -142,7 +159,7 @@ def cell_rows(study, cell, total, errors=None, only=None, plain=False):
                 "n_failed": views.plain.failed,
             }
     if only is None and len(total.joint):
-        for row in _joint_rows(study, cell, total, all_views, states):
+        for row in _joint_rows(study, cell, total, all_views, states, equal):
             yield common | row
 
 
@@ -165,7 +182,7 @@ def _cell_columns(study, cell):
     }
 
 
-def _joint_rows(study, cell, total, all_views, states):
+def _joint_rows(study, cell, total, all_views, states, equal):
     """The rows of measures of all coefficients together, of each estimator; parameter: "beta", or two of them."""
     count, names, p = len(cell.quantities), design.parameters(study), cell.coefficients
     explained = recipes.explained_matrix(study, cell)
@@ -190,6 +207,8 @@ def _joint_rows(study, cell, total, all_views, states):
                 result = joint.jackknife(
                     functools.partial(_of_pair, plugin.joint, pair), chosen[place], chosen[reference]
                 )
+                if plugin.compares and all(equal[place * count :][:p]):
+                    result = _EQUAL
                 value, mcse, low, high, now = _honest(result, state, own.plain.good, plugin.order)
                 yield {
                     "parameter": ",".join(names[j] for j in reversed(pair)) or "beta",
@@ -215,15 +234,22 @@ def _compared(state, other, outcome):
     return worse(state, ROUGH) if outcome.failed or outcome.reference.failed else state  # not quite the same samples
 
 
-def _numbers(measure, views, state, scale):
-    """What the columns say of one measure; `state` is what theory says of it, scale that of the errors."""
+def _as_reference(outcome, truth, scale):
+    return outcome.reference is not None and same(outcome.reference, outcome, outcome.shared, truth, scale)
+
+
+def _numbers(measure, views, state, scale, equal):
+    """What the columns say of one measure; `state` is what theory says of it, scale that of the errors. equal: it
+    compares two that were the same in every sample."""
     plugin = plugins("measures")[measure.name]
     good = views.plain.good + (views.plain.failed if plugin.of_all else 0)
-    plain = _honest(measured(measure, views.plain), state, good, plugin.order)
-    why = views.why_not_compared if plugin.compares else views.why
-    adjusted = (
-        plain if why or not plugin.adjustable else _honest(measured(measure, views.adjusted), state, good, plugin.order)
-    )
+
+    def found(outcome):
+        result = _EQUAL if equal else measured(measure, outcome)
+        return _honest(result, state, good, plugin.order)
+
+    plain, why = found(views.plain), views.why_not_compared if plugin.compares else views.why
+    adjusted = plain if why or not plugin.adjustable else found(views.adjusted)
     value, mcse, low, high, state = adjusted
     gain = None
     if plugin.adjustable and not why and mcse and plain[1]:

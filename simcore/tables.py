@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from simcore.comparisons import same_truth
+from simcore.comparisons import equal, same_truth
 from simcore.drawing.factors import spread
 from simcore.errors import command
 from simcore.registry import plugins
@@ -165,8 +165,9 @@ def cell_title(row):
     """What cell a row of the summary, a pandas.Series, is of."""
     bad = "" if row["contamination"] == "none" else f"   contamination {row['contamination']}"
     plan = f"   design {row['design']}" if "design" in row.index else ""
-    count = f"   {row['n_ok'] + row['n_failed']:,} replications" if "n_ok" in row.index else ""
-    settings = "".join(f"   {name} = {_number(row[name])}" for name in _SETTINGS if name in row.index)
+    count = f"   {counted(row['n_ok'] + row['n_failed'], 'replication')}" if "n_ok" in row.index else ""
+    own = [setting.name for setting in plugins("problems")[row["problem"]].settings] if "problem" in row else _SETTINGS
+    settings = "".join(f"   {name} = {_number(row[name])}" for name in own if name in row.index)
     number = f"cell {row['cell']}   " if "cell" in row.index else ""
     return f"{number}errors {row['errors']}{bad}{plan}   n = {row['n']}{settings}{count}"
 
@@ -296,6 +297,7 @@ def print_comparisons(table, console=None):
         f"difference: of estimator less that of other; {judged[0]}: beyond a 95 % interval of this pair alone"
         + ("; nearer: share of the samples in which estimator was nearer, of those where they differ" * bool(losses))
     ]
+    notes += ["equal: the same in every sample, but for rounding"] * any(equal(row) for _, row in table.iterrows())
     notes += [_MARKS[NO_MCSE] + MEANINGS[NO_MCSE]] if (table["status"] == NO_MCSE).any() else []
     if (table["truth"] != table["other_truth"]).any():
         notes.append(_DIFFERENT)
@@ -303,6 +305,8 @@ def print_comparisons(table, console=None):
 
 
 def _better(row):
+    if equal(row):
+        return Text("equal")
     found = {"smaller": row["estimator"], "larger": row["other"], "within error": "within the error"}
     return Text(found.get(row["verdict"], row["verdict"]) if pd.notna(row["verdict"]) else "")
 
@@ -349,15 +353,24 @@ def value_text(row):
 
 
 def with_error(value, mcse):
-    """`value ± mcse`, the error with two digits and the value to the same place."""
+    """`value ± mcse`, the error with two digits and the value to the same place, of whatever size they are."""
     if mcse <= 0:
         return f"{value:.6g} ± 0"
-    places = max(0, 1 - _exponent(mcse))
-    if places > 7 or _exponent(mcse) > 4:
-        return f"{value:.4g} ± {mcse:.1e}"
+    place = _exponent(f"{mcse:.1e}") - 1  # of the last digit of the error, a power of ten
+    if not -8 <= place <= 3 or abs(value) >= 1e12:
+        return f"{_to_place(value, place)} ± {mcse:.1e}"
+    places = max(0, -place)
     shown = f"{value:.{places}f}"
     return f"{shown if float(shown) else shown.lstrip('-')} ± {mcse:.{places}f}"
 
 
-def _exponent(number):
-    return int(f"{number:.1e}".partition("e")[2])
+def _to_place(value, place):
+    """A value that is not written out, with all digits down to a place, or as many as a float has."""
+    if abs(value) < 0.5 * 10.0**place:
+        return "0"
+    digits = _exponent(f"{value:.16e}") - place + 1
+    return f"{value:#.{max(1, digits)}g}".replace(".e", "e").rstrip(".") if digits <= 17 else repr(float(value))
+
+
+def _exponent(written):
+    return int(written.partition("e")[2])

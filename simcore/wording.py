@@ -33,6 +33,11 @@ def listed(names, last="and"):
     return f"{', '.join(most)} {last} {final}" if most else final
 
 
+def together(names):
+    """Names of equals: "l2 and l1, which are equal,"; of one alone, its name."""
+    return listed(names) + {1: "", 2: ", which are equal,"}.get(len(names), ", all equal,")
+
+
 def joined(clauses):
     """One sentence of some clauses."""
     text = "; ".join(clauses)

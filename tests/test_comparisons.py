@@ -11,8 +11,10 @@ from rich.console import Console
 import simcore as sc
 from simcore import comparisons, design, execute, summaries, sums, tables
 from simcore.errors import UsageError
-from simcore.reporting import verdicts
+from simcore.outcomes import CellOutcomes
+from simcore.reporting import sentences, verdicts
 from tests.test_cli import simcore
+from tests.test_summaries import node_of
 
 REPLICATIONS = 4000
 
@@ -138,3 +140,105 @@ def test_whether_two_estimands_are_one_does_not_depend_on_the_unit(loc, scale, e
     console = Console(file=io.StringIO(), width=160)
     tables.print_summary(summary, None, study=study, console=console)
     assert ("different estimands" in console.file.getvalue()) == skewed
+
+
+SAME = [{"loss": "l2"}, {"loss": "l1"}, {"estimator": "hodges_lehmann"}]
+POINT = {"kind": "point", "fraction": 0.3, "at": 1e8}
+
+
+def summed(study):
+    (cell,) = design.cells(study)
+    result = execute.run_block(study, cell, design.Block(0, cell.key, 0, REPLICATIONS))
+    return [(cell, sums.total(result.nodes, design.chunk_size(cell.n)), None)]
+
+
+@pytest.mark.parametrize("measure", ["mse", "variance", "mae"])
+@pytest.mark.parametrize(
+    ("errors", "reduction"),
+    [({"distribution": "normal"}, "score"), ({"distribution": "normal", "loc": 1e6}, "score")]
+    + [({"distribution": "laplace", "scale": 1e-9}, "none"), ({"distribution": "student_t", "df": 3.0}, "none")],
+)
+def test_what_is_the_same_but_for_rounding_is_equal(errors, reduction, measure):
+    """Of two observations the mean, the median and Hodges-Lehmann are one."""
+    study = study_of(errors, reduction, factors={"n": [2], "errors": [errors]}, estimators=SAME)
+    parts = summed(study)
+    table = comparisons.compare(study, parts, measure)
+    assert (table["difference"] == 0.0).all() and table[["closer", "closer_mcse"]].isna().all(axis=None)
+    if "df" not in errors or measure == "mae":
+        assert (table["mcse"] == 0.0).all() and set(table["verdict"]) == {"within error"}
+    console = Console(file=io.StringIO(), width=160)
+    tables.print_comparisons(table, console)
+    text = console.file.getvalue()
+    assert text.count(" equal ") == 3 and "equal: the same in every sample, but for rounding" in text
+    summary = summaries.summarise(study, parts)
+    told = summary[summary["measure"].isin(["efficiency", "efficiency_mse"]) & (summary["status"] == "ok")]
+    assert (told["value"] == 1.0).all() and (told["mcse"] == 0.0).all() and len(told) == (2 if "df" in errors else 6)
+
+
+@pytest.mark.parametrize(
+    ("estimators", "factors"),
+    [
+        ([{"loss": "l1"}, {"loss": "huber", "k": 1e-3, "scale": 1.0}], {"n": [3], "contamination": [POINT]}),  # hidden
+        ([{"loss": "huber", "k": 3.0, "scale": 1.0}, {"loss": "l2"}], {"n": [5]}),  # few samples differ
+        ([{"loss": "huber", "k": 1.345}, {"loss": "huber", "k": 1.345001}], {"n": [20]}),
+    ],
+)
+def test_what_is_nearly_the_same_is_not_equal(estimators, factors):
+    errors = {"distribution": "normal"}
+    study = study_of(errors, factors={"errors": [errors], **factors}, estimators=estimators)
+    row = comparisons.compare(study, summed(study), "mse").iloc[0]
+    assert not comparisons.equal(row) and row["closer"] >= 0.0
+    assert row["status"] == "mcse_undefined" or row["mcse"] > 0.0
+
+
+@pytest.mark.parametrize(
+    ("changed", "size", "truth", "same"),
+    [
+        (lambda e, noise: e, 1.0, 0.0, True),
+        (lambda e, noise: e * (1.0 + 1e-15 * noise), 1.0, 0.0, True),
+        (lambda e, noise: np.roll(e, 1), 1.0, 0.0, False),  # all means are the same
+        (lambda e, noise: e + 1e-10 * noise, 1.0, 1e6, True),  # estimates near 1e6 are rounded so
+        (lambda e, noise: e + 1e-10 * noise, 1.0, 0.0, False),
+        (lambda e, noise: e * (1.0 + 0.1 * noise), 1e-14, 0.0, False),  # a slope by regressors that are large
+    ],
+)
+def test_what_rounding_is(changed, size, truth, same):
+    study = study_of({"distribution": "normal"}, estimators=SAME[:2])
+    e, noise = np.random.default_rng(8).standard_normal((2, REPLICATIONS))
+    e *= size
+    (cell,) = design.cells(study)
+    outcomes = CellOutcomes(study, cell, node_of(study, np.array([e, changed(e, noise)])))
+    one, other = outcomes.views(0).plain, outcomes.views(1).plain
+    assert summaries.same(one, other, outcomes.shared(0, 1), truth, 1.0) == same
+
+
+def test_the_answer_says_that_they_are_equal():
+    study = study_of(
+        {"distribution": "normal"}, factors={"n": [2], "errors": [{"distribution": "normal"}]}, estimators=SAME
+    )
+    parts = summed(study)
+    verdict = verdicts.decide(summaries.summarise(study, parts), {"mse": comparisons.compare(study, parts)})
+    ((case,),) = verdict.cases.values()
+    assert case.why == verdicts.EQUALS and {*case.best} == {"l2", "l1", "hodges_lehmann"}
+    first, second, _ = sentences.told(verdict, (REPLICATIONS, REPLICATIONS))
+    assert first == "Use one of l2, l1 or hodges_lehmann: in the only condition they are equal."
+    assert second == "L2, l1 and hodges_lehmann, all equal, have the smallest mean square error in the only condition."
+
+
+def test_means_of_what_is_the_same_in_every_sample_are_equal():
+    """Steps until the best accuracy: one of both, always."""
+    study = sc.Study(
+        name="c",
+        problem="classification",
+        replications=64,
+        factors={"n": [12], "errors": [{"distribution": "normal"}]},
+        estimators=[{"estimator": "cross_entropy"}, {"estimator": "squared_error"}],
+    )
+    rows = [row for _, row in comparisons.compare(study, summed(study), "mean").iterrows()]
+    assert {row["parameter"]: comparisons.equal(row) for row in rows} == {
+        "slope": False,
+        "accuracy": False,
+        "converged": False,
+        "steps": True,
+        "gradient_norm": False,
+    }

@@ -372,10 +372,10 @@ def test_what_has_no_bound_is_left_out_and_said():
     figures = drawn(table)
     named = [text.get_text() for text in figures["tails_efficiency_bound"].axes[0].get_xticklabels()]
     assert named == ["normal", "t10", "t3", "cauchy"]
-    assert "Errors without a bound, left out: uniform." in texts(figures["tails_efficiency_bound"])
+    assert "Errors of which simcore knows no bound, left out: uniform." in texts(figures["tails_efficiency_bound"])
     with mock.patch.object(canvas, "write"):  # asked for alone, without the variance that says why
         alone = gallery.draw(Source(table, "made"), Path("nowhere"), "curves", ["efficiency_bound"])
-    assert "Errors without a bound, left out: uniform." in texts(alone["tails_efficiency_bound"])
+    assert "Errors of which simcore knows no bound, left out: uniform." in texts(alone["tails_efficiency_bound"])
     assert marks(figures["tails_efficiency_bound"], "l2: undefined") == 2
     table.loc[without & (table["n"] == 20), ["value", "status"]] = [0.5, "ok"]
     assert marks(drawn(table)["tails_efficiency_bound"], "l2: no_bound") == 1

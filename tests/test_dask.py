@@ -5,6 +5,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 import shlex
 import signal
 import socket
@@ -653,6 +654,10 @@ def test_a_script_that_would_start_itself_again(tmp_path):
     [
         *((engine, 'engine: must be "local", "dask", the address of a scheduler') for engine in ("spark", "", None, 5)),
         ("nonsense://here", "engine: no scheduler of Dask answers at nonsense://here"),
+        *(
+            (f"tcp://{place}", "engine: no scheduler of Dask is at tcp://.*; give the port, such as tcp://host:8786")
+            for place in ("here", "127.0.0.1", "here:", "[::1]")
+        ),
     ],
 )
 def test_what_is_no_engine(tmp_path, engine, told):
@@ -668,6 +673,43 @@ def test_a_scheduler_that_does_not_answer_is_told_by_its_option(tmp_path, monkey
         cli.main(["run", "spread.toml", "--engine", "dask", "--scheduler", "nonsense://here"])
     assert ended.value.code == 2
     assert capsys.readouterr().err.startswith("--scheduler: no scheduler of Dask answers at nonsense://here")
+
+
+def test_a_scheduler_that_nobody_named_is_not_this_machine(tmp_path, monkeypatch, capsys):
+    """As by a variable of the shell that is not set."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "spread.toml").write_text(study_with().text)
+    for engine, told in (("dask", "--scheduler: is empty; write an address"), ("local", "--scheduler: needs --engine")):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["run", "spread.toml", "--engine", engine, "--scheduler", ""])
+        assert ended.value.code == 2 and capsys.readouterr().err.startswith(told)
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_client_that_cannot_start_says_one_line_and_ends(tmp_path):
+    """Without the wait for it, and without what Python says that it ignores, when it is cleared away."""
+    (tmp_path / "spread.toml").write_text(study_with().text)
+    begun = time.monotonic()
+    for address in ("inproc://here", "tls://127.0.0.1:1"):
+        done = simcore("run", "spread.toml", "--engine", "dask", "--scheduler", address, cwd=tmp_path)
+        told = rf"--scheduler: no scheduler of Dask answers at {address} \(.*\); start one\n"
+        assert done.returncode == 2 and re.fullmatch(told, done.stderr), done.stderr
+    assert time.monotonic() - begun < 15
+
+
+def test_what_answers_is_something_else(tmp_path):
+    """As a server of pages: its first bytes are then read as numbers and sizes."""
+
+    def answer(server):
+        with server.accept()[0] as visitor:
+            visitor.sendall(b"HTTP/1.1 400 Bad Request\r\n" * 100)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        answering = threading.Thread(target=answer, args=(server,))
+        answering.start()
+        with pytest.raises(UsageError, match="engine: what answers at tcp://.* is no scheduler of Dask; give the port"):
+            sc.run(study_with(), tmp_path, engine=f"tcp://127.0.0.1:{server.getsockname()[1]}")
+        answering.join()
 
 
 def test_what_goes_with_no_engine(client, tmp_path):

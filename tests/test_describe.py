@@ -108,3 +108,14 @@ def test_a_run_directory_says_the_same(tmp_path):
     of_file, of_run = (simcore("describe", what, cwd=tmp_path) for what in ("tiny.toml", "results/tiny"))
     assert of_file.returncode == of_run.returncode == 0 and of_file.stdout == of_run.stdout
     assert simcore("describe", "nowhere.toml", cwd=tmp_path).returncode == 2
+
+
+def test_several_values_of_a_setting_are_counted_as_such():
+    factors = {"n": [12], "classes": [2, 3], "errors": [{"distribution": "normal"}]}
+    study = sc.Study(name="c", problem="classification", factors=factors, estimators=[{"estimator": "cross_entropy"}])
+    assert "under 1 sample size, 2 values of classes, 1 error distribution." in " ".join(describe(study).split())
+
+
+def test_the_list_says_that_proposal_2_is_for_regression(tmp_path):
+    text = simcore("list", "losses", cwd=tmp_path).stdout
+    assert text.count("the scale of the residuals, proposal2 in regression alone;") == text.count('or "proposal2"') > 5

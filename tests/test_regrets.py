@@ -117,10 +117,10 @@ def test_a_case_of_many_that_is_judged_is_not_called_the_only_one():
     near = {"l2": (1.0, 0.01), "l1": (1.001, 0.01)}
     unknown = {"l2": (1.0, 0.01), "l1": (0.5, None, NO_MCSE)}
     choice, first = chosen(near, unknown, robust=())
-    assert choice.left == 1 and "in the only condition that can be judged their mean square errors are within" in first
+    assert choice.left == 1 and "in the only condition that can be judged they are within the error" in first
     _, first = chosen({"l2": (1.0, 0.01), "l1": (2.0, 0.01)}, unknown, robust=())
     assert first.startswith("Use l2: in the only condition that can be judged it has the smallest mean square error")
-    assert "(1 more cannot be judged by it)" in first
+    assert "(1 more cannot be judged by it: no Monte Carlo error)" in first
 
 
 def test_a_value_without_an_error_that_may_be_the_smallest_leaves_its_case():

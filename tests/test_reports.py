@@ -78,6 +78,8 @@ class Outline(HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         self.tags.append((tag, dict(attributes)))
+        if tag == "wbr":  # within a word
+            return
         self._open.append(tag)
         self.texts.setdefault(tag, []).append("")
 
@@ -420,6 +422,25 @@ def test_who_is_best_takes_its_height_and_figures_scroll_where_they_have_no_room
         assert figure.evaluate("box => box.scrollWidth > box.clientWidth") == scrolls
         assert page.evaluate("document.documentElement.scrollWidth") == width
         assert figure.locator("img").evaluate("image => image.clientWidth >= image.getAttribute('width') - 1")
+
+
+def test_who_is_best_fits_beside_many_factors(opened):
+    """Of a regression with every factor, in a window of 1200 pixels; narrower ones scroll, and show that they do."""
+    contamination = [{"kind": "none"}, {"kind": "leverage", "fraction": 0.1, "distance": 10.0, "size": -20.0}]
+    errors = [{"distribution": "contaminated_normal", "epsilon": [0.1, 0.2], "ratio": 10.0}]
+    design = [{"design": "student_t", "df": 3.0, "redrawn": True}, {"design": "gaussian"}]
+    factors = {"n": [20, 40], "errors": errors, "design": design, "contamination": contamination}
+    estimators = [{"loss": "huber", "scale": "proposal2"}, {"loss": "hampel"}, {"loss": "l1"}]
+    study = sc.Study(name="wide", problem="linear", beta=[1.0, 2.0], factors=factors, estimators=estimators)
+    table, none = invented(study), pd.DataFrame(columns=["cell", "parameter", "estimator", "other"])
+    verdict = verdicts.decide(table, {"mse": none})
+    page = opened(viewport={"width": 1200, "height": 640})
+    page.locator(".stacked").first.evaluate(
+        "(box, html) => { box.outerHTML = html }", report_tables.winners_of(table, verdict)
+    )
+    box = page.locator(".stacked").first
+    assert box.locator("th").first.inner_text() == "cell" and box.locator("thead th").count() == 11
+    assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,9 +1,12 @@
 """What people read in and below the tables of a terminal, made from sums that are made up: nothing is simulated."""
 
 import io
+from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from rich.console import Console
 
 import simcore as sc
@@ -187,3 +190,52 @@ def test_who_cannot_have_a_precision_is_told_before_and_after():
     assert ("", told) in forecast.sentences(study, facts | {"precision": cells})
     text = shown(study)
     assert told in text and "precision asked for: met by " in text and "cannot have it" not in shown(study_with())
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.floats(min_value=5e-324, allow_infinity=False))
+@example(0.0211365557, 5.98e-07)
+@example(1.009e-33, 5.7e-35)
+@example(1e20, 123456.0)
+@example(-3e-60, 5.7e-35)
+@example(0.1, 9.96e-13)
+def test_a_value_is_written_to_the_place_of_its_error(value, mcse):
+    """Within half a unit of the last place that the error is written with; two of its digits, or whole ones."""
+    shown, error = tables.with_error(value, mcse).split(" ± ")
+    digits, _, exponent = error.partition("e")
+    last = Fraction(10) ** (int(exponent or 0) - len(digits.partition(".")[2]))
+    read = Fraction(shown) if float(shown) != value else Fraction(value)
+    assert abs(read - Fraction(value)) <= last / 2
+    assert abs(Fraction(error) - Fraction(mcse)) <= max(last / 2, Fraction(1, 10**323)) and last <= Fraction(mcse)
+    assert len(shown) <= 25 and len(error) <= 10 and (float(shown) or "-" not in shown)
+
+
+@pytest.mark.parametrize(
+    ("value", "mcse", "text"),
+    [
+        (0.0211365557, 5.98e-07, "0.02113656 ± 0.00000060"),
+        (1.009e-33, 5.7e-35, "1.009e-33 ± 5.7e-35"),
+        (7e-37, 5.7e-35, "7e-37 ± 5.7e-35"),
+        (3e-40, 5.7e-35, "0 ± 5.7e-35"),
+        (1e20, 1e19, "1.00e+20 ± 1.0e+19"),
+        (0.5, 1e-12, "0.5000000000000 ± 1.0e-12"),
+        (123456.7, 2300.0, "123457 ± 2300"),
+        (-0.001, 0.1, "0.00 ± 0.10"),
+    ],
+)
+def test_how_values_are_written(value, mcse, text):
+    assert tables.with_error(value, mcse) == text
+
+
+def test_a_cell_has_the_settings_of_its_own_problem():
+    """`at` is one of sensitivity's, and here a parameter of the contamination."""
+    bad = {"kind": "point", "fraction": 0.1, "at": 10.0}
+    study = study_with(factors={"n": [10], "errors": [NORMAL], "contamination": [{"kind": "none"}, bad]})
+    text = shown(study)
+    assert "cell 0   errors normal   n = 10   1,000 replications\n" in text and "at =" not in text
+
+
+def test_one_replication_is_one():
+    assert "   n = 20   1 replication\n" in printed(
+        tables.print_summary, summaries.summarise(study_with(), parts(study_with())).assign(n_ok=1), study=study_with()
+    )
+    assert ", 1 replication per cell, " in repr(study_with(replications=1))

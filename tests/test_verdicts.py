@@ -36,11 +36,11 @@ def row(cell, estimator, measure, number, **columns):
     return common | numbers | columns
 
 
-def made(*cells, robust=({},), error=0.01, measure="mse", pairs=None, **columns):
+def made(*cells, robust=({},), error=0.01, measure="mse", pairs=None, equal=(), **columns):
     """(summary, comparisons) of cells: estimator -> value and mcse (and status) of the measure.
 
     robust: the same of the median absolute error. error: of a paired difference of two numbers that have an MCSE; the
-    worst of their statuses is its own. pairs: only these are compared.
+    worst of their statuses is its own. pairs: only these are compared. equal: pairs that were the same in every sample.
     """
     rows = [row(k, name, measure, own, **columns) for k, cell in enumerate(cells) for name, own in cell.items()]
     rows += [row(k, *(name, criteria.ROBUST, own)) for k, cell in enumerate(robust) for name, own in cell.items()]
@@ -53,6 +53,8 @@ def made(*cells, robust=({},), error=0.01, measure="mse", pairs=None, **columns)
             known = worst in (OK, ROUGH)
             found = {"cell": k, "parameter": "theta", "estimator": one, "other": other, "status": worst}
             found |= {"difference": a - b if known else None, "mcse": error if known else None}
+            found |= {"measure": measure, "closer": 0.5}
+            found |= {"difference": 0.0, "mcse": 0.0, "closer": None} if (one, other) in equal else {}
             compared += [found] if pairs is None or (one, other) in pairs else []
     return pd.DataFrame(rows), {measure: pd.DataFrame(compared)}
 
@@ -96,7 +98,7 @@ def test_no_win_within_the_error():
     _, (case,), (first, second, _), notes = decided(close)
     assert case.winner is None and case.why == verdicts.TIED and case.best == ("l1", "huber")
     assert first.startswith(
-        "Use one of huber or l1: in the only condition their mean square errors are within the error"
+        "Use one of huber or l1: in the only condition they are within the error of each other by mean square error"
     )
     assert second == "In the only condition no estimator can be told to have the smallest mean square error."
     assert notes[0].startswith("In the only condition no winner can be told, as the best are within the error")
@@ -147,7 +149,12 @@ def test_where_nothing_has_a_moment_all_is_by_the_median_absolute_error():
     _, (case,), (first, second, _), notes = decided(none, robust=[{"l2": (3.0, 0.1), "mid": (1.0, 0.1)}])
     assert case.winner == "mid" and case.measure == criteria.ROBUST and case.margin == (pytest.approx(2.0), 0.2)
     assert first.startswith("Use mid: in the only condition, under normal errors at n = 10, it has the smallest median")
-    assert not notes and second == (
+    assert notes == [
+        "In the only condition the median absolute error decides, as mean square errors cannot be compared there: they "
+        "are infinite, or have no Monte Carlo error.",
+        "A mean square error that is infinite is larger than any other: that of l2 and mid.",
+    ]
+    assert second == (
         "Beyond the error, where no mean square errors can be compared, mid has the smallest median absolute error in "
         "the only condition: 67 % below that of the next best."
     )
@@ -333,7 +340,7 @@ def test_exact_values_tie_when_they_are_equal():
     assert first == (
         "Use l1: it has the largest breakdown point and the smallest maximum bias under the fewest outliers of those."
     )
-    assert "all equal" in second and "the smallest is that of l2: 0.2;" in second
+    assert "l1 and huber(k=1.345), which are equal," in second and "the smallest is that of l2: 0.2;" in second
     assert "that of l2: without bound" in second and third.startswith("Nothing is random")
     assert not sentences.notes(verdict, pd.DataFrame({"measure": []}))
 
@@ -381,7 +388,7 @@ def test_who_has_no_finite_loss_is_not_recommended():
     assert "l2" not in choice.worst and "of both (of 3) that can be judged over 2 conditions" in first
     choice, first = chosen(STEADY | {"l2": (0.9, None, NO_MCSE)}, HEAVY, FAR, robust=())
     assert (
-        choice.left == 1 and "(1 more cannot be judged by it)" in first
+        choice.left == 1 and "(1 more cannot be judged by it: no Monte Carlo error)" in first
     )  # the smallest may be the one without an error
     choice, first = chosen(STEADY | {"l2": unknown}, HEAVY | {"huber": (9.0, None, NO_MCSE)}, robust=())
     assert not choice.best and first.endswith("for all of 2 conditions, as l1 alone can be judged everywhere.")
@@ -418,3 +425,67 @@ def test_a_phrase_names_six_levels_at_most():
     cases = [verdicts.Case(k, "theta", {"n": 10 + k}, (), None, "mse", {}) for k in range(8)]
     assert conditions.worded(cases[:6], cases) == "at n = 10, 11, 12, 13, 14 or 15"
     assert conditions.worded(cases[:7], cases) is None
+
+
+def test_equals_win_together():
+    """What is the same in every sample is no tie within the error, by whatever measure."""
+    cell, pair = {"l2": (0.5, 0.01), "l1": (0.5, 0.01), "huber": (0.8, 0.01)}, [("l2", "l1")]
+    verdict, cases, (first, second, _), notes = decided(cell, cell, equal=pair)
+    assert [case.why for case in cases] == [verdicts.EQUALS] * 2 and cases[0].best == ("l2", "l1")
+    assert first == "Use one of l2 or l1: in all 2 conditions they are equal."
+    assert second == "L2 and l1, which are equal, have the smallest mean square error in all 2 conditions."
+    assert not any("no winner" in note for note in notes)
+    text = report_tables.winners(
+        made(cell, cell)[0].assign(variance_reduction=None), criteria.criteria(made(cell)[0])[0], cases
+    )
+    assert text.count("equal: l2, l1<") == 2
+    apart = {"l2": (0.5, 0.01), "l1": (0.5, 0.01), "huber": (0.505, 0.01)}
+    _, (case,), (first, *_), _ = decided(apart, equal=pair)
+    assert case.why == verdicts.TIED and "within the error of each other" in first
+    none = {"l2": (0.4, None, NO_MCSE), "l1": (0.4, None, NO_MCSE)}
+    robust = [{"l2": (1.0, 0.1), "l1": (1.0, 0.1)}] * 2
+    _, _, (first, *_), _ = decided({"l2": (0.5, 0.01), "l1": (0.5, 0.01)}, none, robust=robust, equal=pair)
+    assert first.startswith(
+        "Use one of l2 or l1: in all 2 conditions they are equal; not by mean square error, which in 1"
+    )
+
+
+def test_the_measure_of_each_row_is_named_and_why_it_is_another():
+    """Also where no one wins; the first one named is the one whose value is shown; infinite ones are all counted."""
+    heavy = {"l2": (None, None, UNDEFINED), "l1": (0.5, None, NO_MCSE), "huber": (0.6, None, NO_MCSE)}
+    robust = {"l2": (3.0, 0.1), "l1": (0.42, 0.01), "huber": (0.41, 0.01)}
+    infinite = FAR | {"l2": (None, None, UNDEFINED)}
+    summary, compared = made(heavy, infinite, FAR, robust=[robust, robust, robust])
+    verdict = verdicts.decide(summary, compared)
+    ((criterion, cases),) = verdict.cases.items()
+    assert [case.measure for case in cases] == [criteria.ROBUST, "mse", "mse"]
+    text = report_tables.winners(summary.assign(variance_reduction=None), criterion, cases)
+    rows = [re.findall(r">([^<>]*)</t[dh]>", line) for line in text.splitlines() if line.startswith("<tr>")]
+    assert rows[0][2:4] == ["within the error: huber, l1", "0.410 ± 0.010"] and rows[0][-1] == "median abs error"
+    assert rows[1][-1] == "mse" and "by: the median absolute error where mean square errors cannot be compared" in text
+    told = " ".join(sentences.notes(verdict, summary))
+    assert "In 1 of 3 conditions the median absolute error decides, as mean square errors cannot be" in told
+    assert "infinite is larger than any other: that of l2 in 2." in told
+    first = sentences.told(verdict, (1000, 1000))[0]
+    assert "; not by mean square error, which in 1 of 3 conditions cannot be compared: it is infinite, or" in first
+
+
+def test_what_is_known_of_each_worst_case_is_told():
+    """Errors that are as large as what they are of leave no upper bound."""
+    near = {"l2": (0.3, 0.01), "l1": (1.0, 0.1), "huber": (0.4, 0.01)}
+    start = (
+        "Use one of huber, l2 or l1: over 2 conditions it cannot be told, beyond the error, whose worst case is the "
+    )
+    start += "least; at worst the mean square error, in multiples of the smallest, is "
+    for error, told in (
+        (0.02, "2 to 4 for huber, 2 to 5 for l2 and 2.9 to 3.8 for l1."),
+        (
+            0.3,
+            "at least 1.58 (no upper bound is known) for huber, at least 1.69 (no upper bound is known) for l2 and ",
+        ),
+    ):
+        _, _, (first, *_), _ = decided({"l2": (1.0, 0.1), "l1": (0.3, error), "huber": (0.9, 0.01)}, near, error=0.02)
+        assert first.startswith(start + told)
+    wide = {"l2": (1.0, 0.6), "l1": (0.9, 0.01), "huber": (0.95, 0.3)}
+    _, _, (first, *_), _ = decided(wide, wide | {"l2": (0.9, 0.01), "l1": (1.0, 0.6)}, error=0.5)
+    assert first == start + "not known well enough to be bounded for huber, l2 and l1."

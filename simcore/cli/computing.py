@@ -35,8 +35,10 @@ def run(scenario, out, replications, seed, threads, shard, engine, scheduler, as
     stopped goes on from there; no number depends on threads, shards or engine. Exit code 1 where some of it failed, 3
     where it cannot go on now, 4 where the directory holds something else or is damaged, 75 or 130 when stopped.
     """
-    if scheduler and engine != "dask":
+    if scheduler is not None and engine != "dask":
         raise UsageError("--scheduler: needs --engine dask")
+    if scheduler == "":
+        raise UsageError("--scheduler: is empty; write an address, such as tcp://host:8786, or leave it out")
     study = options.load(scenario, replications, seed)
     from simcore import runs, shards
 

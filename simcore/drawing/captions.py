@@ -2,13 +2,14 @@
 
 import re
 
+from simcore import wording
 from simcore.drawing import factors
 
 
-def counted(replications):
+def counted(replications, noun="replication"):
     """How many, from (the fewest, the most)."""
     fewest, most = replications
-    return f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    return wording.counted(most, noun) if fewest == most else f"{fewest:,} to {most:,} {noun}s"
 
 
 def failures(most):

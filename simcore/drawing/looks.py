@@ -22,7 +22,7 @@ MARKS = {UNDEFINED: "x", INSUFFICIENT: "_", ZERO: "1", NO_BOUND: "."}  # statuse
 TEXTS = {
     **MEANINGS,
     UNDEFINED: "does not exist: the moment is infinite in theory",
-    NO_BOUND: "there is no Cramér-Rao bound",
+    NO_BOUND: "no Cramér-Rao bound is known",
     ZERO: "zero: off the log scale",
 }
 GREY = {"color": "#555555", "marker": "o", "linestyle": "none", "markersize": 4}

@@ -180,7 +180,7 @@ def _bounded(view, table):
         without = [level for level, bounded in some.items() if not bounded]
         if without:
             names = [factors.shorts_of(table).get(level, factors.worded(level)) for level in without]
-            notes.append(f"{factors.called(factor)} without a bound, left out: {', '.join(names)}.")
+            notes.append(f"{factors.called(factor)} of which simcore knows no bound, left out: {', '.join(names)}.")
             table = table[~table[factor].isin(without)]
     return table, notes
 

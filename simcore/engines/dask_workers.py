@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import re
 import shutil
 import signal
 import sys
@@ -24,6 +25,7 @@ _SCHEDULER = {"allowed_failures": _DEATHS - 1, "dashboard": False, "dashboard_ad
 _REPLACED = {"distributed.deploy.lost-worker-timeout": "1000 days"}  # else one that soon dies again is not replaced
 _ENDED = (distributed.Status.failed, distributed.Status.closed)
 _SECONDS = 10  # to reach a scheduler
+_WITH_PORT = ("tcp", "tls", "ucx")  # kinds of addresses
 _CLOSING_SECONDS = 60  # after which a cluster of our own is left as it is, its workers killed
 _FOLDER = "simcore-dask-"
 
@@ -75,6 +77,19 @@ class Others:
             remedy = f"start some (dask worker {address}), or stop with Ctrl-C"
             print(f"waiting for workers at {address}: there is none; {remedy}", file=sys.stderr, flush=True)
         self._told = lacking
+
+
+class _Client(distributed.Client):
+    """One that is given up at once where it reaches nobody: Dask would wait, and Python say what it ignores."""
+
+    def start(self, **options):
+        try:
+            super().start(**options)
+        except BaseException:
+            with contextlib.suppress(Exception):
+                self.close(timeout=1)
+            self.status = "closed"
+            raise
 
 
 class _Nanny(distributed.Nanny):
@@ -160,10 +175,15 @@ def _close(cluster, nannies):
 @contextlib.contextmanager
 def connected(address):
     """The workers of the scheduler at an address. Raises UsageError."""
+    kind, _, place = address.partition("://")
+    if kind in _WITH_PORT and not re.search(r":[0-9]+/?$", place):
+        raise UsageError(f"engine: no scheduler of Dask is at {address}; give the port, such as tcp://host:8786")
     try:
-        distributed.comm.registry.get_backend(address.partition("://")[0])
-        client = distributed.Client(address, timeout=_SECONDS, set_as_default=False)
-    except (OSError, ValueError) as error:
+        distributed.comm.registry.get_backend(kind)
+        client = _Client(address, timeout=_SECONDS, set_as_default=False)
+    except MemoryError as error:  # for frames of a size that is none
+        raise UsageError(f"engine: what answers at {address} is no scheduler of Dask; give the port of one") from error
+    except (OSError, ValueError, TypeError) as error:
         raise UsageError(f"engine: no scheduler of Dask answers at {address} ({error}); start one") from error
     with client:
         yield Others(client)

@@ -174,7 +174,7 @@ def _caption(sheet):
     """What stands below a figure: what bars are, how many replications, what is abbreviated, which levels are shown."""
     picture = sheet.picture
     names = [*sheet.names, *(panel.title for panel in picture.panels), *picture.notes]
-    notes = [f"Bars: ± 2 Monte Carlo standard errors (MCSE); {captions.counted(picture.replications)} replications."]
+    notes = [f"Bars: ± 2 Monte Carlo standard errors (MCSE); {captions.counted(picture.replications)}."]
     if picture.exact:
         notes = ["Nothing is random: there are no bars."]
         cut = any((panel.points["y"].abs() > max(map(abs, panel.scale.limits))).any() for panel in picture.panels)

@@ -121,7 +121,7 @@ def _of_cell(source, cell, total, errors, title, notes, most):
         f"Left: the density of {label}; at most {100 * max(beyond, 0.0):.2g} % of it lies outside.",
         f"Right: the share of |{label}| larger than c, with a binomial 95 % band (Wilson 1927).",
         "Grey: slopes −2 and −4; a tail steeper than −2 has a variance, one steeper than −4 also an MCSE of it.",
-        f"{captions.counted(replications)} good replications.",
+        f"{captions.counted(replications, 'good replication')}.",
         *captions.failures(max(own.failed for _, own in targets)),
         *captions.left_out("Parameters", 1, count),
         *captions.abbreviations([title, *notes]),

@@ -138,7 +138,7 @@ def _fields(take, points, name, title, notes, page):
     if take.measure == "efficiency_bound" and not logged:
         limits = 0.0, max(1.0, y.max()) if len(y) else 1.0
     names = [factors.brief(shorts.get(level, level)) for level in columns]
-    caption = [f"{captions.counted(take.replications)} replications."]
+    caption = [f"{captions.counted(take.replications)}."]
     caption += captions.failures(take.failed) + captions.left_out("Panels", len(shown), len(cells))
     caption += captions.abbreviations([*names, *(title for title, _ in panels), *fixed]) + fixed + pinned + notes
     _, left = _named(list(points["estimator"].unique()), names, page)

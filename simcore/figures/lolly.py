@@ -49,7 +49,7 @@ def pictures(source, measures, page):
     for take in takes.takes(source, measures):
         panels, (shown, count) = _panels(take, page.panels or MOST)
         each = page.panels or MOST
-        notes = [f"Bars: ± 2 Monte Carlo standard errors (MCSE); {captions.counted(take.replications)} replications."]
+        notes = [f"Bars: ± 2 Monte Carlo standard errors (MCSE); {captions.counted(take.replications)}."]
         notes += captions.failures(take.failed) + captions.left_out("Panels", shown, count)
         fixed = captions.fixed(take.points)
         notes += captions.abbreviations([*fixed, *(title for title, *_ in panels)]) + fixed

@@ -130,7 +130,7 @@ def _loops(take, points, name, heading, notes, page):
     caption = [
         f"{len(cells)} cells in nested loops (Rücker & Schwarzer 2014), the first factor the slowest.",
         *_unnamed(loops, names, page),
-        f"Bands: ± 2 Monte Carlo standard errors (MCSE), where they exist; {count} replications.",
+        f"Bands: ± 2 Monte Carlo standard errors (MCSE), where they exist; {count}.",
         *captions.failures(take.failed),
         *captions.abbreviations(sum(names.values(), fixed)),
         *fixed,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from simcore.comparisons import same_truth
+from simcore.comparisons import equal, same_truth
 from simcore.intervals import Z
 from simcore.registry import plugins
 from simcore.reporting.criteria import ROBUST, rows_of
@@ -37,7 +37,8 @@ class Standing:
 class Test:
     """Of two estimators of a case: `one` has a value that is larger by `difference`.
 
-    robust: by the median absolute error. paired: from paired differences. rough: the mcse is itself rough.
+    robust: by the median absolute error. paired: from paired differences. rough: the mcse is itself rough. equal: the
+    two were the same in every sample.
     """
 
     case: tuple
@@ -48,6 +49,7 @@ class Test:
     robust: bool
     paired: bool
     rough: bool
+    equal: bool = False
 
     @property
     def p(self):
@@ -162,6 +164,8 @@ class Contest:
     def _test(self, case, standing, one, other):
         row, sign = self._pair(case, one, other)
         robust = standing.measure != self.criterion.measure
+        if row is not None and equal(row):
+            return Test(case, one, other, 0.0, 0.0, robust, True, False, equal=True)
         if not robust and row is not None and row["status"] in (OK, ROUGH) and not pd.isna(row["mcse"]):
             difference, rough = sign * float(row["difference"]), row["status"] == ROUGH
             return Test(case, one, other, difference, float(row["mcse"]), False, True, rough)

@@ -76,7 +76,8 @@ def _cell(text, header, label):
     tag, scope = ("th", ' scope="row"') if header else ("td", "")
     value = "" if key is None else f' data-v="{escape(str(key))}"'
     value += f' data-label="{escape(label)}"' if label else ""
-    return f"<{tag}{scope}{_class(kind)}{value}>{escape(text)}</{tag}>"
+    broken = escape(text).replace("(", "<wbr>(")  # a label, where there is little room
+    return f"<{tag}{scope}{_class(kind)}{value}>{broken}</{tag}>"
 
 
 def filters(lists):

@@ -6,11 +6,13 @@ chosen, why.
 
 import math
 import re
+from dataclasses import replace
 
 from simcore.reporting import conditions
-from simcore.reporting.verdicts import ESTIMANDS
-from simcore.wording import between, counted, few, joined, listed, percent, rounded, some_of, unit
+from simcore.reporting.verdicts import ESTIMANDS, SILENT
+from simcore.wording import between, counted, few, in_so_many, joined, listed, percent, rounded, some_of, unit
 
+_NOT_JUDGED = {ESTIMANDS: "different estimands", SILENT: "too few good replications"}
 _PLAIN = (("errors", "normal"), ("contamination", "none"))  # what people may be sure of
 
 
@@ -44,13 +46,13 @@ def _by(choice, verdict):
     if not choice.best:
         return _none(choice, verdict)
     if len(choice.best) > 1:
-        return _several(choice)
+        return _several(choice, verdict) + _instead(choice, verdict)
     (name,) = choice.best
     if len(choice.cases) + choice.left == 1:
         only = f"in the only {unit(choice.cases)}{_aside(conditions.worded(choice.cases, choice.cases))}"
         has = f"it has the {_least(choice)} {_won_by(choice)}, beyond the error{_fails(verdict, name)}"
         return f"use {name}: {only} {has}; that says nothing of others"
-    text = f"use {name}: {_at_worst(choice, name, verdict)}{_left(choice)}"
+    text = f"use {name}: {_at_worst(choice, name, verdict)}{_left(choice, verdict)}{_instead(choice, verdict)}"
     return text + _fails(verdict, name) + _unless(choice, name, verdict.cases[choice.criterion])
 
 
@@ -90,8 +92,24 @@ def _so_many(cases):
     return f"the only {unit(cases)} that can be judged" if count == 1 else counted(count, unit(cases), unit(cases, 2))
 
 
-def _left(choice):
-    return f" ({choice.left:,} more cannot be judged by it)" if choice.left else ""
+def _left(choice, verdict):
+    """How many cases could not be judged, and why."""
+    judged = {id(case) for case in choice.cases}
+    left = [case for case in verdict.cases[choice.criterion] if id(case) not in judged]
+    reasons = dict.fromkeys(_NOT_JUDGED.get(case.why, "no Monte Carlo error") for case in left)
+    return f" ({len(left):,} more cannot be judged by it: {', '.join(reasons)})" if left else ""
+
+
+def _instead(choice, verdict):
+    """Why the robust measure has chosen, where it has."""
+    if choice.measure == choice.criterion.measure:
+        return ""
+    cases = verdict.cases[choice.criterion]
+    count = sum(case.measure != choice.criterion.measure for case in cases)
+    if not count:
+        return f"; not by {choice.criterion.noun}, as that of each is infinite or has no error somewhere"
+    where = in_so_many(count, cases)
+    return f"; not by {choice.criterion.noun}, which {where} cannot be compared: it is infinite, or has no error"
 
 
 def _aside(where):
@@ -117,7 +135,7 @@ def _size(choice, own):
         return f"the {_least(choice)}"
     if own.low <= choice.least and math.isinf(own.high):
         return f"not known well enough to be bounded in multiples of the {_least(choice)}"
-    size = between(own.low, own.high, choice.least)
+    size = _bounds(choice, own)
     return f"{size} times the smallest" if choice.multiples else f"{size} off the {_least(choice)}"
 
 
@@ -148,16 +166,40 @@ def _gain(cases, name, choice):
     return 1.0 - 1.0 / min(lows) if choice.multiples else min(lows)
 
 
-def _several(choice):
-    """The clause where the best cannot be told apart."""
-    text = f"use one of {listed(some_of(choice.best), 'or')}: "
+def _several(choice, verdict):
+    """The clause where the best cannot be told apart, or are the same."""
+    text, first = f"use one of {listed(some_of(choice.best), 'or')}: ", choice.worst[choice.best[0]]
+    if all(case.same(choice.best) for case in choice.cases):
+        at_worst = f"; at worst their {_noun(choice)} is {_size(choice, first)}" * (first.high > choice.least)
+        return f"{text}{in_so_many(len(choice.cases), choice.cases)} they are equal{_left(choice, verdict)}{at_worst}"
     if len(choice.cases) == 1 and {*choice.cases[0].best} == {*choice.best}:
         only = f"the only {unit(choice.cases)}" + " that can be judged" * bool(choice.left)
-        return f"{text}in {only} their {_noun(choice)}s are within the error of each other"
-    first = choice.best[0]
+        return f"{text}in {only} they are within the error of each other by {_noun(choice)}"
     which = "it cannot be told, beyond the error, whose worst case is the least"
-    at_worst = f"at worst the {_noun(choice)} of {first} is {_size(choice, choice.worst[first])}"
-    return f"{text}over {_so_many(choice.cases)}{_left(choice)} {which}; {at_worst}"
+    return f"{text}over {_so_many(choice.cases)}{_left(choice, verdict)} {which}; {_worst_of(choice)}"
+
+
+def _worst_of(choice):
+    """How each of the best does at worst."""
+    some, told = few(dict.fromkeys(choice.best)), {}
+    for name in some:
+        told.setdefault(_bounds(choice, choice.worst[name]), []).append(name)
+    parts = [f"{bounds} for {listed(names)}" for bounds, names in told.items()]
+    if left := [choice.worst[name] for name in choice.best if name not in some]:
+        most = replace(left[0], low=choice.least, high=max(own.high for own in left))
+        parts.append(f"{_bounds(choice, most)} for {len(left)} others")
+    if choice.multiples:
+        return f"at worst the {_noun(choice)}, in multiples of the smallest, is {listed(parts)}"
+    return f"at worst the {_noun(choice)} is {listed(parts)} off the {_least(choice)}"
+
+
+def _bounds(choice, own):
+    """What is known of a worst case, in multiples of the least or as a distance from it."""
+    if own.high <= choice.least:
+        return f"{choice.least:g}"
+    if own.low <= choice.least and math.isinf(own.high):
+        return "not known well enough to be bounded"
+    return between(own.low, own.high, choice.least) + " (no upper bound is known)" * math.isinf(own.high)
 
 
 def _none(choice, verdict):

@@ -139,7 +139,7 @@ class _Field:
     def of(cls, case, standing, tests, criterion):
         sign, robust = -1.0 if criterion.larger else 1.0, standing.measure != criterion.measure
         numbers = {name: (sign * value, mcse, rough) for name, (value, mcse, rough) in standing.known.items()}
-        own = [test for test in tests if test.robust == robust]
+        own = [test for test in tests if test.robust == robust or test.equal]
         differences = {(test.one, test.other): (sign * test.difference, test.mcse, test.rough) for test in own}
         return cls(case, numbers, differences)
 

@@ -14,6 +14,11 @@ WORDS = {
     **{OK: "ok", ROUGH: "error is rough", NO_MCSE: "has no error", UNDEFINED: "does not exist"},
     INSUFFICIENT: "too few replications",
 }
+_TIES = {
+    verdicts.TIED: "within the error",
+    verdicts.EQUALS: "equal",
+    verdicts.UNKNOWN: "no error to compare by",
+}
 
 
 def winners_of(table, verdict):
@@ -36,21 +41,24 @@ def winners(table, criterion, cases):
     rows = []
     for case in shown:
         place = {**case.place, "parameter": case.parameter}
+        name = next((name for name, (_, mcse) in case.values.items() if name in case.best and mcse is not None), None)
         row = [
             _plain(case.cell),
             *(_plain(place.get(name)) for name in factors),
-            Cell(_best(case, exact), kind="words"),
+            Cell(_best(case, exact, name), kind="words"),
         ]
-        name = next((name for name, (_, mcse) in case.values.items() if name in case.best and mcse is not None), None)
         found = numbers.get((case.cell, case.parameter, name, case.measure))
         row.append("" if found is None else _number(found, exact)[0])
         if not exact:
             row += [case.next or "", tables.with_error(*case.margin) + "~" * case.rough if case.margin else ""]
-        rows.append(row + [case.measure.replace("_", " ") if case.winner else ""] * robust)
+        rows.append(row + [case.measure.replace("_", " ") if name else ""] * robust)
     caption = f"Who has {criterion.best}"
     left = len(cases) - len(shown)
     more = markup.paragraph(f"{left:,} more are left out here; simcore compare prints them all.") if left else ""
-    return _marks(rows) + markup.table(caption, head, rows, header=0, stacked=True) + more
+    why = f"where {criterion.noun}s cannot be compared, as they are infinite or have no Monte Carlo error"
+    by = f"by: the median absolute error {why}."
+    told = markup.paragraph(by, "legend") if robust else ""
+    return _marks(rows) + told + markup.table(caption, head, rows, header=0, stacked=True) + more
 
 
 def _marks(rows):
@@ -61,11 +69,13 @@ def _marks(rows):
     return "".join(markup.paragraph(f"{mark}: {MEANINGS[status]}.", "legend") for mark, status in found)
 
 
-def _best(case, exact):
+def _best(case, exact, first):
+    """Who is best, the one first whose value is shown."""
     if not case.best:
         return {verdicts.ESTIMANDS: "different estimands", verdicts.SILENT: "too few replications"}[case.why]
-    why = "equal" if exact else "no error to compare by" if case.why == verdicts.UNKNOWN else "within the error"
-    text = case.winner or f"{why}: {', '.join(case.best)}"
+    names = sorted(case.best, key=lambda name: name != first)
+    why = "equal" if exact else _TIES.get(case.why)
+    text = case.winner or f"{why}: {', '.join(names)}"
     return text + (f"; not judged: {', '.join(case.unjudged)}" if case.unjudged else "")
 
 

@@ -10,9 +10,9 @@ from simcore.reporting import conditions
 from simcore.reporting.contests import LEVEL
 from simcore.reporting.recommendation import recommended, worst_cases
 from simcore.reporting.undecided import undecided
-from simcore.reporting.verdicts import shares_failed
+from simcore.reporting.verdicts import EQUALS, shares_failed
 from simcore.tables import with_error
-from simcore.wording import counted, few, in_so_many, joined, listed, named, of_all, percent, ranges, span, unit
+from simcore.wording import counted, few, in_so_many, joined, named, of_all, percent, ranges, span, together, unit
 
 
 def told(verdict, replications):
@@ -69,15 +69,16 @@ def _winners(verdict, criterion, cases, opening=""):
     """The clause on who is best by a criterion, and under which conditions."""
     if verdict.exact:
         return _exact_winners(criterion, cases)
-    wins = _by(cases, lambda case: case.winner if case.measure == criterion.measure else None)
-    others = _by(cases, lambda case: case.winner if case.measure != criterion.measure else None)
+    wins = _by(cases, lambda case: _holders(case) if case.measure == criterion.measure else None)
+    others = _by(cases, lambda case: _holders(case) if case.measure != criterion.measure else None)
     parts = []
     if wins:
         parts.append(_who(wins, cases, criterion, criterion.best))
     if others:
         instead = f"where no {criterion.noun}s can be compared, "
         parts.append(instead + _who(others, cases, criterion, "the smallest median absolute error", brief=True))
-    none = sum(case.winner is None for case in cases)
+    opening = opening if any(case.winner for case in cases) else ""
+    none = sum(_holders(case) is None for case in cases)
     if none and parts:
         parts.append(f"{in_so_many(none, cases)} no one can be told to have it")
     elif none:
@@ -89,14 +90,19 @@ def _winners(verdict, criterion, cases, opening=""):
     return opening + "; ".join(parts)
 
 
+def _holders(case):
+    """Who has the best number of a case: the winner, or several that are equal; None where that cannot be told."""
+    return case.best if case.why in (None, EQUALS) else None
+
+
 def _who(wins, cases, criterion, best, brief=False):
-    """Who has the best numbers, and under which conditions. wins: estimator -> cases; brief: only how many."""
+    """Who has the best numbers, and under which conditions. wins: estimators -> cases; brief: only how many."""
     some = few(wins)
     (first, own), *rest = some.items()
-    text = f"{first} has {best} {_where(own, cases, brief)}"
+    text = f"{together(first)} {'has' if len(first) == 1 else 'have'} {best} {_where(own, cases, brief)}"
     text += _by_how_much(criterion, own) if len(own) == len(cases) else ""
-    text += "".join(f", {name} {_where(others, cases, brief)}" for name, others in rest)
-    if left := [len(own) for name, own in wins.items() if name not in some]:
+    text += "".join(f", {together(names)} {_where(others, cases, brief)}" for names, others in rest)
+    if left := [len(own) for names, own in wins.items() if names not in some]:
         text += f", and one of {len(left)} others in {sum(left):,}"
     return text
 
@@ -125,7 +131,7 @@ def _exact_winners(criterion, cases):
     wins = _by(cases, lambda case: case.best or None)
     for names, own in few(wins).items():
         values = span([case.values[names[0]][0] for case in own])
-        who = listed(names) + ("" if len(names) == 1 else ", all equal,")
+        who = together(names)
         if text:
             text += f"; in {len(own):,} {'it is' if len(names) == 1 else 'these are'} {who.rstrip(',')}: {values}"
         else:
@@ -203,14 +209,14 @@ def _how_sure(verdict, replications):
             "there is no Monte Carlo error, and equal values are ties."
         )
     fewest, most = replications
-    counts = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    counts = counted(most, "replication") if fewest == most else f"{fewest:,} to {most:,} replications"
     if not verdict.tests:
-        return f"Every number has its Monte Carlo error, of {counts} replications, or the reason why it has none."
+        return f"Every number has its Monte Carlo error, of {counts}, or the reason why it has none."
     family = f"for all {verdict.tests:,} comparisons of two estimators together, the chance of even one false claim"
     family = family if verdict.tests > 1 else "for the one comparison of two estimators, the chance of a false claim"
     worst = any(len(own.cases) > 1 for own in verdict.choices)
     also = f"; what is said of worst cases is a second family of claims, with {percent(LEVEL)} of its own" * worst
     return (
-        f"“Beyond the error” means that, {family} is at most {percent(LEVEL)} (Holm's bound; {counts} replications of "
-        f"each condition){also}."
+        f"“Beyond the error” means that, {family} is at most {percent(LEVEL)} (Holm's bound; {counts} of each "
+        f"condition){also}."
     )

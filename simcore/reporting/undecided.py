@@ -23,6 +23,12 @@ def _clauses(verdict, criterion, cases):
         own = [case for case in cases if case.why == why]
         if own and not (verdict.exact and why == TIED):
             found.append(f"{in_so_many(len(own), cases)} {reason}{_among(own, len(verdict.estimators), why)}")
+    if instead := sum(case.measure != criterion.measure for case in cases):
+        where = in_so_many(instead, cases)
+        found.append(
+            f"{where} the median absolute error decides, as {criterion.noun}s cannot be compared there: they are "
+            "infinite, or have no Monte Carlo error"
+        )
     if infinite := Counter(name for case in cases for name in case.infinite):
         found.append(
             f"a {criterion.noun} that is infinite is larger than any other: that of {named(infinite, len(cases) > 1)}"

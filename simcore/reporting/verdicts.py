@@ -3,8 +3,9 @@
 Use `decide`. `criteria` says what is better, `contests` holds the tests, `sentences` puts a verdict in words.
 """
 
+import itertools
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from simcore.registry import plugins
 from simcore.reporting.contests import LEVEL, Contest, beyond, or_none, place_of
@@ -12,9 +13,9 @@ from simcore.reporting.criteria import criteria, rows_of
 from simcore.reporting.regrets import EQUAL, choose, choose_exact
 from simcore.statuses import UNDEFINED
 
-# Why a case has no winner: the best are within the error; no measure has errors by which to compare them; estimators
-# estimate different values; there are too few good replications.
-TIED, UNKNOWN, ESTIMANDS, SILENT = "tied", "unknown", "estimands", "silent"
+# Why a case has no winner: the best are within the error; they are the same; no measure has errors by which to compare
+# them; estimators estimate different values; there are too few good replications.
+TIED, EQUALS, UNKNOWN, ESTIMANDS, SILENT = "tied", "equal", "unknown", "estimands", "silent"
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Case:
     None where there is. values: estimator -> (value, mcse or None) by the `measure` that decides, that of the criterion
     or the robust one, from best to worst. next: the best but for the winner; margin: how far it is off the winner, with
     the MCSE; rough: that is itself rough. infinite: estimators whose loss is; unjudged: those whose measure has no
-    error, of which nothing is claimed; silent: those with too few good replications to be judged.
+    error, of which nothing is claimed; silent: those with too few good replications to be judged. equal: pairs that
+    were the same in every sample.
     """
 
     cell: int
@@ -41,10 +43,15 @@ class Case:
     infinite: tuple = ()
     unjudged: tuple = ()
     silent: tuple = ()
+    equal: frozenset = frozenset()
 
     @property
     def winner(self):
         return self.best[0] if self.why is None else None
+
+    def same(self, names):
+        """Whether some estimators were the same here."""
+        return all(frozenset(pair) in self.equal for pair in itertools.combinations(names, 2))
 
 
 @dataclass(frozen=True)
@@ -96,14 +103,17 @@ def _case(contest, case, tests, sure):
     if standing is None:
         why = ESTIMANDS if not contest.alike(case) else SILENT if len(judged) < 2 else UNKNOWN
         measure, best = contest.criterion.measure, judged if why == UNKNOWN else ()
-        return Case(*case, contest.places[case], best, why, measure, _values(contest, case, measure), silent=silent)
+        values, infinite = _values(contest, case, measure), contest.infinite(case, measure)
+        return Case(*case, contest.places[case], best, why, measure, values, infinite=infinite, silent=silent)
     beats = {test.better(contest.criterion.larger) for test in tests if id(test) in sure}
     best, values = _best([*standing.known], beats), _values(contest, case, standing.measure)
-    found = {"infinite": standing.infinite, "unjudged": standing.unknown, "silent": silent}
+    infinite = contest.infinite(case, contest.criterion.measure)
+    found = {"infinite": infinite, "unjudged": standing.unknown, "silent": silent}
+    found["equal"] = frozenset(frozenset((test.one, test.other)) for test in tests if test.equal)
     if len(best) == 1:
         found |= _margin(best[0], [name for name in values if name in standing.known], tests)
-    why = None if len(best) == 1 else TIED
-    return Case(*case, contest.places[case], best, why, standing.measure, values, **found)
+    own = Case(*case, contest.places[case], best, None, standing.measure, values, **found)
+    return own if len(best) == 1 else replace(own, why=EQUALS if own.same(best) else TIED)
 
 
 def _best(judged, beats):
