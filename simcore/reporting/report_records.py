@@ -2,6 +2,7 @@
 
 from simcore import design, provenance, scenario
 from simcore.errors import command
+from simcore.meanwhile import settled
 from simcore.registry import plugins
 from simcore.reporting import markup
 from simcore.store import FOLDERS, RECORD, SCENARIO
@@ -16,6 +17,7 @@ def replications(table):
     return int(done.min()), int(done.max())
 
 
+@settled(FileNotFoundError)
 def cost(run, table):
     """What the run took, as far as that is known without a clock."""
     folder, study = run.folder, run.study
@@ -26,10 +28,8 @@ def cost(run, table):
     total = sum(count for own in present.values() for _, count in own)
     kinds = FOLDERS if study.keep else FOLDERS[:1]
     names = {(kind, found[kind]) for own in present.values() for found in own.values() for kind in kinds}
-    size, blocks = (
-        sum((folder.path / kind / name).stat().st_size for kind, name in names),
-        sum(map(len, present.values())),
-    )
+    size = sum((folder.path / kind / name).stat().st_size for kind, name in names)
+    blocks = sum(map(len, present.values()))
     files = counted(len(names), "file")
     return markup.definitions(
         [
