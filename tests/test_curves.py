@@ -433,7 +433,7 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(files, "system", types.SimpleNamespace(**(vars(os) | {"write": broken})))
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(UsageError, match="disk full"):
         curved(made(contamination=SHIFTS[:3]), tmp_path / "figures")
     assert "contamination_bias.svg" in old
     assert {path.name: path.read_bytes() for path in (tmp_path / "figures").iterdir()} == old

@@ -103,7 +103,7 @@ LIBRARIES = ("math", "cmath", "numpy", "scipy")
 # Of them: what moves, counts or compares numbers, or rounds as IEEE 754 says; a module that needs more adds it here.
 EXACT = """
 __version__ abs add all any append arange argmin argsort array asarray ascontiguousarray at broadcast_arrays ceil clip
-column_stack comb concatenate copysign cumprod cumsum diff empty errstate finfo flatnonzero float64 floor frexp
+column_stack comb concatenate copysign cumprod cumsum diff empty errstate finfo flatnonzero float64 floor frexp min
 frombuffer fsum full gcd hstack inf int32 int64 isfinite isinf isnan isqrt ldexp linspace max maximum meshgrid minimum
 nan nanargmax ndarray nextafter ones outer pad pi prod repeat reshape resize rint round searchsorted shape sort split
 sqrt square stack swapaxes tile tril uint32 uint64 uint8 unique vander where zeros zeros_like

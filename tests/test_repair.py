@@ -20,6 +20,7 @@ from simcore import (
     provenance,
     repairs,
     restoring,
+    results,
     rounds,
     runs,
     shelves,
@@ -235,7 +236,7 @@ def extending(run, function):
     [
         (audit, "_summary", lambda run: repairs.repair(run, threads=1)),
         (tidying, "files", None),
-        (runs, "rendered", None),
+        (results, "rendered", None),
     ],
     ids=["while it is verified", "before it is tidied", "before its summary is written"],
 )
