@@ -3,8 +3,8 @@
 Thousands of studies of 2,000 replications, each with a seed of its own; for each number with an interval, the share of
 the studies whose interval holds the truth. The truth is 0 for the bias under symmetric errors, and a run of 10^8
 replications for the rest. Writes coverage.csv, gains.csv (what the control variate is worth) and coverage.png to a
-folder. `--study skewed` and `--study regression` (slopes of a design that is drawn anew each time) are of cells in
-which the status depends on the tail of the estimates; their files have that name too.
+folder. `--study skewed` is of cells in which the status depends on the tail of the estimates, `--study regression` of
+slopes of a design that is drawn anew each time; their files have that name too.
 """
 
 import argparse
