@@ -1,10 +1,11 @@
 """Runs that are killed, interrupted, or whose disk fails, from a server that forks a warm process for each.
 
     python -m tests.kills random 3000          kill -9 at random moments
-    python -m tests.kills operations           kill -9 before every call that changes the disk, and within every write
+    python -m tests.kills operations           kill -9 before every call that changes the disk, and within every write;
+                                               operations 2: every second one of these
     python -m tests.kills failing 0            such a call fails: by turns with EIO once, ENOSPC from then on, ENOSPC
                                                once, EIO from then on; failing 1, 2, 3: another turn comes first
-    python -m tests.kills reading              a call that reads fails with EIO
+    python -m tests.kills reading              a call that reads fails with EIO; reading 2: every second one
     python -m tests.kills signals 200          SIGTERM, SIGINT and SIGUSR1 at random moments
     python -m tests.kills together 10          so many processes start on one run, of one study or of two
     python -m tests.kills clocks               clocks and times of files jump
@@ -221,16 +222,16 @@ def kill_at_random(count, seed=1):
     return found
 
 
-def each_call(*faults, **options):
-    """A fault at each call in turn of every step; then the step is done. faults: for one call after the other, pairs
-    (function, whether all calls from then on fail)."""
+def each_call(*faults, every=1, **options):
+    """A fault at each call in turn of every step, or each second one and so on; then the step is done. faults: for one
+    call after the other, pairs (function, whether all calls from then on fail)."""
     found, struck = Counter(faults=0), mmap.mmap(-1, 1)
 
     def told(fault):
         return lambda *call: struck.__setitem__(0, 1) or fault(*call)
 
     for step in range(len(STEPS)):
-        for n, (fault, for_ever) in zip(itertools.count(1), itertools.cycle(faults), strict=False):
+        for n, (fault, for_ever) in zip(itertools.count(1, every), itertools.cycle(faults), strict=False):
             struck[0], out = 0, Server.before(step)
             code = ended(child(step_into(out, step, Faulty(n, told(fault), for_ever=for_ever, **options))))
             found["tracebacks"] += code in (TRACEBACK, CRASHED)
@@ -353,12 +354,15 @@ def added(counts, more):
 
 def main(what, count=0):
     eio, full = fail(errno.EIO), fail(errno.ENOSPC)
+    every = count or 1
     ways = [(eio, False), (full, True), (full, False), (eio, True)]
     work = {
         "random": lambda: kill_at_random(count),
-        "operations": lambda: added(each_call((die, False)), each_call((die_within, False), kinds={"write"})),
+        "operations": lambda: added(
+            each_call((die, False), every=every), each_call((die_within, False), every=every, kinds={"write"})
+        ),
         "failing": lambda: each_call(*ways[count:], *ways[:count]),
-        "reading": lambda: each_call((eio, False), kinds=READS),
+        "reading": lambda: each_call((eio, False), every=every, kinds=READS),
         "signals": lambda: interrupt(count),
         "together": lambda: together(count),
         "clocks": clocks,
