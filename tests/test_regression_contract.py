@@ -113,13 +113,17 @@ def drawn(n=20, seed=31):
 
 def plainly():
     """Entries that run as plain Python, which takes seconds where the scale is estimated along: of losses that only
-    have another psi than these, with a known scale."""
+    have another psi than these, with a known scale; on a fresh design, which compiles all anew, in soak runs."""
     own = ("l1", "l2", "quantile", "huber", "tukey")
-    return [entry for entry in ENTRIES if entry.get("scale", 1.0) == 1.0 or entry["loss"] in own]
+    for entry in ENTRIES:
+        name = "-".join(map(str, entry.values()))
+        if entry.get("scale", 1.0) == 1.0 or entry["loss"] in own:
+            yield pytest.param(entry, "gaussian", id=f"{name}-given")
+            rare = "loss" in entry and entry["loss"] not in own
+            yield pytest.param(entry, FRESH, id=f"{name}-fresh", marks=[pytest.mark.soak] * rare)
 
 
-@pytest.mark.parametrize("entry", plainly(), ids=lambda entry: "-".join(map(str, entry.values())))
-@pytest.mark.parametrize("plan", ["gaussian", FRESH], ids=["given", "fresh"])
+@pytest.mark.parametrize("entry, plan", [*plainly()])
 def test_compiled_and_plain_studies_have_the_same_bits(entry, plan):
     study = study_of(plan, HEAVY, {"kind": "shift", "fraction": 0.1, "size": 9.0}, [entry], n=12)
     (cell,) = design.cells(study)
