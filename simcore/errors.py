@@ -1,5 +1,6 @@
 """What can go wrong, each with the exit code the command line gives it; and commands for people to type."""
 
+import contextlib
 import shlex
 
 
@@ -13,6 +14,15 @@ class UsageError(SimcoreError):
     """An argument or input that cannot be meant."""
 
     exit_code = 2
+
+
+@contextlib.contextmanager
+def writing_to(path):
+    """Within, that a place which somebody has chosen cannot be written to is a UsageError."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror or error}); choose another --out") from error
 
 
 class ScenarioError(UsageError):

@@ -12,7 +12,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from simcore import codes, design, files, registry, results, summaries
-from simcore.errors import UsageError
+from simcore.errors import UsageError, writing_to
 
 TARGETS = {
     "csv": "the summary, a row for each measure",
@@ -35,11 +35,8 @@ def export(run, target, out):
         raise UsageError(f"{out}: must end in {' or '.join(_WRITERS)}, which says what is written")
     if target == "csv" and out.suffix != ".csv":
         raise UsageError(f"{out}: must end in .csv; the summary as Parquet is {run.path / 'summary.parquet'}")
-    try:
-        with files.replacing(out) as sink:
-            write(found, sink, out.suffix)
-    except OSError as error:
-        raise UsageError(f"{out}: cannot be written ({error.strerror or error}); choose another --out") from error
+    with writing_to(out), files.replacing(out) as sink:
+        write(found, sink, out.suffix)
     return out
 
 

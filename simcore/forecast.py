@@ -43,7 +43,7 @@ def forecast(study, threads=None, out="results", engine="local", progress=None):
     counts, met, lacking, seconds = [study.replications] * len(cells), None, None, None
     for_time = _stand_ins(cells, _pilot_key)
     for_precision = _stand_ins(cells, lambda cell: cell.number) if study.precision else []
-    tell = _teller(progress, len(_numbers(for_precision)) + len(_numbers(for_time)))
+    tell = _teller(progress, len(_pilots(for_precision)) + len(_pilots(for_time)))
     if study.precision and not why:
         counts, met, lacking = _needed(study, for_precision, tell)
         own = footprint.of(study, used, counts, workers)
@@ -174,9 +174,9 @@ def _stand_ins(cells, key):
     return [chosen[key(cell)] for cell in cells]
 
 
-def _numbers(stand_ins):
-    """Those of the cells that are tried out, each once."""
-    return list({cell.number: None for cell in stand_ins})
+def _pilots(stand_ins):
+    """The cells that are tried out, each once."""
+    return list({cell.number: cell for cell in stand_ins}.values())
 
 
 def _teller(progress, total):
@@ -186,10 +186,10 @@ def _teller(progress, total):
 
 
 def _seconds(study, cells, counts, stand_ins, tell):
-    pilots, rates = _numbers(stand_ins), {}
+    pilots, rates = _pilots(stand_ins), {}
     samples, seconds = _PILOT_SAMPLES // max(1, len(pilots) // 20), _PILOT_SECONDS / len(pilots)
-    for number in pilots:
-        rates[number] = _seconds_per_replication(study, cells[number], samples, seconds) / cells[number].size
+    for cell in pilots:
+        rates[cell.number] = _seconds_per_replication(study, cell, samples, seconds) / cell.size
         tell()
     own = zip(cells, counts, stand_ins, strict=True)
     return sum(rates[pilot.number] * cell.size * count for cell, count, pilot in own)
@@ -198,9 +198,9 @@ def _seconds(study, cells, counts, stand_ins, tell):
 def _needed(study, stand_ins, tell):
     """For each cell the replications that a precision will take, whether it will be met, and labels of estimators that
     cannot have it: three lists."""
-    cells, found = {cell.number: cell for cell in stand_ins}, {}
-    for number, cell in cells.items():
-        found[number] = _needed_of(study, cell)
+    found = {}
+    for cell in _pilots(stand_ins):
+        found[cell.number] = _needed_of(study, cell)
         tell()
     return (list(own) for own in zip(*(found[cell.number] for cell in stand_ins), strict=True))
 

@@ -68,15 +68,15 @@ def carried_by(study, cell, choice, at_most=False):
 
 
 def design_index(cell, choice):
-    """Tail index that a random design alone gives an estimator, inf where it is given: see `registry.Estimator`. An
-    autoregression starts with a row of zeros."""
+    """Tail index that a random design alone gives an estimator, inf where it is given: chances that the columns of its
+    decisive rows nearly depend on each other fall as fast as these are more than p - 1. An autoregression starts with a
+    row of zeros."""
     if cell.model is None or not _is_random(cell):
         return math.inf
     n = cell.n - 1 if plugins("designs")[cell.design.name].recur else cell.n
     p = len(cell.model.beta)
-    if choice.loss is not None:
-        return max(1, n - p + 1)
-    return max(1, plugins("estimators")[choice.name].design_index(n, p, choice.values))
+    rows = n if choice.loss is not None else plugins("estimators")[choice.name].decisive_rows(n, p, choice.values)
+    return max(1, rows - p + 1)
 
 
 def _is_random(cell):

@@ -308,8 +308,8 @@ class Estimator(Plugin):
     numbers(n, values): the array p of the kernel for samples of n, from the parameter values by name.
     carried_by(n, values): how many of n observations must go bad to carry the estimate away; of regression,
     carried_by(best): how many responses, `best` being the most that any estimator can bear. None: not known.
-    design_index(n, p, values): of regression, the tail index that a random design alone gives it, for n rows and p
-    columns: where so many rows less p - 1 are decisive, chances that their columns depend on each other fall so fast.
+    decisive_rows(n, p, values): of regression, so many of the n rows must lie near each other, in less than p
+    dimensions, for the estimate to go astray; inf: none ever does.
     equivariant: it moves along with the data, as the control variate needs.
     scaled: it has a scale of the residuals.
     drawn: of location, it sees the sample as it was drawn, a copy that it may overwrite, not sorted.
@@ -327,7 +327,7 @@ class Estimator(Plugin):
     scalar: Callable | None = None
     numbers: Callable = field(default=lambda n, values: tuple(values.values()))
     carried_by: Callable | None = None
-    design_index: Callable = field(default=lambda n, p, values: n - p + 1)
+    decisive_rows: Callable = field(default=lambda n, p, values: n)
     equivariant: bool = False
     scaled: bool = True
     drawn: bool = False

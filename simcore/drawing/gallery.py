@@ -8,7 +8,7 @@ from pathlib import Path
 
 from simcore.drawing import canvas, factors, frames, sizes
 from simcore.drawing.sources import KINDS
-from simcore.errors import UsageError
+from simcore.errors import UsageError, writing_to
 from simcore.registry import unknown
 
 
@@ -26,11 +26,8 @@ def draw(source, folder, kinds=None, measures=None, style="paper", progress=None
         for kind, picture in planned(source, kinds, measures, page):
             drawn[picture.name] = fitted(kind, picture, page)
         for done, (name, (figure, own)) in enumerate(drawn.items(), 1):
-            try:
+            with writing_to(folder):
                 canvas.write(figure, name, Path(folder), own)
-            except OSError as error:
-                why = error.strerror or error
-                raise UsageError(f"{folder}: cannot be written ({why}); choose another --out") from error
             if progress is not None:
                 progress(done, len(drawn), name)
     return {name: figure for name, (figure, _) in drawn.items()}

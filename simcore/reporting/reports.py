@@ -17,7 +17,7 @@ from simcore import files
 from simcore.describe import sections
 from simcore.drawing import canvas, gallery, sizes
 from simcore.drawing.sources import Source
-from simcore.errors import UsageError
+from simcore.errors import UsageError, writing_to
 from simcore.registry import plugins
 from simcore.reporting import markup, report_records, report_tables
 from simcore.reporting.answers import Answer
@@ -45,11 +45,8 @@ class Report(Answer):
         if target.is_dir():
             raise UsageError(f"{target}: is a folder; write --out {target / NAME}")
         data = self.page(progress).encode(errors="backslashreplace")
-        try:
+        with writing_to(target):
             files.replace(target, data, self.run.path / "temporary" if path is None else target.parent)
-        except OSError as error:
-            why = error.strerror or error
-            raise UsageError(f"{target}: cannot be written ({why}); choose another --out") from error
         return target
 
     def page(self, progress=None):
